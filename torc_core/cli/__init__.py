@@ -1,0 +1,1 @@
+"""The `torc` command, one module per command family."""

@@ -1,0 +1,1 @@
+"""The torc server: owns the SQLite state and decides which jobs are ready."""

@@ -1,0 +1,1 @@
+"""The HTTP resources: each module validates, calls the engine and shapes the answer."""

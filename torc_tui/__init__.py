@@ -1,0 +1,1 @@
+"""The torc console: a full-screen terminal interface."""
