@@ -1,0 +1,78 @@
+"""Every change of a job's status goes through here: the transition table, kept counts, change log and what follows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from torc_core.models.status import ALLOWED, ENDED, JobStatus
+from torc_server.store.batch import Batch
+
+Row = tuple[int, int, JobStatus | int]
+"""(job id, workflow id, status now)"""
+
+
+def set_status(batch: Batch, rows: Iterable[Row], new: JobStatus, *, release: bool = False) -> None:
+    """Move jobs to `new`, all in one statement.
+
+    Raises ValueError for a move that the transition table lacks: callers select the rows that may move.
+    `release` also takes the jobs from their node. Jobs that thereby end are told to their dependents by `propagate`.
+    """
+    rows = list(rows)
+    for _, _, old in rows:
+        if new not in ALLOWED[JobStatus(old)]:
+            raise ValueError(f"a job cannot go from {JobStatus(old).label} to {new.label}")
+    _write(batch, rows, new, release=release)
+
+
+def _write(batch: Batch, rows: list[Row], new: JobStatus, *, release: bool) -> None:
+    if not rows:
+        return
+    ready = ", ready_ms = ?2" if new == JobStatus.READY else ""
+    node = ", node_id = NULL" if release else ""
+    batch.run(
+        f"UPDATE job SET status = {int(new)}{ready}{node} WHERE id IN (SELECT value FROM json_each(?1))",
+        *((batch.json([row[0] for row in rows]),) + ((batch.now_ms,) if ready else ())),
+    )
+    record(batch, rows, new)
+
+
+def record(batch: Batch, rows: Iterable[Row], new: JobStatus) -> None:
+    """Note moves whose rows have been written by the caller: counts, change log, and what they set off."""
+    groups: defaultdict[tuple[int, JobStatus], list[int]] = defaultdict(list)
+    for job, workflow, old in rows:
+        groups[workflow, JobStatus(old)].append(job)
+    for (workflow, old), ids in groups.items():
+        batch.record_move(workflow, ids, old, new)
+        if new in ENDED and old not in ENDED:
+            batch.ended.update(dict.fromkeys(ids, new == JobStatus.COMPLETED))
+        if new in ENDED or new in (JobStatus.READY, JobStatus.PENDING_FAILED):
+            batch.wake_workflows.add(workflow)
+
+
+def recount(batch: Batch, jobs_sql: str, *params: object) -> None:
+    """Compute both counters anew for the jobs that `jobs_sql` (a SELECT of ids) names."""
+    batch.run(
+        "UPDATE job SET unmet = 0, bad = 0 WHERE (unmet <> 0 OR bad <> 0) AND id IN (" + jobs_sql + ")", *params
+    )
+    batch.run(
+        "UPDATE job SET unmet = told.unmet, bad = told.bad FROM ("
+        "  SELECT edge.job_id AS id, sum(parent.status NOT IN (5, 6, 7, 8, 9)) AS unmet,"
+        "         sum(parent.status IN (6, 7, 8, 9)) AS bad"
+        "  FROM job_depends_on AS edge JOIN job AS parent ON parent.id = edge.depends_on_job_id"
+        f"  WHERE edge.job_id IN ({jobs_sql}) GROUP BY edge.job_id"
+        ") AS told WHERE job.id = told.id",
+        *params,
+    )
+
+
+def force_status(batch: Batch, row: Row, new: JobStatus) -> None:
+    """Put one job into any status, as torc's own endpoints may (design: section 3); the counters around it stay right.
+
+    Its dependents are told of an end by `propagate` as of any; when an ended job is taken back, theirs are computed anew.
+    """
+    job, _, old = row
+    was_ended, is_ended = JobStatus(old) in ENDED, new in ENDED
+    _write(batch, [row], new, release=new not in (JobStatus.PENDING, JobStatus.RUNNING))
+    if was_ended and (not is_ended or (old == JobStatus.COMPLETED) != (new == JobStatus.COMPLETED)):
+        recount(batch, "SELECT job_id FROM job_depends_on WHERE depends_on_job_id = ?", job)

@@ -1,0 +1,124 @@
+"""A write transaction as the engine sees it: its connection, and what has to be said when it is committed."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, CursorResult
+
+from torc_core.models.status import JobStatus
+
+encode = msgspec.json.encode
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class Batch:
+    """The transaction under way (or one administrative call in it).
+
+    The engine's functions write through `run` and record beside it what the rows cannot say: jobs that ended and have
+    yet to be propagated, changes to log, workflows and nodes whose waiting runners must be looked at. Nothing outside
+    the transaction is touched before the commit: what must happen then is added to `after_commit`.
+    """
+
+    def __init__(self, conn: Connection) -> None:
+        self.conn = conn
+        self.now_ms = now_ms()
+        self.ended: dict[int, bool] = {}
+        """Jobs that ended and whose dependents do not know yet: id -> was it a success."""
+        self.counts: defaultdict[tuple[int, int], int] = defaultdict(int)
+        """(workflow, status) -> by how much its kept count changes."""
+        self.moved: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+        """(workflow, new status) -> jobs, for the change log."""
+        self.changes: list[tuple[int, str, Any]] = []
+        """(workflow, kind, data) for the change log."""
+        self.wake_workflows: set[int] = set()
+        """Workflows in which waiting runners may get something (jobs became ready, completion, cancellation)."""
+        self.wake_nodes: set[int] = set()
+        """Nodes to be told something (an attempt to stop)."""
+        self.after_commit: list[Callable[[], None]] = []
+
+    def run(self, sql: str, *params: Any) -> CursorResult[Any]:
+        """Execute constant SQL with `?` parameters; sets of ids travel as one JSON array read by json_each."""
+        return self.conn.exec_driver_sql(sql, params)
+
+    def run_many(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Execute constant SQL once for each row of parameters."""
+        if rows:
+            self.conn.exec_driver_sql(sql, list(rows))
+
+    def json(self, value: Any) -> str:
+        """The text of a JSON parameter."""
+        return encode(value).decode()
+
+    def record_move(self, workflow_id: int, ids: Sequence[int], old: JobStatus, new: JobStatus) -> None:
+        """Keep counts and change log in step with jobs that went from `old` to `new`."""
+        if not ids or old == new:
+            return
+        self.counts[workflow_id, old] -= len(ids)
+        self.counts[workflow_id, new] += len(ids)
+        self.moved[workflow_id, new].extend(ids)
+
+    def log(self, workflow_id: int, kind: str, **data: Any) -> None:
+        """Append to the change log."""
+        self.changes.append((workflow_id, kind, data))
+
+    def absorb(self, part: Batch) -> None:
+        """Take over what a finished call recorded."""
+        self.ended.update(part.ended)
+        for key, n in part.counts.items():
+            self.counts[key] += n
+        for key, ids in part.moved.items():
+            self.moved[key].extend(ids)
+        self.changes += part.changes
+        self.wake_workflows |= part.wake_workflows
+        self.wake_nodes |= part.wake_nodes
+        self.after_commit += part.after_commit
+
+    def flush(self) -> int:
+        """Write kept counts and change log; returns how many changes were logged."""
+        counts = [(w, s, n, w) for (w, s), n in self.counts.items() if n]
+        self.run_many(
+            "INSERT INTO status_count (workflow_id, status, n)"
+            " SELECT ?, ?, ? WHERE EXISTS (SELECT 1 FROM workflow WHERE id = ?)"
+            " ON CONFLICT (workflow_id, status) DO UPDATE SET n = n + excluded.n",
+            counts,
+        )
+        rows: list[tuple[Any, ...]] = [
+            (w, self.now_ms, "jobs", self.json({"status": JobStatus(s).label, "ids": pack(ids)}))
+            for (w, s), ids in self.moved.items()
+        ]
+        rows += [(w, self.now_ms, kind, self.json(data)) for w, kind, data in self.changes]
+        self.run_many("INSERT INTO change (workflow_id, ms, kind, data) VALUES (?, ?, ?, ?)", rows)
+        self.counts.clear()
+        self.moved.clear()
+        self.changes.clear()
+        return len(rows)
+
+
+def pack(ids: Iterable[int]) -> list[int | list[int]]:
+    """Ascending ids with runs of three and more as [first, last]: a bulk transition stays one small row."""
+    packed: list[int | list[int]] = []
+    run: list[int] = []
+    for i in sorted(set(ids)):
+        if run and i == run[-1] + 1:
+            run = [run[0], i]
+            continue
+        _close(run, packed)
+        run = [i]
+    _close(run, packed)
+    return packed
+
+
+def _close(run: list[int], packed: list[int | list[int]]) -> None:
+    if len(run) == 2 and run[1] - run[0] > 1:
+        packed.append([run[0], run[1]])
+    else:
+        packed.extend(run)

@@ -1,0 +1,125 @@
+"""The database file: opening and checking it, its one writing and its many reading connections."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import QueuePool
+
+from torc_core.errors import TorcError
+from torc_server.store.batch import Batch
+from torc_server.store.schema import SCHEMA_VERSION, metadata
+from torc_server.store.writer import Writer
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+READERS = 4
+"""Reading connections and threads; a read never waits for the writer."""
+
+BUSY_MS = 5_000
+"""How long to wait for a lock of another program (a backup, a shell) before a statement fails."""
+
+
+class Database:
+    """All state, in one SQLite file (WAL, FULL): `write` goes through the single writer, `read` through a pool."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file; TorcError when it is no database or was made by a newer version."""
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.uuid = _prepare(path)
+        except OSError as error:
+            raise TorcError(f"cannot open database {path}: {error}; choose another with --database") from None
+        self.writer = Writer(_engine(path, read_only=False))
+        self._read_engine = _engine(path, read_only=True)
+        self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+
+    async def write(self, work: Callable[Concatenate[Batch, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work(batch, …)` in the writer's next transaction; returns after the commit.
+
+        Raises what `work` raised (a Refusal: its savepoint was rolled back) or what the commit raised.
+        """
+        return await self.writer.call(lambda batch: work(batch, *args, **kwargs))
+
+    async def read(self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work(connection, …)` on a reading connection in a thread: a consistent view of what is committed."""
+
+        def in_thread() -> T:
+            with self._read_engine.connect() as conn:
+                return work(conn, *args, **kwargs)
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, in_thread)
+
+    def close(self) -> None:
+        """Finish what is queued, then close every connection."""
+        self.writer.stop()
+        self._threads.shutdown()
+        self._read_engine.dispose()
+
+
+def _engine(path: Path, *, read_only: bool) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}",
+        poolclass=QueuePool,
+        pool_size=READERS if read_only else 1,
+        max_overflow=0,
+        connect_args={"check_same_thread": False, "timeout": BUSY_MS / 1000, "cached_statements": 256},
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(dbapi: Any, _record: Any) -> None:
+        dbapi.isolation_level = None  # the driver opens no transactions of its own
+        dbapi.execute("PRAGMA foreign_keys = ON")
+        dbapi.execute("PRAGMA synchronous = FULL")
+        dbapi.execute("PRAGMA temp_store = MEMORY")
+        dbapi.execute(f"PRAGMA cache_size = {-8_000 if read_only else -64_000}")  # kB
+        if read_only:
+            dbapi.execute("PRAGMA query_only = ON")
+        else:
+            dbapi.execute("PRAGMA wal_autocheckpoint = 0")  # the writer does it, off the commit path
+
+    @event.listens_for(engine, "begin")
+    def begin(conn: Connection) -> None:
+        conn.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _prepare(path: Path) -> str:
+    """Create the tables of a new file, check the version of an old one; returns the database's UUID."""
+    engine = _engine(path, read_only=False)
+    try:
+        with engine.connect() as conn:
+            raw = conn.connection.driver_connection
+            assert raw is not None
+            raw.execute("ROLLBACK") if raw.in_transaction else None
+            raw.execute("PRAGMA journal_mode = WAL")
+            version = raw.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise TorcError(
+                f"database {path} was made by a newer torc (schema {version}, this one knows {SCHEMA_VERSION});"
+                " upgrade torc or choose another with --database"
+            )
+        with engine.begin() as conn:
+            if version == 0:
+                tables = conn.exec_driver_sql("SELECT count(*) FROM sqlite_master WHERE type = 'table'").scalar_one()
+                if tables:
+                    raise TorcError(f"{path} is a database of another program; choose another with --database")
+                metadata.create_all(conn)
+                conn.exec_driver_sql("INSERT INTO owner VALUES (1, ?)", (str(uuid.uuid4()),))
+                conn.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            return str(conn.exec_driver_sql("SELECT database_uuid FROM owner").scalar_one())
+    except TorcError:
+        raise
+    except Exception as error:
+        raise TorcError(f"cannot use database {path}: {error}; choose another with --database") from None
+    finally:
+        engine.dispose()

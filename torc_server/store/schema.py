@@ -1,0 +1,260 @@
+"""The tables. Names and columns are torc's (server.md 2.2) where torc has them; what is added says why.
+
+Times ending in `_ms` are milliseconds since 1970. JSON is stored as text. A workflow's status row is part of the
+workflow (torc's `status_id` is its id).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+SCHEMA_VERSION = 1
+"""Kept in `PRAGMA user_version`; a newer one in the file is refused at start."""
+
+metadata = MetaData()
+
+
+def _id() -> Column[int]:
+    return Column("id", Integer, primary_key=True)
+
+
+def _workflow_id() -> Column[int]:
+    return Column("workflow_id", Integer, ForeignKey("workflow.id", ondelete="CASCADE"), nullable=False)
+
+
+def _table(name: str, *columns: object, autoincrement: bool = True) -> Table:
+    """A table; with `autoincrement` its ids are never given twice."""
+    return Table(name, metadata, *columns, sqlite_autoincrement=autoincrement)  # type: ignore[arg-type]
+
+
+def _relation(name: str, other: str, other_table: str) -> Table:
+    """A relation of jobs to something else, found from both sides."""
+    return Table(
+        name,
+        metadata,
+        Column("job_id", Integer, ForeignKey("job.id", ondelete="CASCADE"), primary_key=True),
+        Column(other, Integer, ForeignKey(f"{other_table}.id", ondelete="CASCADE"), primary_key=True),
+        Index(f"ix_{name}_{other}", other, "job_id"),
+        sqlite_with_rowid=False,
+    )
+
+
+owner = Table(
+    "owner",
+    metadata,
+    Column("id", Integer, primary_key=True),  # one row, id 1
+    Column("database_uuid", Text, nullable=False),
+)
+"""The identity of this database: an output folder that belongs to another one is refused by runners."""
+
+workflow = _table(
+    "workflow",
+    _id(),
+    Column("name", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("description", Text),
+    Column("timestamp", Text, nullable=False),
+    Column("project", Text),
+    Column("metadata", Text),
+    Column("compute_node_expiration_buffer_seconds", Integer, nullable=False),
+    Column("compute_node_wait_for_new_jobs_seconds", Integer, nullable=False),
+    Column("compute_node_ignore_workflow_completion", Integer, nullable=False),
+    Column("compute_node_wait_for_healthy_database_minutes", Integer, nullable=False),
+    Column("compute_node_min_time_for_new_jobs_seconds", Integer, nullable=False),
+    Column("jobs_sort_method", Text, nullable=False),
+    Column("resource_monitor_config", Text),
+    Column("slurm_defaults", Text),
+    Column("use_pending_failed", Integer),
+    Column("run_id", Integer, nullable=False, server_default=text("0")),
+    Column("is_canceled", Integer, nullable=False, server_default=text("0")),
+    Column("is_archived", Integer, nullable=False, server_default=text("0")),
+    Column("has_detected_need_to_run_completion_script", Integer, nullable=False, server_default=text("0")),
+    Column("uuid", Text, unique=True),  # of the plan that made it: repeating a plan finds it
+    Column("env", Text),  # JSON object: variables of every job
+    Column("cwd", Text),
+    Column("origin", Text),  # folder it was created from
+    Column("limit_resources", Integer),
+    Column("state", Text, nullable=False, server_default=text("'visible'")),  # else hidden: 'creating', 'deleting'
+    Index("ix_workflow_user", "user", "id"),
+    Index("ix_workflow_hidden", "state", sqlite_where=text("state <> 'visible'")),
+)
+
+status_count = Table(
+    "status_count",
+    metadata,
+    Column("workflow_id", Integer, ForeignKey("workflow.id", ondelete="CASCADE"), primary_key=True),
+    Column("status", Integer, primary_key=True),
+    Column("n", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Jobs of a workflow by status, kept with every change of status, never counted."""
+
+resource_requirements = _table(
+    "resource_requirements",
+    _id(),
+    _workflow_id(),
+    Column("name", Text, nullable=False),
+    Column("num_cpus", Integer, nullable=False),
+    Column("num_gpus", Integer, nullable=False),
+    Column("num_nodes", Integer, nullable=False),
+    Column("memory", Text, nullable=False),
+    Column("runtime", Text, nullable=False),
+    Column("memory_bytes", Integer, nullable=False),
+    Column("runtime_s", Integer, nullable=False),
+    Column("is_default", Integer, nullable=False, server_default=text("0")),  # built in: its numbers are never enforced
+    Index("ix_resource_requirements_workflow", "workflow_id", "id"),
+)
+
+job = _table(
+    "job",
+    _id(),
+    _workflow_id(),
+    Column("name", Text, nullable=False),
+    Column("command", Text, nullable=False),
+    Column("invocation_script", Text),
+    Column("cancel_on_blocking_job_failure", Integer, nullable=False),
+    Column("supports_termination", Integer, nullable=False),
+    Column("resource_requirements_id", Integer, ForeignKey("resource_requirements.id"), nullable=False),
+    Column("scheduler_id", Integer),
+    Column("failure_handler_id", Integer),
+    Column("env", Text),  # JSON object
+    Column("cwd", Text),
+    Column("priority", Integer, nullable=False, server_default=text("0")),
+    Column("status", Integer, nullable=False),
+    Column("attempt_id", Integer, nullable=False, server_default=text("1")),
+    Column("unmet", Integer, nullable=False, server_default=text("0")),  # parents not yet ended
+    Column("bad", Integer, nullable=False, server_default=text("0")),  # parents that ended without success
+    Column("node_id", Integer, ForeignKey("compute_node.id", ondelete="SET NULL")),  # who has it (or still holds it)
+    Column("ready_ms", Integer),  # since when it is ready
+    Column("start_ms", Integer),  # when its current attempt started
+    Column("result_id", Integer),  # its newest result, none once it is to run again
+    Column("lost", Integer, nullable=False, server_default=text("0")),  # attempts that ended with their runner
+    Column("input_hash", Text),  # of its inputs when it was last initialised (server.md 5.2)
+    Index("ix_job_workflow", "workflow_id", "id"),
+    Index("ix_job_status", "workflow_id", "status", "id"),
+    Index("ix_job_name", "workflow_id", "name"),
+    Index(
+        "ix_job_ready",
+        "workflow_id",
+        "resource_requirements_id",
+        text("ifnull(scheduler_id, 0)"),
+        text("priority DESC"),
+        "id",
+        sqlite_where=text("status = 2"),
+    ),
+    Index("ix_job_node", "node_id", sqlite_where=text("node_id IS NOT NULL")),
+    Index("ix_job_requirements", "resource_requirements_id"),
+)
+
+job_depends_on = Table(
+    "job_depends_on",
+    metadata,
+    Column("job_id", Integer, ForeignKey("job.id", ondelete="CASCADE"), primary_key=True),
+    Column("depends_on_job_id", Integer, ForeignKey("job.id", ondelete="CASCADE"), primary_key=True),
+    Index("ix_job_depends_on_parent", "depends_on_job_id", "job_id"),
+    sqlite_with_rowid=False,
+)
+
+file = _table(
+    "file",
+    _id(),
+    _workflow_id(),
+    Column("name", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("st_mtime", Float),
+    Column("size", Integer),
+    Index("ix_file_workflow", "workflow_id", "id"),
+)
+
+user_data = _table(
+    "user_data",
+    _id(),
+    _workflow_id(),
+    Column("name", Text, nullable=False),
+    Column("is_ephemeral", Integer, nullable=False),
+    Column("data", Text),  # TEXT affinity: a bare number stays the JSON that it was
+    Index("ix_user_data_workflow", "workflow_id", "id"),
+)
+
+job_input_file = _relation("job_input_file", "file_id", "file")
+job_output_file = _relation("job_output_file", "file_id", "file")
+job_input_user_data = _relation("job_input_user_data", "user_data_id", "user_data")
+job_output_user_data = _relation("job_output_user_data", "user_data_id", "user_data")
+
+compute_node = _table(
+    "compute_node",
+    _id(),
+    _workflow_id(),
+    Column("hostname", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("start_time", Text, nullable=False),
+    Column("duration_seconds", Float),
+    Column("is_active", Integer),
+    Column("num_cpus", Integer, nullable=False),
+    Column("memory_gb", Float, nullable=False),
+    Column("num_gpus", Integer, nullable=False),
+    Column("num_nodes", Integer, nullable=False),
+    Column("time_limit", Text),
+    Column("scheduler_config_id", Integer),
+    Column("compute_node_type", Text, nullable=False),
+    Column("scheduler", Text),
+    Column("uuid", Text, unique=True),  # of the registration: repeating it finds the node
+    Column("boot_id", Text),  # of its host: on the server's own host the pid can be watched
+    Index("ix_compute_node_workflow", "workflow_id", "id"),
+    Index("ix_compute_node_active", "is_active", sqlite_where=text("is_active = 1 AND uuid IS NOT NULL")),
+)
+
+result = _table(
+    "result",
+    _id(),
+    _workflow_id(),
+    Column("job_id", Integer, ForeignKey("job.id", ondelete="CASCADE"), nullable=False),
+    Column("run_id", Integer, nullable=False),
+    Column("attempt_id", Integer, nullable=False),
+    Column("compute_node_id", Integer, nullable=False),  # no foreign key: deleting a node keeps its results
+    Column("return_code", Integer, nullable=False),
+    Column("exec_time_minutes", Float, nullable=False),
+    Column("completion_time", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("peak_memory_bytes", Integer),
+    Column("avg_memory_bytes", Integer),
+    Column("peak_cpu_percent", Float),
+    Column("avg_cpu_percent", Float),
+    Column("start_ms", Integer),
+    Column("end_ms", Integer),
+    Column("cause", Text),
+    Column("stderr_tail", Text),
+    UniqueConstraint("job_id", "run_id", "attempt_id"),
+    Index("ix_result_workflow", "workflow_id", "id"),
+)
+
+event = _table(
+    "event",
+    _id(),
+    _workflow_id(),
+    Column("timestamp", Integer, nullable=False),
+    Column("data", Text, nullable=False),
+    Index("ix_event_workflow", "workflow_id", "id"),
+)
+
+change = _table(
+    "change",
+    _id(),
+    Column("workflow_id", Integer, nullable=False),  # no foreign key: the deletion itself is a change
+    Column("ms", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Index("ix_change_workflow", "workflow_id", "id"),
+)
+"""The change log (design: section 5): what the event stream sends, resumable by id."""

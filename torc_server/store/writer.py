@@ -1,0 +1,211 @@
+"""The single writer: one thread owns the one writing connection and takes what waits as one batch.
+
+Three phases in one transaction (design: section 3): *apply* (all reports of runners together and set-wise, then each
+administrative call in a savepoint of its own), *unblock* (once for all the reports; a call that ends jobs unblocks
+inside its savepoint, so that later calls find the counters right), *serve* (jobs for the runners that wait). Then commit, then tell everybody. When the commit fails every caller of the batch gets the error; memory is
+changed after the commit only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from torc_server.engine.unblock import propagate
+from torc_server.errors import Busy, Refusal
+from torc_server.store.batch import Batch
+
+T = TypeVar("T")
+log = logging.getLogger("torc_server.writer")
+
+QUEUE_LIMIT = 10_000
+"""Calls that may wait; beyond it callers are told to try again."""
+
+BUDGET_S = 0.020
+"""How long administrative calls may keep a batch open; the rest goes into the next one."""
+
+TRUNCATE_BYTES = 64 << 20
+"""The log is truncated when it has grown past this."""
+
+CHECKPOINT_EVERY = 500
+"""Batches between checkpoints while there is work; one also comes when the queue has been empty."""
+
+
+class Exchanges(Protocol):
+    """What the writer asks of the runners' side (`engine.exchange`): the two phases that are theirs, and timers."""
+
+    def apply(self, batch: Batch, calls: list[Any]) -> None: ...
+    def serve(self, batch: Batch, calls: list[Any]) -> Callable[[], None]: ...
+    def failed(self, calls: list[Any], error: BaseException) -> None: ...
+    def due(self) -> float: ...
+    def tick(self, batch: Batch) -> None: ...
+
+
+class _Call:
+    """An administrative call: a function of the batch, and where its answer goes."""
+
+    __slots__ = ("future", "work")
+
+    def __init__(self, work: Callable[[Batch], Any], future: Future[Any]) -> None:
+        self.work = work
+        self.future = future
+
+
+class Writer:
+    """Owns the writing connection. `call` and `exchange` may be used from any thread or task."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.exchanges: Exchanges | None = None
+        self.committed: Callable[[], None] = lambda: None
+        """Called (in the writer's thread) after a commit that logged changes."""
+        self._engine = engine
+        self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._later: deque[_Call] = deque()
+        self._stopping = False
+        self._batches = 0
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work; after `exchanges` and `committed` are set."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what is queued, refuse what comes later, close the connection."""
+        if self._thread.is_alive() and not self._stopping:
+            self._stopping = True
+            self._queue.put(None)
+            self._thread.join()
+        self._engine.dispose()
+
+    async def call(self, work: Callable[[Batch], T]) -> T:
+        """Run `work` in the next batch, in a savepoint of its own; returns after the commit."""
+        future: Future[T] = Future()
+        self._put(_Call(work, future))
+        return await asyncio.wrap_future(future)
+
+    def exchange(self, call: Any) -> None:
+        """Queue a runner's call; `exchanges` answers it."""
+        self._put(call)
+
+    def _put(self, item: Any) -> None:
+        if self._stopping:
+            raise Busy("the server is stopping; try again")
+        if self._queue.qsize() >= QUEUE_LIMIT:
+            raise Busy("too many requests wait to be written; try again in a second")
+        self._queue.put(item)
+
+    def _run(self) -> None:
+        with self._engine.connect() as conn:
+            idle = True
+            while True:
+                exchanges, calls = self._take()
+                if exchanges or calls or (self.exchanges and self.exchanges.due() <= 0):
+                    self._batch(conn, exchanges, calls)
+                    idle = False
+                elif not idle:
+                    self._checkpoint(conn)
+                    idle = True
+                if self._batches % CHECKPOINT_EVERY == 0 and not idle:
+                    self._checkpoint(conn)
+                if self._stopping and self._queue.empty() and not self._later:
+                    self._checkpoint(conn)
+                    return
+
+    def _take(self) -> tuple[list[Any], list[_Call]]:
+        """Everything that waits, runners' calls apart; blocks until there is something or a timer is due."""
+        exchanges: list[Any] = []
+        calls: list[_Call] = []
+        calls.extend(self._later)
+        self._later.clear()
+        wait = bool(not calls)
+        while True:
+            try:
+                due = min(self.exchanges.due() if self.exchanges else 1.0, 1.0)
+                item = self._queue.get(wait and due > 0, max(due, 0.0)) if wait else self._queue.get_nowait()
+            except queue.Empty:
+                return exchanges, calls
+            wait = False
+            if isinstance(item, _Call):
+                calls.append(item)
+            elif item is not None:
+                exchanges.append(item)
+
+    def _batch(self, conn: Connection, exchanges: list[Any], calls: list[_Call]) -> None:
+        self._batches += 1
+        outcomes: list[tuple[_Call, Any, BaseException | None]] = []
+        try:
+            with conn.begin():
+                batch = Batch(conn)
+                if self.exchanges:
+                    self.exchanges.tick(batch)
+                    self.exchanges.apply(batch, exchanges)
+                    propagate(batch)
+                self._apply_calls(batch, calls, outcomes)
+                answer = self.exchanges.serve(batch, exchanges) if self.exchanges else _nothing
+                logged = batch.flush()
+        except BaseException as error:
+            log.exception("a batch was not committed")
+            for call in calls:
+                _resolve(call.future, None, error)
+            if self.exchanges:
+                self.exchanges.failed(exchanges, error)
+            return
+        for action in batch.after_commit:
+            action()
+        if logged:
+            self.committed()
+        answer()
+        for call, value, refusal in outcomes:
+            _resolve(call.future, value, refusal)
+
+    def _apply_calls(
+        self, batch: Batch, calls: list[_Call], outcomes: list[tuple[_Call, Any, BaseException | None]]
+    ) -> None:
+        until = time.monotonic() + BUDGET_S
+        for i, call in enumerate(calls):
+            if i and time.monotonic() > until:
+                self._later.extend(calls[i:])
+                del calls[i:]
+                return
+            part = Batch(batch.conn)
+            try:
+                with batch.conn.begin_nested():
+                    value = call.work(part)
+                    propagate(part)
+            except Refusal as refusal:
+                outcomes.append((call, None, refusal))
+            else:
+                batch.absorb(part)
+                outcomes.append((call, value, None))
+
+    def _checkpoint(self, conn: Connection) -> None:
+        """Move the log into the database, outside any transaction; truncate it when it has grown large."""
+        raw = conn.connection.driver_connection
+        assert raw is not None
+        try:
+            pages = raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1]
+            if pages * 4096 > TRUNCATE_BYTES:
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except Exception:
+            log.warning("checkpoint failed; it is tried again", exc_info=True)
+
+
+def _nothing() -> None:
+    """There are no runners to answer."""
+
+
+def _resolve(future: Future[Any], value: Any, error: BaseException | None) -> None:
+    if future.set_running_or_notify_cancel():
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(value)
