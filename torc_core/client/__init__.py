@@ -1,1 +1,1 @@
-"""The typed HTTP client."""
+"""Typed HTTP client: requests (`endpoints`) are made once and sent by any client (`http`)."""

@@ -1,0 +1,314 @@
+"""The table of endpoints: each function makes the Request for one of them (server.md 1; `/server`, `/changes`,
+`from_plan`, `summary`, `restart`, `explain` and `jobs/{id}/cancel` are this server's own).
+
+A client sends what these functions return, so that sync and async callers share one table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from msgspec import Struct
+
+from torc_core.client.request import Page, Request
+from torc_core.models.plan import PlanAnswer
+from torc_core.models.resources import (
+    ComputeNode,
+    Event,
+    File,
+    Job,
+    ResourceRequirements,
+    Result,
+    Workflow,
+    WorkflowStatus,
+)
+
+LONG_WORK = 900.0
+"""Seconds to wait for what touches every job of a workflow."""
+
+
+class Ping(Struct):
+    status: str
+
+
+class ServerInfo(Struct):
+    """Who answers: the process, its version and its database."""
+
+    pid: int
+    version: str
+    database: str | None = None
+    database_uuid: str | None = None
+    active_nodes: int = 0
+    """Runners that are at work, over all workflows."""
+
+
+class Summary(Struct):
+    """Where a workflow stands; `counts` maps every status label to its number of jobs."""
+
+    workflow_id: int
+    name: str
+    user: str
+    run_id: int
+    is_canceled: bool
+    is_archived: bool
+    is_complete: bool
+    total: int
+    counts: dict[str, int]
+    active_nodes: int = 0
+    origin: str | None = None
+    timestamp: str | None = None
+
+
+class RestartAnswer(Struct):
+    """What a restart does (or would do): `jobs` run, `kept` stay completed."""
+
+    run_id: int
+    jobs: int
+    by_status: dict[str, int]
+    kept: int
+
+
+class Explanation(Struct):
+    """Why a job is where it is: one line, and more lines."""
+
+    job_id: int
+    name: str
+    status: str
+    why: str
+    details: list[str]
+
+
+class Completeness(Struct):
+    is_canceled: bool
+    is_complete: bool
+    needs_to_run_completion_script: bool
+
+
+class JobReset(Struct):
+    """Answer of reset_job_status."""
+
+    workflow_id: int
+    updated_count: int
+    status: str
+
+
+class Message(Struct):
+    message: str
+
+
+def ping() -> Request[Ping]:
+    return Request("GET", "/ping", Ping, "asking whether it answers")
+
+
+def server_info() -> Request[ServerInfo]:
+    return Request("GET", "/server", ServerInfo, "asking who it is")
+
+
+def create_from_plan(lines: Callable[[], Iterator[bytes]], name: str) -> Request[PlanAnswer]:
+    """Send a plan (models/plan.py); `lines` makes the JSON lines, anew when the call is repeated."""
+    doing = f"creating workflow {name!r}"
+    return Request("POST", "/workflows/from_plan", PlanAnswer, doing, stream=lines, patience=LONG_WORK, repeatable=True)
+
+
+def list_workflows(
+    *,
+    user: str | None = None,
+    name: str | None = None,
+    is_archived: bool | None = None,
+    sort_by: str | None = None,
+    reverse_sort: bool = False,
+    offset: int = 0,
+    limit: int = 10_000,
+) -> Request[Page[Workflow]]:
+    query = {
+        "user": user,
+        "name": name,
+        "is_archived": is_archived,
+        **_page(offset, limit, sort_by, reverse_sort),
+    }
+    return Request("GET", "/workflows", Page[Workflow], "listing workflows", query=query)
+
+
+def get_workflow(workflow_id: int) -> Request[Workflow]:
+    return _on_workflow("GET", workflow_id, "", Workflow, "getting")
+
+
+def delete_workflow(workflow_id: int) -> Request[Workflow]:
+    return _on_workflow("DELETE", workflow_id, "", Workflow, "deleting")
+
+
+def workflow_status(workflow_id: int) -> Request[WorkflowStatus]:
+    return _on_workflow("GET", workflow_id, "/status", WorkflowStatus, "getting the status of")
+
+
+def summary(workflow_id: int) -> Request[Summary]:
+    return _on_workflow("GET", workflow_id, "/summary", Summary, "getting the summary of")
+
+
+def restart(workflow_id: int, *, dry_run: bool) -> Request[RestartAnswer]:
+    """Start a new run of what is not completed and all below it; with `dry_run` only say what that would be."""
+    query = {"dry_run": dry_run}
+    return _on_workflow("POST", workflow_id, "/restart", RestartAnswer, "restarting", query=query)
+
+
+def cancel_workflow(workflow_id: int) -> Request[WorkflowStatus]:
+    return _on_workflow("PUT", workflow_id, "/cancel", WorkflowStatus, "cancelling")
+
+
+def initialize_jobs(workflow_id: int, *, only_uninitialized: bool = False) -> Request[Message]:
+    query = {"only_uninitialized": only_uninitialized}
+    return _on_workflow("POST", workflow_id, "/initialize_jobs", Message, "initializing", query=query)
+
+
+def put_workflow_status(workflow_id: int, status: WorkflowStatus) -> Request[WorkflowStatus]:
+    return _on_workflow("PUT", workflow_id, "/status", WorkflowStatus, "changing the status of", body=status)
+
+
+def reset_workflow_status(workflow_id: int, *, force: bool = False) -> Request[WorkflowStatus]:
+    query = {"force": force}
+    return _on_workflow("POST", workflow_id, "/reset_status", WorkflowStatus, "resetting", query=query)
+
+
+def reset_job_status(workflow_id: int, *, failed_only: bool = False) -> Request[JobReset]:
+    query = {"failed_only": failed_only}
+    return _on_workflow("POST", workflow_id, "/reset_job_status", JobReset, "resetting the jobs of", query=query)
+
+
+def required_existing_files(workflow_id: int) -> Request[dict[str, list[int]]]:
+    return _on_workflow("GET", workflow_id, "/required_existing_files", dict[str, list[int]], "getting the inputs of")
+
+
+def list_jobs(
+    workflow_id: int,
+    *,
+    status: str | None = None,
+    upstream_job_id: int | None = None,
+    include_relationships: bool = False,
+    sort_by: str | None = None,
+    reverse_sort: bool = False,
+    offset: int = 0,
+    limit: int = 10_000,
+) -> Request[Page[Job]]:
+    query = {
+        "status": status,
+        "upstream_job_id": upstream_job_id,
+        "include_relationships": include_relationships or None,
+        **_page(offset, limit, sort_by, reverse_sort),
+    }
+    return _list("/jobs", workflow_id, Page[Job], "jobs", query)
+
+
+def get_job(job_id: int) -> Request[Job]:
+    return _on_job("GET", job_id, "", Job, "getting")
+
+
+def retry_job(job_id: int, run_id: int, *, max_retries: int) -> Request[Job]:
+    return _on_job("POST", job_id, f"/retry/{run_id}", Job, "retrying", {"max_retries": max_retries})
+
+
+def cancel_job(job_id: int) -> Request[Job]:
+    return _on_job("POST", job_id, "/cancel", Job, "cancelling")
+
+
+def explain_job(job_id: int) -> Request[Explanation]:
+    return _on_job("GET", job_id, "/explain", Explanation, "explaining")
+
+
+def list_results(
+    workflow_id: int,
+    *,
+    job_id: int | None = None,
+    run_id: int | None = None,
+    return_code: int | None = None,
+    status: str | None = None,
+    compute_node_id: int | None = None,
+    all_runs: bool = False,
+    sort_by: str | None = None,
+    reverse_sort: bool = False,
+    offset: int = 0,
+    limit: int = 10_000,
+) -> Request[Page[Result]]:
+    query = {
+        "job_id": job_id,
+        "run_id": run_id,
+        "return_code": return_code,
+        "status": status,
+        "compute_node_id": compute_node_id,
+        "all_runs": all_runs,
+        **_page(offset, limit, sort_by, reverse_sort),
+    }
+    return _list("/results", workflow_id, Page[Result], "results", query)
+
+
+def list_files(workflow_id: int, *, offset: int = 0, limit: int = 10_000) -> Request[Page[File]]:
+    return _list("/files", workflow_id, Page[File], "files", _page(offset, limit))
+
+
+def get_resource_requirements(requirements_id: int) -> Request[ResourceRequirements]:
+    thing = f"resource requirements {requirements_id}"
+    path = f"/resource_requirements/{requirements_id}"
+    return Request("GET", path, ResourceRequirements, f"getting {thing}", thing)
+
+
+def list_compute_nodes(
+    workflow_id: int, *, is_active: bool | None = None, offset: int = 0, limit: int = 10_000
+) -> Request[Page[ComputeNode]]:
+    query = {"is_active": is_active, **_page(offset, limit)}
+    return _list("/compute_nodes", workflow_id, Page[ComputeNode], "compute nodes", query)
+
+
+def get_compute_node(node_id: int) -> Request[ComputeNode]:
+    thing = f"compute node {node_id}"
+    return Request("GET", f"/compute_nodes/{node_id}", ComputeNode, f"getting {thing}", thing)
+
+
+def list_events(
+    workflow_id: int,
+    *,
+    category: str | None = None,
+    after_timestamp: int | None = None,
+    sort_by: str | None = None,
+    reverse_sort: bool = False,
+    offset: int = 0,
+    limit: int = 10_000,
+) -> Request[Page[Event]]:
+    query = {
+        "category": category,
+        "after_timestamp": after_timestamp,
+        **_page(offset, limit, sort_by, reverse_sort),
+    }
+    return _list("/events", workflow_id, Page[Event], "events", query)
+
+
+def _page(offset: int, limit: int, sort_by: str | None = None, reverse_sort: bool = False) -> dict[str, Any]:
+    return {"offset": offset, "limit": limit, "sort_by": sort_by, "reverse_sort": reverse_sort or None}
+
+
+def _list(path: str, workflow_id: int, answer: type[Any], things: str, query: dict[str, Any]) -> Request[Any]:
+    doing = f"listing the {things} of workflow {workflow_id}"
+    query = {"workflow_id": workflow_id, **query}
+    return Request("GET", path, answer, doing, f"workflow {workflow_id}", query=query)
+
+
+def _on_workflow(
+    method: str,
+    workflow_id: int,
+    path: str,
+    answer: type[Any],
+    doing: str,
+    *,
+    query: dict[str, Any] | None = None,
+    body: Any = None,
+) -> Request[Any]:
+    thing = f"workflow {workflow_id}"
+    path = f"/workflows/{workflow_id}{path}"
+    patience = 60.0 if method == "GET" else LONG_WORK
+    return Request(method, path, answer, f"{doing} {thing}", thing, query=query or {}, body=body, patience=patience)
+
+
+def _on_job(
+    method: str, job_id: int, path: str, answer: type[Any], doing: str, query: dict[str, Any] | None = None
+) -> Request[Any]:
+    thing = f"job {job_id}"
+    return Request(method, f"/jobs/{job_id}{path}", answer, f"{doing} {thing}", thing, query=query or {})

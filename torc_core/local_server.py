@@ -1,0 +1,285 @@
+"""The user's own server: found, checked, started and stopped without any set-up (design: local by default).
+
+Everything is in one folder per host, $XDG_STATE_HOME/torc/HOST: the database, the server's log, and `server.json`
+(mode 0600) that says where the server is and what opens it. The server is a detached process, `torc-server run` on
+loopback; it ends by itself when idle. A later one gets the same port and token, so that runners and consoles that lost
+it find it again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from torc_core import VERSION
+from torc_core.client.endpoints import ServerInfo, server_info
+from torc_core.client.http import Address, Client
+from torc_core.config import state_dir
+from torc_core.errors import TorcError
+
+IDLE_EXIT_S = 15 * 60
+"""A server started here ends when nothing has used it for so long."""
+
+START_LIMIT_S = 60.0
+"""How long a server may take to start: migrations of a large database included."""
+
+STOP_LIMIT_S = 60.0
+"""How long a server may take to stop."""
+
+PORT_LINE = b"TORC_SERVER_PORT="
+"""What the server says on stdout once it listens (server.md 8)."""
+
+
+class Record(Struct):
+    """Contents of `server.json`."""
+
+    url: str
+    port: int
+    token: str
+    pid: int
+    boot_id: str
+    version: str
+
+    @property
+    def address(self) -> Address:
+        return Address(self.url, self.token)
+
+
+def home() -> Path:
+    """The folder of this host's own server."""
+    return state_dir() / socket.gethostname()
+
+
+def log_path() -> Path:
+    """Where the server writes its log."""
+    return home() / "server.log"
+
+
+def read_record() -> Record | None:
+    """What `server.json` says, whether that server lives or not; None without a readable one."""
+    try:
+        return msgspec.json.decode((home() / "server.json").read_bytes(), type=Record)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def find() -> tuple[Record, ServerInfo] | None:
+    """The user's own server if it is alive and is what the record says; starts nothing."""
+    record = read_record()
+    info = _ask(record) if record else None
+    return (record, info) if record and info else None
+
+
+def ensure(say: Callable[[str], None] = lambda _: None) -> Address:
+    """The address of the user's own server, which is started when it is not there.
+
+    `say` gets a line about what the user should know: an old server that is busy, workflows kept on other hosts.
+    Raises TorcError with the end of the server's log when it does not start.
+    """
+    found = find()
+    if found and not _outdated(found[0]):
+        return found[0].address
+    with _lock():
+        found = find()
+        if found and not _outdated(found[0]):
+            return found[0].address
+        if found and not _replaceable(found[1]):
+            say(f"the server here is torc {found[0].version} and busy; it is replaced by {VERSION} once it is idle")
+            return found[0].address
+        if found:
+            _end(found[0].pid)
+        _tell_other_hosts(say)
+        return _start(read_record()).address
+
+
+def stop() -> Record | None:
+    """Stop the user's own server and wait for its end; None when none is running."""
+    with _lock():
+        found = find()
+        if found is None:
+            return None
+        _end(found[0].pid)
+        return found[0]
+
+
+def _ask(record: Record) -> ServerInfo | None:
+    """What the recorded server says about itself; None when it is gone or another process took its place."""
+    if record.boot_id != boot_id() or not _is_own_process(record.pid):
+        return None
+    try:
+        with Client(record.address) as client:
+            info = client.send(server_info())
+    except TorcError:
+        return None
+    return info if info.pid == record.pid else None
+
+
+def _outdated(record: Record) -> bool:
+    return _numbers(record.version) < _numbers(VERSION)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.partition("+")[0].split(".") if part.isdigit())
+
+
+def _replaceable(info: ServerInfo) -> bool:
+    return not info.active_nodes
+
+
+def _start(old: Record | None) -> Record:
+    """Start a server, wait until it listens, and record it. The caller holds the lock."""
+    token = old.token if old else secrets.token_urlsafe(32)
+    port = old.port if old and _is_free(old.port) else 0
+    command = [sys.executable, "-m", "torc_server.main", "run", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--database", str(home() / "torc.db"), "--idle-exit-secs", str(IDLE_EXIT_S)]
+    with log_path().open("ab") as log:
+        log_start = log.tell()
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd=home(),
+            env={**os.environ, "TORC_SERVER_TOKEN": token},
+            start_new_session=True,
+        )
+    try:
+        import httpx  # noqa: F401  the caller needs it next: loaded while the server starts
+
+        port = _read_port(process, log_start)
+        record = Record(f"http://127.0.0.1:{port}", port, token, process.pid, boot_id(), VERSION)
+        _write_record(record)
+    except BaseException:
+        process.terminate()
+        raise
+    return record
+
+
+def _read_port(process: subprocess.Popen[bytes], log_start: int) -> int:
+    """The port on the server's first line; TorcError when it ends or takes too long instead."""
+    assert process.stdout is not None
+    deadline = time.monotonic() + START_LIMIT_S
+    said = b""
+    while b"\n" not in said.partition(PORT_LINE)[2]:
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([process.stdout], [], [], left)[0]:
+            raise TorcError(f"the server did not listen within {START_LIMIT_S:.0f} s; see {log_path()}")
+        chunk = os.read(process.stdout.fileno(), 4096)
+        if not chunk:
+            raise TorcError(f"the server did not start: {_last_line(log_start)}; see {log_path()}")
+        said += chunk
+    process.stdout.close()
+    return int(said.partition(PORT_LINE)[2].split()[0])
+
+
+def _last_line(log_start: int) -> str:
+    with log_path().open("rb") as log:
+        log.seek(log_start)
+        lines = log.read().decode(errors="replace").strip().splitlines()
+    return lines[-1].removeprefix("torc-server: ") if lines else "it ended without a word"
+
+
+def _write_record(record: Record) -> None:
+    """Replace `server.json` in one step; only the user may read it."""
+    temporary = home() / f".server.json.{os.getpid()}"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
+    temporary.replace(home() / "server.json")
+
+
+def _end(pid: int) -> None:
+    """SIGTERM and wait: the server finishes its batch, tells its callers and leaves."""
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return
+    if not _wait_for_end(pid, STOP_LIMIT_S):
+        raise TorcError(f"the server (pid {pid}) did not stop within {STOP_LIMIT_S:.0f} s; see {log_path()}")
+
+
+def _wait_for_end(pid: int, limit_s: float) -> bool:
+    deadline = time.monotonic() + limit_s
+    if hasattr(os, "pidfd_open"):
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            pass
+        else:
+            with os.fdopen(descriptor) as file:
+                return bool(select.select([file], [], [], limit_s)[0])
+    while time.monotonic() < deadline:
+        if not _is_own_process(pid):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@contextmanager
+def _lock() -> Iterator[None]:
+    """Held while a server is started or stopped, so that two at once start one."""
+    folder = home()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = (folder / "start.lock").open("w")
+    except OSError as error:
+        raise TorcError(
+            f"the folder for torc's own files, {folder}, cannot be used: {error.strerror}; "
+            "set XDG_STATE_HOME to one that can"
+        ) from None
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _tell_other_hosts(say: Callable[[str], None]) -> None:
+    """Before a first database is made here: workflows may be where the user worked before."""
+    if (home() / "torc.db").exists():
+        return
+    others = sorted(path.parent.name for path in state_dir().glob("*/torc.db"))
+    if others:
+        say(f"a new database is made for this host; workflows you made on {', '.join(others)} are kept there")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _is_own_process(pid: int) -> bool:
+    """Whether a process of this user has this id: nobody else gets to see the token."""
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
+
+
+def boot_id() -> str:
+    """What tells this boot of the machine from the others."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        import psutil
+
+        return str(int(psutil.boot_time()))
