@@ -52,9 +52,7 @@ def record(batch: Batch, rows: Iterable[Row], new: JobStatus) -> None:
 
 def recount(batch: Batch, jobs_sql: str, *params: object) -> None:
     """Compute both counters anew for the jobs that `jobs_sql` (a SELECT of ids) names."""
-    batch.run(
-        "UPDATE job SET unmet = 0, bad = 0 WHERE (unmet <> 0 OR bad <> 0) AND id IN (" + jobs_sql + ")", *params
-    )
+    batch.run("UPDATE job SET unmet = 0, bad = 0 WHERE (unmet <> 0 OR bad <> 0) AND id IN (" + jobs_sql + ")", *params)
     batch.run(
         "UPDATE job SET unmet = told.unmet, bad = told.bad FROM ("
         "  SELECT edge.job_id AS id, sum(parent.status NOT IN (5, 6, 7, 8, 9)) AS unmet,"
@@ -67,9 +65,10 @@ def recount(batch: Batch, jobs_sql: str, *params: object) -> None:
 
 
 def force_status(batch: Batch, row: Row, new: JobStatus) -> None:
-    """Put one job into any status, as torc's own endpoints may (design: section 3); the counters around it stay right.
+    """Put one job into any status, as torc's own endpoints may (design: section 3).
 
-    Its dependents are told of an end by `propagate` as of any; when an ended job is taken back, theirs are computed anew.
+    The counters around it stay right: `propagate` tells dependents of an end as of any; when an ended job is taken back
+    theirs are computed anew.
     """
     job, _, old = row
     was_ended, is_ended = JobStatus(old) in ENDED, new in ENDED

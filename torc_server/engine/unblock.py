@@ -18,8 +18,8 @@ def propagate(batch: Batch) -> None:
         ended = batch.ended
         batch.ended = {}
         rows = batch.run(
-            "UPDATE job SET unmet = unmet - told.n, bad = bad + told.bad FROM ("
-            "  SELECT edge.job_id AS id, count(*) AS n, sum(parent.value ->> 1) AS bad"
+            "UPDATE job SET unmet = unmet - told.ended, bad = bad + told.failed FROM ("
+            "  SELECT edge.job_id AS id, count(*) AS ended, sum(parent.value ->> 1) AS failed"
             "  FROM json_each(?) AS parent JOIN job_depends_on AS edge ON edge.depends_on_job_id = parent.value ->> 0"
             "  GROUP BY edge.job_id"
             ") AS told WHERE job.id = told.id"

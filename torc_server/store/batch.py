@@ -45,7 +45,7 @@ class Batch:
         """Nodes to be told something (an attempt to stop)."""
         self.after_commit: list[Callable[[], None]] = []
 
-    def run(self, sql: str, *params: Any) -> CursorResult[Any]:
+    def run(self, sql: str, *params: Any) -> CursorResult[*tuple[Any, ...]]:
         """Execute constant SQL with `?` parameters; sets of ids travel as one JSON array read by json_each."""
         return self.conn.exec_driver_sql(sql, params)
 

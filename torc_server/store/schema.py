@@ -18,6 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.schema import SchemaItem
 
 SCHEMA_VERSION = 1
 """Kept in `PRAGMA user_version`; a newer one in the file is refused at start."""
@@ -33,9 +34,9 @@ def _workflow_id() -> Column[int]:
     return Column("workflow_id", Integer, ForeignKey("workflow.id", ondelete="CASCADE"), nullable=False)
 
 
-def _table(name: str, *columns: object, autoincrement: bool = True) -> Table:
-    """A table; with `autoincrement` its ids are never given twice."""
-    return Table(name, metadata, *columns, sqlite_autoincrement=autoincrement)  # type: ignore[arg-type]
+def _table(name: str, *items: SchemaItem) -> Table:
+    """A table whose ids are never given twice."""
+    return Table(name, metadata, *items, sqlite_autoincrement=True)
 
 
 def _relation(name: str, other: str, other_table: str) -> Table:
@@ -148,7 +149,7 @@ job = _table(
         "ix_job_ready",
         "workflow_id",
         "resource_requirements_id",
-        text("ifnull(scheduler_id, 0)"),
+        "scheduler_id",
         text("priority DESC"),
         "id",
         sqlite_where=text("status = 2"),

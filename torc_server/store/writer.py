@@ -2,8 +2,9 @@
 
 Three phases in one transaction (design: section 3): *apply* (all reports of runners together and set-wise, then each
 administrative call in a savepoint of its own), *unblock* (once for all the reports; a call that ends jobs unblocks
-inside its savepoint, so that later calls find the counters right), *serve* (jobs for the runners that wait). Then commit, then tell everybody. When the commit fails every caller of the batch gets the error; memory is
-changed after the commit only.
+inside its savepoint, so that later calls find the counters right), *serve* (jobs for the runners that wait). Then
+commit, then tell everybody. When the commit fails every caller of the batch gets the error; memory is changed after the
+commit only.
 """
 
 from __future__ import annotations
@@ -91,6 +92,10 @@ class Writer:
         future: Future[T] = Future()
         self._put(_Call(work, future))
         return await asyncio.wrap_future(future)
+
+    def wake(self) -> None:
+        """Look at the timers now."""
+        self._queue.put(None)
 
     def exchange(self, call: Any) -> None:
         """Queue a runner's call; `exchanges` answers it."""

@@ -1,0 +1,53 @@
+"""Canceling (design: section 3): waiting jobs at once; what runs reads canceled until its runner confirms the death."""
+
+from __future__ import annotations
+
+from torc_core.models.status import COMPLETE, JobStatus
+from torc_server.engine.complete import camel, job_and_run
+from torc_server.engine.notes import note
+from torc_server.engine.transition import Row, set_status
+from torc_server.errors import Invalid, NotFound
+from torc_server.store.batch import Batch
+
+
+def cancel_workflow(batch: Batch, workflow_id: int) -> None:
+    """Cancel every job that has not ended, and the workflow itself. NotFound for an unknown one."""
+    row = batch.run(
+        "UPDATE workflow SET is_canceled = 1 WHERE id = ? AND state = 'visible' RETURNING run_id", workflow_id
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"Workflow not found with ID: {workflow_id}")
+    note(
+        batch,
+        workflow_id,
+        category="workflow_canceled",
+        message=f"Workflow {workflow_id} (run_id={row[0]}) was canceled",
+        workflow_id=workflow_id,
+        run_id=row[0],
+    )
+    rows = batch.run(
+        "SELECT id, workflow_id, status FROM job WHERE workflow_id = ? AND status IN (1, 2, 3, 4)", workflow_id
+    ).all()
+    _cancel(batch, [(r[0], r[1], r[2]) for r in rows])
+    batch.log(workflow_id, "workflow", is_canceled=True)
+    batch.wake_workflows.add(workflow_id)
+
+
+def cancel_job(batch: Batch, job_id: int) -> None:
+    """Cancel one job; those below it follow their own cancel flag. Invalid when it has ended already."""
+    row, _, _ = job_and_run(batch, job_id)
+    status = JobStatus(row[2])
+    if status == JobStatus.CANCELED:
+        return
+    if status in COMPLETE or status == JobStatus.DISABLED:
+        raise Invalid(f"Job {job_id} is already complete with status {camel(status)}; there is nothing to cancel")
+    _cancel(batch, [row])
+
+
+def _cancel(batch: Batch, rows: list[Row]) -> None:
+    ids = batch.json([row[0] for row in rows])
+    nodes = batch.run(
+        "SELECT DISTINCT node_id FROM job WHERE node_id IS NOT NULL AND id IN (SELECT value FROM json_each(?))", ids
+    ).scalars()
+    batch.wake_nodes.update(nodes)
+    set_status(batch, rows, JobStatus.CANCELED)

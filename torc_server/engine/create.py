@@ -1,0 +1,223 @@
+"""Storing a plan (models/plan.py): chunk by chunk under a hidden workflow that becomes visible in one last step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from torc_core.models.plan import (
+    PlanAnswer,
+    PlanFiles,
+    PlanJobs,
+    PlanLine,
+    PlannedJob,
+    PlannedRequirements,
+    PlanRequirements,
+    PlanStart,
+    PlanUserData,
+)
+from torc_core.models.status import JobStatus
+from torc_core.units import UnitError, parse_duration, parse_memory
+from torc_server.engine.initialize import initialize
+from torc_server.engine.report import iso_time
+from torc_server.engine.workflow import DEFAULTS, add_default_requirements
+from torc_server.errors import Invalid
+from torc_server.store.batch import Batch
+
+KINDS = ("job", "file", "user_data", "resource_requirements")
+
+
+@dataclass
+class Creation:
+    """A plan on its way in: where its ids begin and how much has come."""
+
+    workflow_id: int
+    initialize: bool
+    announced: dict[str, int]
+    base: dict[str, int] = field(default_factory=dict)
+    """Id of position 0, by kind."""
+    came: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    default_requirements: int = 0
+    repeated: bool = False
+
+
+def begin(batch: Batch, start: PlanStart) -> Creation:
+    """Make the hidden workflow and set its ids aside; a plan that was stored before is found by its uuid."""
+    announced = {
+        "job": start.jobs,
+        "file": start.files,
+        "user_data": start.user_data,
+        "resource_requirements": start.resource_requirements,
+    }
+    if any(n < 0 for n in announced.values()):
+        raise Invalid("a plan cannot announce less than nothing")
+    old = batch.run("SELECT id, state FROM workflow WHERE uuid = ?", start.uuid).one_or_none()
+    if old is not None and old[1] == "visible":
+        return Creation(old[0], start.initialize, announced, repeated=True)
+    if old is not None:
+        remove(batch, old[0])
+    creation = Creation(_insert_workflow(batch, start), start.initialize, announced)
+    creation.default_requirements = add_default_requirements(batch, creation.workflow_id)
+    creation.base = {kind: _set_aside(batch, kind, n) for kind, n in announced.items()}
+    return creation
+
+
+def add(batch: Batch, creation: Creation, line: PlanLine) -> None:
+    """Store one line. Invalid when it is out of order, too long, or refers to what the plan does not have."""
+    match line:
+        case PlanFiles():
+            rows = [
+                (i, creation.workflow_id, f.name, f.path, f.st_mtime) for i, f in _placed(creation, "file", line.items)
+            ]
+            batch.run_many("INSERT INTO file (id, workflow_id, name, path, st_mtime) VALUES (?, ?, ?, ?, ?)", rows)
+        case PlanUserData():
+            rows = [
+                (i, creation.workflow_id, d.name, d.is_ephemeral, None if d.data is None else batch.json(d.data))
+                for i, d in _placed(creation, "user_data", line.items)
+            ]
+            batch.run_many(
+                "INSERT INTO user_data (id, workflow_id, name, is_ephemeral, data) VALUES (?, ?, ?, ?, ?)", rows
+            )
+        case PlanRequirements():
+            rows = [
+                _requirements_row(creation, i, r) for i, r in _placed(creation, "resource_requirements", line.items)
+            ]
+            batch.run_many(
+                "INSERT INTO resource_requirements (id, workflow_id, name, num_cpus, num_gpus, num_nodes, memory,"
+                " runtime, memory_bytes, runtime_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+        case PlanJobs():
+            _add_jobs(batch, creation, line.items)
+        case _:
+            raise Invalid("a plan has one first and one last line")
+
+
+def finish(batch: Batch, creation: Creation) -> PlanAnswer:
+    """Make the workflow visible, initialised when that was asked for. Invalid when something announced did not come."""
+    if creation.repeated:
+        n = batch.run("SELECT sum(n) FROM status_count WHERE workflow_id = ?", creation.workflow_id).scalar_one()
+        return PlanAnswer(creation.workflow_id, n or 0, repeated=True)
+    for kind, n in creation.announced.items():
+        if creation.came[kind] != n:
+            raise Invalid(f"the plan announced {n} {kind} and brought {creation.came[kind]}; send it again")
+    workflow_id, jobs = creation.workflow_id, creation.announced["job"]
+    batch.run("UPDATE workflow SET state = 'visible', run_id = ? WHERE id = ?", int(creation.initialize), workflow_id)
+    batch.run(
+        "INSERT INTO status_count (workflow_id, status, n) VALUES (?, ?, ?)",
+        workflow_id,
+        int(JobStatus.UNINITIALIZED),
+        jobs,
+    )
+    batch.log(workflow_id, "workflow", created=True)
+    if creation.initialize:
+        initialize(batch, workflow_id)
+    return PlanAnswer(workflow_id, jobs)
+
+
+def discard(batch: Batch, creation: Creation) -> None:
+    """The stream was cut off or refused: nothing of it stays."""
+    if not creation.repeated:
+        remove(batch, creation.workflow_id)
+
+
+def remove(batch: Batch, workflow_id: int) -> None:
+    """Delete a workflow that never became visible."""
+    batch.run("DELETE FROM workflow WHERE id = ? AND state = 'creating'", workflow_id)
+
+
+def sweep(batch: Batch) -> int:
+    """At start: remove what a crash left half-created; returns how many."""
+    ids = list(batch.run("SELECT id FROM workflow WHERE state = 'creating'").scalars())
+    for workflow_id in ids:
+        remove(batch, workflow_id)
+    return len(ids)
+
+
+def _insert_workflow(batch: Batch, start: PlanStart) -> int:
+    planned = start.workflow
+    row: dict[str, Any] = {
+        key: getattr(planned, key)
+        for key in planned.__struct_fields__
+        if key != "env" and getattr(planned, key) is not None
+    }
+    row = {**DEFAULTS, **row, "uuid": start.uuid, "state": "creating", "timestamp": iso_time(batch.now_ms)}
+    if planned.env:
+        row["env"] = batch.json(planned.env)
+    sql = f"INSERT INTO workflow ({', '.join(row)}) VALUES ({', '.join('?' * len(row))}) RETURNING id"
+    return int(batch.run(sql, *row.values()).scalar_one())
+
+
+def _set_aside(batch: Batch, table: str, n: int) -> int:
+    """Reserve `n` consecutive ids of a table; returns the first."""
+    last = batch.run("SELECT seq FROM sqlite_sequence WHERE name = ?", table).scalar_one_or_none()
+    if last is None:
+        batch.run("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", table, n)
+        return 1
+    batch.run("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", last + n, table)
+    return int(last) + 1
+
+
+def _placed(creation: Creation, kind: str, items: list[Any]) -> Iterable[tuple[int, Any]]:
+    """The items with their ids; their positions follow those that came before."""
+    first = creation.came[kind]
+    creation.came[kind] += len(items)
+    if creation.came[kind] > creation.announced[kind]:
+        raise Invalid(f"the plan announced {creation.announced[kind]} {kind} and brings more")
+    start = creation.base[kind] + first
+    return zip(range(start, start + len(items)), items, strict=True)
+
+
+def _requirements_row(creation: Creation, row_id: int, r: PlannedRequirements) -> tuple[Any, ...]:
+    try:
+        memory, runtime = parse_memory(r.memory), parse_duration(r.runtime)
+    except UnitError as error:
+        raise Invalid(f"resource requirement {r.name!r}: {error}") from None
+    if min(r.num_cpus, r.num_gpus, r.num_nodes) < 0:
+        raise Invalid(f"resource requirement {r.name!r}: counts cannot be negative")
+    return (
+        row_id, creation.workflow_id, r.name, r.num_cpus, r.num_gpus, r.num_nodes, r.memory, r.runtime, memory, runtime,
+    )  # fmt: skip
+
+
+def _add_jobs(batch: Batch, creation: Creation, items: list[PlannedJob]) -> None:
+    base, placed = creation.base, list(_placed(creation, "job", items))
+    requirements = creation.announced["resource_requirements"]
+    rows = []
+    for job_id, job in placed:
+        need = job.resource_requirements
+        if need is not None and not 0 <= need < requirements:
+            raise Invalid(f"job {job.name!r} refers to requirement {need}, the plan has {requirements}")
+        rows.append((
+            job_id, creation.workflow_id, job.name, job.command, job.invocation_script,
+            job.cancel_on_blocking_job_failure, job.supports_termination,
+            creation.default_requirements if need is None else base["resource_requirements"] + need,
+            batch.json(job.env) if job.env else None, job.cwd, job.priority,
+        ))  # fmt: skip
+    batch.run_many(
+        "INSERT INTO job (id, workflow_id, name, command, invocation_script, cancel_on_blocking_job_failure,"
+        " supports_termination, resource_requirements_id, env, cwd, priority, status)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        rows,
+    )
+    edges = []
+    for job_id, job in placed:
+        for parent in set(job.depends_on):
+            if not 0 <= parent < job_id - base["job"]:
+                raise Invalid(f"job {job.name!r} depends on job {parent} of the plan, which must come before it")
+            edges.append((job_id, base["job"] + parent))
+    batch.run_many("INSERT INTO job_depends_on (job_id, depends_on_job_id) VALUES (?, ?)", edges)
+    for table, kind, name in (
+        ("job_input_file", "file", "input_files"),
+        ("job_output_file", "file", "output_files"),
+        ("job_input_user_data", "user_data", "input_user_data"),
+        ("job_output_user_data", "user_data", "output_user_data"),
+    ):
+        links = []
+        for job_id, job in placed:
+            for place in set(getattr(job, name)):
+                if not 0 <= place < creation.announced[kind]:
+                    raise Invalid(f"job {job.name!r}: {name} refers to {kind} {place}, which the plan does not have")
+                links.append((job_id, base[kind] + place))
+        batch.run_many(f"INSERT INTO {table} (job_id, {kind}_id) VALUES (?, ?)", links)

@@ -1,0 +1,123 @@
+"""Why a job does not run (or how it ended), in one line and with the details."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from torc_core.models.status import JobStatus
+from torc_core.units import format_memory
+from torc_server.engine.nodes import Node
+from torc_server.engine.ready import ReadyClass, fits
+from torc_server.errors import NotFound
+
+SHOWN = 5
+"""So many parents are named."""
+
+
+def explain(conn: Connection, job_id: int, nodes: list[Node]) -> dict[str, Any]:
+    """{job_id, name, status, why, details}; `nodes` are all live runners. NotFound for an unknown job."""
+    row = conn.exec_driver_sql(
+        "SELECT job.id, job.name, job.status, job.workflow_id, unmet, bad, attempt_id, node_id, lost, is_canceled, run_id,"
+        " resource_requirements_id, scheduler_id, result_id, priority FROM job"
+        " JOIN workflow ON workflow.id = job.workflow_id WHERE job.id = ?",
+        (job_id,),
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"Job not found with ID: {job_id}")
+    status = JobStatus(row.status)
+    mine = [node for node in nodes if node.workflow_id == row.workflow_id]
+    match status:
+        case JobStatus.BLOCKED:
+            why, details = _blocked(conn, row)
+        case JobStatus.READY:
+            why, details = _ready(conn, row, mine)
+        case JobStatus.PENDING | JobStatus.RUNNING:
+            why, details = _active(conn, row, status)
+        case JobStatus.CANCELED if row.result_id is None:
+            why, details = _canceled(conn, row)
+        case JobStatus.UNINITIALIZED:
+            why, details = "not initialized; 'torc workflows initialize' makes it ready or blocked", []
+        case JobStatus.DISABLED:
+            why, details = "disabled: it is skipped, and counts as not successful for the jobs below it", []
+        case _:
+            why, details = _ended(conn, row, status)
+    if row.lost:
+        details.append(f"{row.lost} attempts were lost with their runner")
+    return {"job_id": job_id, "name": row.name, "status": status.label, "why": why, "details": details}
+
+
+def _parents(conn: Connection, job_id: int, statuses: str) -> list[str]:
+    rows = conn.exec_driver_sql(
+        "SELECT parent.name, parent.status, result.return_code FROM job_depends_on AS edge"
+        " JOIN job AS parent ON parent.id = edge.depends_on_job_id LEFT JOIN result ON result.id = parent.result_id"
+        f" WHERE edge.job_id = ? AND parent.status {statuses} ORDER BY parent.id LIMIT ?",
+        (job_id, SHOWN),
+    )
+    return [
+        f"{name} {JobStatus(status).label}" + ("" if code is None else f" (exit {code})") for name, status, code in rows
+    ]
+
+
+def _blocked(conn: Connection, row: Any) -> tuple[str, list[str]]:
+    total = conn.exec_driver_sql("SELECT count(*) FROM job_depends_on WHERE job_id = ?", (row.id,)).scalar_one()
+    waiting = _parents(conn, row.id, "NOT IN (5, 6, 7, 8, 9)")
+    bad = _parents(conn, row.id, "IN (6, 7, 8, 9)")
+    why = f"blocked: waits for {row.unmet} of {total} parents; first: {waiting[0] if waiting else '?'}"
+    return why, [*(f"waits for {p}" for p in waiting), *(f"ended without success: {p}" for p in bad)]
+
+
+def _canceled(conn: Connection, row: Any) -> tuple[str, list[str]]:
+    bad = _parents(conn, row.id, "IN (6, 7, 8, 9)")
+    if bad:
+        return f"canceled: a parent did not succeed; first: {bad[0]}", [f"ended without success: {p}" for p in bad]
+    return "canceled by request before it ran", []
+
+
+def _ready(conn: Connection, row: Any, nodes: list[Node]) -> tuple[str, list[str]]:
+    if row.is_canceled:
+        return "ready, but its workflow is canceled; 'torc run' starts it again", []
+    need = conn.exec_driver_sql(
+        "SELECT id, NULL, name, num_cpus, memory_bytes, num_gpus, num_nodes, runtime_s, 0, 0"
+        " FROM resource_requirements WHERE id = ?",
+        (row.resource_requirements_id,),
+    ).one()
+    cls = ReadyClass(*need)
+    asks = f"{cls.num_cpus} CPUs, {format_memory(cls.memory_bytes)} memory, {cls.num_gpus} GPUs" + (
+        f", {cls.num_nodes} nodes" if cls.num_nodes > 1 else ""
+    )
+    if not nodes:
+        return "ready: no runner is active; 'torc run' starts one", [f"needs {asks}"]
+    offers = [
+        f"{n.hostname} (node {n.id}) offers {n.num_cpus} CPUs, {format_memory(n.memory_bytes)}, {n.num_gpus} GPUs"
+        for n in nodes[:SHOWN]
+    ]
+    if not any(fits(cls, node) or node.ignores_resources for node in nodes):
+        return f"ready: needs {asks}; no runner offers that", offers
+    ahead = conn.exec_driver_sql(
+        "SELECT n FROM status_count WHERE workflow_id = ? AND status = 2", (row.workflow_id,)
+    ).scalar_one()
+    return f"ready: waits for room on a runner, one of {ahead} ready jobs", [f"needs {asks}", *offers]
+
+
+def _active(conn: Connection, row: Any, status: JobStatus) -> tuple[str, list[str]]:
+    node = conn.exec_driver_sql(
+        "SELECT hostname, is_active FROM compute_node WHERE id = ?", (row.node_id,)
+    ).one_or_none()
+    if node is None:
+        return f"{status.label}: claimed by a client without a lease; only complete, retry or reset ends it", []
+    verb = "runs on" if status == JobStatus.RUNNING else "was handed to"
+    return f"{status.label}: {verb} {node.hostname} (node {row.node_id}) as attempt {row.attempt_id}", []
+
+
+def _ended(conn: Connection, row: Any, status: JobStatus) -> tuple[str, list[str]]:
+    result = conn.exec_driver_sql(
+        "SELECT return_code, cause, stderr_tail, completion_time FROM result WHERE id = ?", (row.result_id,)
+    ).one_or_none()
+    if result is None:
+        return status.label, []
+    why = f"{status.label} at {result.completion_time} with exit code {result.return_code}"
+    if result.cause:
+        why += f": {result.cause}"
+    return why, (result.stderr_tail or "").splitlines()[-SHOWN:]

@@ -1,0 +1,85 @@
+"""What the server remembers of its runners between their calls: totals, leases, the call it holds open.
+
+Nothing here is needed after a restart: a runner's next call brings it back, and until then its lease runs anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+from torc_core.models.exchange import ExchangeAnswer, ExchangeRequest
+
+GIB = 1 << 30
+
+
+@dataclass(slots=True)
+class Call:
+    """One exchange under way; `done` is answered in the event loop that made it."""
+
+    node_id: int
+    workflow_id: int
+    request: ExchangeRequest
+    loop: asyncio.AbstractEventLoop
+    done: asyncio.Future[ExchangeAnswer]
+    expires: float
+    """Monotonic time at which it is answered whatever happens."""
+    answer: ExchangeAnswer = field(default_factory=lambda: ExchangeAnswer(acknowledged=0))
+
+    @property
+    def has_news(self) -> bool:
+        """It reports something, so it is answered as soon as that is on disk."""
+        r = self.request
+        return bool(r.results or r.started or r.released or r.leaving)
+
+
+@dataclass(slots=True)
+class Node:
+    """A registered runner."""
+
+    id: int
+    workflow_id: int
+    num_cpus: int
+    memory_bytes: int
+    num_gpus: int
+    num_nodes: int
+    scheduler_config_id: int | None
+    hostname: str
+    expires: float
+    """Monotonic time at which its lease runs out."""
+    waiting: Call | None = None
+    served: float = 0.0
+    """Monotonic time at which it last got a job: who waited longest comes first."""
+    ignores_resources: bool = False
+
+
+class Nodes:
+    """All live runners by id."""
+
+    def __init__(self, lease_s: float) -> None:
+        self.lease_s = lease_s
+        self.by_id: dict[int, Node] = {}
+        self.dead: set[int] = set()
+        """Nodes whose process on this host has ended: their leases end at once."""
+
+    def add(self, row: tuple[int, int, int, float, int, int, int | None, str]) -> Node:
+        """A node from its row: (id, workflow, cpus, memory in GiB, gpus, nodes, scheduler config, host)."""
+        node = Node(
+            row[0], row[1], row[2], int(row[3] * GIB), row[4], row[5], row[6], row[7], time.monotonic() + self.lease_s
+        )
+        self.by_id[node.id] = node
+        return node
+
+    def renew(self, node: Node) -> None:
+        """A call of the node arrived."""
+        node.expires = time.monotonic() + self.lease_s
+
+    def of_workflow(self, workflow_id: int) -> list[Node]:
+        """The live runners of a workflow."""
+        return [node for node in self.by_id.values() if node.workflow_id == workflow_id]
+
+    def expired(self) -> list[Node]:
+        """Nodes whose lease ran out or whose process died."""
+        now = time.monotonic()
+        return [node for node in self.by_id.values() if node.expires <= now or node.id in self.dead]

@@ -1,0 +1,146 @@
+"""What runners report, applied for the whole batch at once: started, released, results (design: sections 3 and 4).
+
+A report counts when its (run, attempt) is the job's current one and the job is with the reporting node. Repeating an
+accepted report changes nothing and is accepted again; a report for an attempt that is no longer current is refused.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from torc_core.models.exchange import Attempt, AttemptResult
+from torc_core.models.status import ACTIVE, TERMINAL, JobStatus
+from torc_server.engine.nodes import Call
+from torc_server.engine.transition import record, set_status
+from torc_server.store.batch import Batch
+
+STDERR_BYTES = 4_000
+"""Longest tail of stderr that is kept."""
+
+
+def iso_time(ms: int) -> str:
+    """`YYYY-MM-DDTHH:MM:SS.mmmZ`, the form of times on torc's wire."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def apply_reports(batch: Batch, calls: Iterable[Call]) -> None:
+    """Write everything the calls report; refused results go into the calls' answers."""
+    calls = list(calls)
+    _released(batch, calls)
+    _started(batch, calls)
+    _results(batch, calls)
+
+
+def _current(batch: Batch, pairs: list[list[int]]) -> list[Any]:
+    """Of [job, attempt, node] triples those that are current: rows (job, workflow, status)."""
+    return list(
+        batch.run(
+            "SELECT job.id, job.workflow_id, job.status FROM json_each(?) AS told"
+            " JOIN job ON job.id = told.value ->> 0 AND job.attempt_id = told.value ->> 1"
+            " AND job.node_id = told.value ->> 2",
+            batch.json(pairs),
+        ).all()
+    )
+
+
+def _released(batch: Batch, calls: list[Call]) -> None:
+    pairs = [[a.job_id, a.attempt_id, call.node_id] for call in calls for a in call.request.released]
+    if pairs:
+        rows = [(r[0], r[1], r[2]) for r in _current(batch, pairs) if r[2] == JobStatus.PENDING]
+        set_status(batch, rows, JobStatus.READY, release=True)
+
+
+def _started(batch: Batch, calls: list[Call]) -> None:
+    told = [(s.job_id, s.attempt_id, call.node_id, s.start_ms) for call in calls for s in call.request.started]
+    if not told:
+        return
+    rows = batch.run(
+        "UPDATE job SET status = 4, start_ms = told.value ->> 3 FROM json_each(?) AS told"
+        " WHERE job.id = told.value ->> 0 AND job.attempt_id = told.value ->> 1 AND job.node_id = told.value ->> 2"
+        " AND job.status = 3 RETURNING job.id, workflow_id",
+        batch.json(told),
+    ).all()
+    record(batch, [(r[0], r[1], JobStatus.PENDING) for r in rows], JobStatus.RUNNING)
+
+
+def _results(batch: Batch, calls: list[Call]) -> None:
+    reported: dict[tuple[int, int, int], tuple[Call, AttemptResult]] = {
+        (call.node_id, r.job_id, r.attempt_id): (call, r) for call in calls for r in call.request.results
+    }
+    if not reported:
+        return
+    rows = batch.run(
+        "SELECT told.value ->> 2, told.value ->> 0, told.value ->> 1, job.workflow_id, job.status, workflow.run_id,"
+        " job.attempt_id, job.node_id, told.value ->> 3,"
+        " job.result_id IS NOT NULL AND EXISTS (SELECT 1 FROM result WHERE job_id = job.id"
+        "  AND run_id = told.value ->> 3 AND attempt_id = told.value ->> 1)"
+        " FROM json_each(?) AS told JOIN job ON job.id = told.value ->> 0 JOIN workflow ON workflow.id = job.workflow_id",
+        batch.json([[r.job_id, r.attempt_id, node, r.run_id] for (node, _, _), (_, r) in reported.items()]),
+    ).all()
+    accepted: list[tuple[int, int, JobStatus, JobStatus, int, AttemptResult]] = []
+    known = set()
+    for node, job, attempt, workflow, status, run, current, holder, told_run, stored in rows:
+        key = (node, job, attempt)
+        known.add(key)
+        call, result = reported[key]
+        if holder == node and current == attempt and run == told_run and not stored:
+            old = JobStatus(status)
+            new = _new_status(old, result)
+            if new is not None:
+                accepted.append((job, workflow, old, new, node, result))
+                continue
+        if not stored:
+            call.answer.refused.append(Attempt(job, attempt))
+    for key in reported.keys() - known:
+        reported[key][0].answer.refused.append(Attempt(key[1], key[2]))
+    _store(batch, accepted)
+
+
+def _new_status(old: JobStatus, result: AttemptResult) -> JobStatus | None:
+    """The job's status after this result; None when the job is no longer with its runner."""
+    if old == JobStatus.CANCELED:
+        return JobStatus.CANCELED  # canceled while it ran: the result says how its process ended
+    if old not in ACTIVE:
+        return None
+    new = JobStatus.from_label(result.status)
+    return new if new in TERMINAL else JobStatus.FAILED
+
+
+def _store(batch: Batch, accepted: list[tuple[int, int, JobStatus, JobStatus, int, AttemptResult]]) -> None:
+    if not accepted:
+        return
+    values = [
+        (
+            workflow, job, r.run_id, r.attempt_id, node, r.return_code, max(r.end_ms - r.start_ms, 0) / 60_000,
+            iso_time(r.end_ms), int(new), r.peak_memory_bytes, r.avg_memory_bytes, r.peak_cpu_percent,
+            r.avg_cpu_percent, r.start_ms, r.end_ms, r.cause, r.stderr_tail and r.stderr_tail[-STDERR_BYTES:],
+        )
+        for job, workflow, _, new, node, r in accepted
+    ]  # fmt: skip
+    columns = ", ".join(f"value ->> {i}" for i in range(len(values[0])))
+    result_ids = batch.run(
+        "INSERT INTO result (workflow_id, job_id, run_id, attempt_id, compute_node_id, return_code, exec_time_minutes,"
+        " completion_time, status, peak_memory_bytes, avg_memory_bytes, peak_cpu_percent, avg_cpu_percent, start_ms,"
+        f" end_ms, cause, stderr_tail) SELECT {columns} FROM json_each(?) RETURNING job_id, id, status, start_ms",
+        batch.json(values),
+    ).all()
+    batch.run(
+        "UPDATE job SET result_id = told.value ->> 1, status = told.value ->> 2, start_ms = told.value ->> 3,"
+        " node_id = NULL FROM json_each(?) AS told WHERE job.id = told.value ->> 0",
+        batch.json([list(row) for row in result_ids]),
+    )
+    outputs = [(o.file_id, o.mtime, o.size) for *_, r in accepted for o in r.outputs]
+    if outputs:
+        batch.run(
+            "UPDATE file SET st_mtime = told.value ->> 1, size = told.value ->> 2 FROM json_each(?) AS told"
+            " WHERE file.id = told.value ->> 0",
+            batch.json(outputs),
+        )
+    by_status: defaultdict[JobStatus, list[tuple[int, int, JobStatus]]] = defaultdict(list)
+    for job, workflow, old, new, _, _ in accepted:
+        by_status[new].append((job, workflow, old))
+    for new, moves in by_status.items():
+        record(batch, moves, new)

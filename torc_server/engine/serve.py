@@ -1,0 +1,192 @@
+"""Which job a runner gets (design: sections 3 and 4; server.md 4 for torc's rules).
+
+Ready jobs of a workflow are shared among the runners that wait: first everybody gets at most the part that is fair,
+then what is left goes to whoever has room, then small amounts are handed out ahead (`prefetch`). A class of jobs that
+got nothing for `STARVED_S` while its node served others makes that node wait until one of its jobs fits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from torc_core.models.exchange import FreeResources
+from torc_core.models.status import JobStatus
+from torc_server.engine.nodes import Call, Node
+from torc_server.engine.ready import ReadyClass, first_jobs, fits, how_many_fit, ready_classes
+from torc_server.engine.transition import set_status
+from torc_server.store.batch import Batch
+
+STARVED_S = 60.0
+"""How long a class may be passed over before a node is kept free for it."""
+
+ClassKey = tuple[int, int, int | None]
+"""(workflow, requirement, scheduler)"""
+
+
+@dataclass(slots=True)
+class Want:
+    """One waiting runner while jobs are being shared out."""
+
+    call: Call
+    node: Node
+    free: FreeResources
+    slots: int
+    taken: list[int] = field(default_factory=list)
+    closed: bool = False
+    """Kept free for a starved class: it takes nothing else."""
+
+
+class Fairness:
+    """Which classes wait in vain, and which node is kept for them. In memory: a restart begins to count anew."""
+
+    def __init__(self, starved_s: float = STARVED_S) -> None:
+        self.starved_s = starved_s
+        self.since: dict[ClassKey, float] = {}
+        self.kept_by: dict[ClassKey, int] = {}
+
+    def served(self, key: ClassKey) -> None:
+        """A job of the class was handed out."""
+        self.since.pop(key, None)
+        self.kept_by.pop(key, None)
+
+    def passed_over(self, key: ClassKey) -> None:
+        """A node that the class fits in total gave its room to others."""
+        self.since.setdefault(key, time.monotonic())
+
+    def starved(self, workflow_id: int, classes: list[ReadyClass], node: Node, live: set[int]) -> ReadyClass | None:
+        """The class that has waited longest for this node and may keep it free, if any waits too long."""
+        now = time.monotonic()
+        waiting = [
+            (self.since[key], cls)
+            for cls in classes
+            if (key := (workflow_id, *cls.key)) in self.since and now - self.since[key] > self.starved_s
+            if fits(cls, node) and (self.kept_by.get(key) in (None, node.id) or self.kept_by[key] not in live)
+        ]
+        return min(waiting, key=lambda pair: pair[0])[1] if waiting else None
+
+
+def share_out(batch: Batch, workflow_id: int, sort_method: str, ready: int, wants: list[Want], fair: Fairness) -> None:
+    """Hand the ready jobs of one workflow to the runners that want some; fills `taken` and writes the jobs' rows."""
+    classes = ready_classes(batch.conn, workflow_id, sort_method)
+    if not classes:
+        return
+    wants.sort(key=lambda want: want.node.served)
+    live = {want.node.id for want in wants}
+    asked = sum(want.slots for want in wants)
+    for want in wants:
+        part = want.slots if asked <= ready else max(1, want.slots * ready // asked)
+        classes = _fill(batch, workflow_id, classes, want, part, fair, live)
+    if len(wants) > 1:
+        for want in wants:
+            classes = _fill(batch, workflow_id, classes, want, want.slots, fair, live)
+    for want in wants:
+        if not want.closed:
+            _prefetch(batch, workflow_id, classes, want)
+    for want in wants:
+        if want.taken:
+            want.node.served = time.monotonic()
+
+
+def _fill(
+    batch: Batch, workflow_id: int, classes: list[ReadyClass], want: Want, limit: int, fair: Fairness, live: set[int]
+) -> list[ReadyClass]:
+    """Give one runner up to `limit` jobs that fit what it has free; returns the classes that may have jobs left."""
+    limit = min(limit, want.slots)
+    if limit <= 0 or want.closed:
+        return classes
+    ordered = classes
+    starved = None if want.call.request.ignore_resources else fair.starved(workflow_id, classes, want.node, live)
+    if starved is not None:
+        if not fits(starved, want.free):
+            fair.kept_by[workflow_id, *starved.key] = want.node.id
+            want.closed = True
+            return classes
+        ordered = [starved, *(cls for cls in classes if cls is not starved)]
+    left: list[ReadyClass] = []
+    unserved: list[ReadyClass] = []
+    got_any = False
+    for cls in _matching(ordered, want):
+        n = _room(cls, want, limit)
+        ids = first_jobs(batch.conn, workflow_id, cls, n) if n else []
+        if ids:
+            _take(batch, workflow_id, want, cls, ids)
+            limit -= len(ids)
+            got_any = True
+            fair.served((workflow_id, *cls.key))
+        elif fits(cls, want.node):
+            unserved.append(cls)
+        if len(ids) == n:
+            left.append(cls)
+    if got_any:
+        for cls in unserved:
+            fair.passed_over((workflow_id, *cls.key))
+    return [cls for cls in classes if cls in left]
+
+
+def _matching(classes: list[ReadyClass], want: Want) -> list[ReadyClass]:
+    """Jobs without a scheduler or with the runner's come first, those of other schedulers fill what is left."""
+    mine = [c for c in classes if c.scheduler_id in (None, want.node.scheduler_config_id)]
+    return mine + [c for c in classes if c not in mine]
+
+
+def _room(cls: ReadyClass, want: Want, limit: int) -> int:
+    request = want.call.request
+    if request.time_left_s is not None and cls.runtime_s > request.time_left_s:
+        return 0
+    if request.ignore_resources:
+        return limit
+    return how_many_fit(cls, want.free, limit)
+
+
+def _take(batch: Batch, workflow_id: int, want: Want, cls: ReadyClass, ids: list[int]) -> None:
+    n = len(ids)
+    assign(batch, workflow_id, ids, want.node.id)
+    want.taken += ids
+    want.slots -= n
+    want.free.num_cpus -= n * cls.num_cpus
+    want.free.memory_bytes -= n * cls.memory_bytes
+    want.free.num_gpus -= n * cls.num_gpus
+    if cls.num_nodes > 1:
+        want.free.num_nodes -= n * cls.num_nodes
+
+
+def _prefetch(batch: Batch, workflow_id: int, classes: list[ReadyClass], want: Want) -> None:
+    """Jobs of the class that the runner is running, to start the moment a slot is free."""
+    ahead = want.call.request.prefetch
+    if ahead is None or ahead.count <= 0:
+        return
+    for cls in classes:
+        if cls.requirements_id == ahead.resource_requirements_id and _matches(cls, want):
+            ids = first_jobs(batch.conn, workflow_id, cls, ahead.count)
+            assign(batch, workflow_id, ids, want.node.id)
+            want.taken += ids
+            return
+
+
+def _matches(cls: ReadyClass, want: Want) -> bool:
+    time_left = want.call.request.time_left_s
+    fits_time = time_left is None or cls.runtime_s <= time_left
+    fits_node = want.call.request.ignore_resources or fits(cls, want.node)
+    return fits_time and fits_node and cls.scheduler_id in (None, want.node.scheduler_config_id)
+
+
+def assign(batch: Batch, workflow_id: int, ids: list[int], node_id: int | None) -> None:
+    """Ready jobs become pending with a node (or with nobody known: torc's own claims)."""
+    if not ids:
+        return
+    set_status(batch, [(job, workflow_id, JobStatus.READY) for job in ids], JobStatus.PENDING)
+    if node_id is not None:
+        batch.run("UPDATE job SET node_id = ? WHERE id IN (SELECT value FROM json_each(?))", node_id, batch.json(ids))
+
+
+def wants_of(calls: list[tuple[Call, Node]]) -> dict[int, list[Want]]:
+    """The calls that ask for jobs, by workflow."""
+    wants: defaultdict[int, list[Want]] = defaultdict(list)
+    for call, node in calls:
+        r = call.request
+        if (r.slots > 0 or r.prefetch is not None) and not r.leaving:
+            free = FreeResources(r.free.num_cpus, r.free.memory_bytes, r.free.num_gpus, r.free.num_nodes)
+            wants[call.workflow_id].append(Want(call, node, free, r.slots))
+    return wants
