@@ -1,8 +1,8 @@
 """The change log and its live stream (design: section 5): resumable by id, nothing is polled.
 
 A frame: `id: N`, `event: KIND`, `data: {"workflow_id":W,"ms":T,…}`. Kinds: `jobs` ({"status", "ids"}, runs of
-ids as [first, last]), `workflow`, `node`, `event`, and others named after the resource that changed. A stream that asks to
-resume from before the oldest change that is kept gets `event: reset` first: what it knows must be read anew.
+ids as [first, last]), `workflow`, `node`, `event`, and others named after the resource that changed. A stream that asks
+to resume from before the oldest change that is kept gets `event: reset` first: what it knows must be read anew.
 """
 
 from __future__ import annotations

@@ -61,6 +61,8 @@ class Runners:
 
     def died(self, node_id: int) -> None:
         """The process of a runner on this host ended: its lease ends at the next batch."""
+        if node_id not in self.nodes.by_id:
+            return  # it has left, or never made a call
         self.nodes.dead.add(node_id)
         self._next_tick = 0.0
         self._writer.wake()

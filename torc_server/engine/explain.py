@@ -19,8 +19,8 @@ SHOWN = 5
 def explain(conn: Connection, job_id: int, nodes: list[Node]) -> dict[str, Any]:
     """{job_id, name, status, why, details}; `nodes` are all live runners. NotFound for an unknown job."""
     row = conn.exec_driver_sql(
-        "SELECT job.id, job.name, job.status, job.workflow_id, unmet, bad, attempt_id, node_id, lost, is_canceled, run_id,"
-        " resource_requirements_id, scheduler_id, result_id, priority FROM job"
+        "SELECT job.id, job.name, job.status, job.workflow_id, unmet, attempt_id, node_id, lost, is_canceled,"
+        " resource_requirements_id, result_id FROM job"
         " JOIN workflow ON workflow.id = job.workflow_id WHERE job.id = ?",
         (job_id,),
     ).one_or_none()

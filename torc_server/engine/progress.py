@@ -45,7 +45,8 @@ def counts(conn: Connection, workflow_id: int) -> Counts:
 def progress(batch: Batch, workflow_id: int) -> Progress | None:
     """The progress as this batch will leave it; None for an unknown workflow."""
     row = batch.run(
-        "SELECT run_id, is_canceled, compute_node_ignore_workflow_completion, jobs_sort_method FROM workflow WHERE id = ?",
+        "SELECT run_id, is_canceled, compute_node_ignore_workflow_completion, jobs_sort_method"
+        " FROM workflow WHERE id = ?",
         workflow_id,
     ).one_or_none()
     if row is None:

@@ -42,7 +42,7 @@ class Offer(Protocol):
 SORT: dict[str, Callable[[ReadyClass], tuple[int, ...]]] = {
     "gpus_runtime_memory": lambda c: (-c.num_gpus, -c.runtime_s, -c.memory_bytes, -c.num_cpus),
     "gpus_memory_runtime": lambda c: (-c.num_gpus, -c.memory_bytes, -c.runtime_s, -c.num_cpus),
-    "none": lambda c: (),
+    "none": lambda _: (),
 }
 """Order of claiming (server.md 4.2); job priority comes before it, the job's id after it."""
 

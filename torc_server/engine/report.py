@@ -77,7 +77,8 @@ def _results(batch: Batch, calls: list[Call]) -> None:
         " job.attempt_id, job.node_id, told.value ->> 3,"
         " job.result_id IS NOT NULL AND EXISTS (SELECT 1 FROM result WHERE job_id = job.id"
         "  AND run_id = told.value ->> 3 AND attempt_id = told.value ->> 1)"
-        " FROM json_each(?) AS told JOIN job ON job.id = told.value ->> 0 JOIN workflow ON workflow.id = job.workflow_id",
+        " FROM json_each(?) AS told JOIN job ON job.id = told.value ->> 0"
+        " JOIN workflow ON workflow.id = job.workflow_id",
         batch.json([[r.job_id, r.attempt_id, node, r.run_id] for (node, _, _), (_, r) in reported.items()]),
     ).all()
     accepted: list[tuple[int, int, JobStatus, JobStatus, int, AttemptResult]] = []
