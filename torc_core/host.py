@@ -9,7 +9,7 @@ from pathlib import Path
 def process_space() -> str:
     """Names the set of pids that this process can see: boot id and pid namespace.
 
-    Two processes with the same value can watch each other by pid. Empty where the system does not tell: then nobody can.
+    Two processes with the same value can watch each other by pid. Empty where the system does not tell.
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()

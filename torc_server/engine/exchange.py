@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -59,6 +60,11 @@ class Runners:
         self._writer.exchange(call)
         return await call.done
 
+    def registered(self, batch: Batch, node_id: int) -> None:
+        """A runner registered in this batch: its lease begins with the commit."""
+        row = batch.run(f"{_NODE} WHERE id = ?", node_id).one()
+        batch.after_commit.append(partial(self.nodes.add, tuple(row)))
+
     def died(self, node_id: int) -> None:
         """The process of a runner on this host ended: its lease ends at the next batch."""
         if node_id not in self.nodes.by_id:
@@ -103,7 +109,7 @@ class Runners:
             reason = "its process ended" if node.id in self.nodes.dead else f"silent for {self.nodes.lease_s:g} s"
             log.warning("runner %s on %s is lost: %s", node.id, node.hostname, reason)
             lose(batch, node.id, reason)
-            batch.after_commit.append(lambda node=node: self._forget(node))  # type: ignore[misc]
+            batch.after_commit.append(partial(self._forget, node))
 
     def apply(self, batch: Batch, calls: list[Call]) -> None:
         """Phase one: what the calls report."""

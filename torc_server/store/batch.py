@@ -43,7 +43,7 @@ class Batch:
         """Workflows in which waiting runners may get something (jobs became ready, completion, cancellation)."""
         self.wake_nodes: set[int] = set()
         """Nodes to be told something (an attempt to stop)."""
-        self.after_commit: list[Callable[[], None]] = []
+        self.after_commit: list[Callable[[], object]] = []
 
     def run(self, sql: str, *params: Any) -> CursorResult[*tuple[Any, ...]]:
         """Execute constant SQL with `?` parameters; sets of ids travel as one JSON array read by json_each."""
