@@ -120,6 +120,7 @@ def _prepare(path: Path) -> str:
     except TorcError:
         raise
     except Exception as error:
-        raise TorcError(f"cannot use database {path}: {error}; choose another with --database") from None
+        reason = getattr(error, "orig", None) or error
+        raise TorcError(f"cannot use database {path}: {reason}; choose another with --database") from None
     finally:
         engine.dispose()

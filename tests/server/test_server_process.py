@@ -1,0 +1,123 @@
+"""The process: how it starts, says its port, refuses a second owner, and ends."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+from server_process import ServerProcess
+
+
+def run_server(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A server that is expected to end by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "torc_server", "run", *arguments],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+
+
+def test_ping_version_and_server_describe_the_process(shared_server: ServerProcess) -> None:
+    with shared_server.client() as http:
+        assert http.get("/ping").json() == {"status": "ok"}
+        version = http.get("/version")
+        assert version.json().startswith("0.12.3 (")
+        assert version.headers["x-torc-server"]
+        info = http.get("/server").json()
+        assert info["pid"] == shared_server.pid
+        assert info["database"] == str(shared_server.database)
+        assert info["database_uuid"]
+
+
+def test_a_stop_ends_with_zero_and_a_restart_finds_everything_again(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path).start()
+    with server.client() as http:
+        created = http.post("/workflows", json={"name": "kept", "user": "u"}).json()
+    assert server.stop() == 0
+    server.start()
+    with server.client() as http:
+        assert http.get(f"/workflows/{created['id']}").json()["name"] == "kept"
+    assert server.stop() == 0
+
+
+def test_a_crash_loses_nothing_that_was_answered(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path).start()
+    with server.client() as http:
+        created = http.post("/workflows", json={"name": "kept", "user": "u"}).json()
+    server.crash()
+    with server.start(), server.client() as http:
+        assert http.get(f"/workflows/{created['id']}").json()["name"] == "kept"
+
+
+def test_a_second_server_on_the_same_database_names_the_owner(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server:
+        second = run_server(tmp_path, "--port", "0", "--no-auth", "--database", str(server.database))
+        assert second.returncode == 1
+        assert f"pid {server.pid}" in second.stderr
+        assert "Traceback" not in second.stderr
+
+
+def test_a_port_in_use_is_one_line(tmp_path: Path, shared_server: ServerProcess) -> None:
+    second = run_server(tmp_path, "--port", str(shared_server.port), "--no-auth", "--database", "other.db")
+    assert second.returncode == 1
+    assert second.stderr.splitlines()[-1].startswith(f"torc-server: cannot listen on 127.0.0.1:{shared_server.port}")
+    assert "Traceback" not in second.stderr
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.db").write_text("these are my notes, and they are long enough to be read as a header " * 20)
+    before = (tmp_path / "notes.db").read_bytes()
+    ended = run_server(tmp_path, "--port", "0", "--no-auth", "--database", "notes.db")
+    assert ended.returncode == 1
+    assert "notes.db" in ended.stderr.splitlines()[-1]
+    assert "Traceback" not in ended.stderr
+    assert (tmp_path / "notes.db").read_bytes() == before
+
+
+def test_a_database_of_another_kind_is_refused(tmp_path: Path) -> None:
+    ended = run_server(tmp_path, "--port", "0", DATABASE_URL="postgres://db/torc")
+    assert ended.returncode == 2
+    assert "only SQLite" in ended.stderr
+
+
+def test_database_url_names_the_file(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path, environment={"DATABASE_URL": f"sqlite:{tmp_path}/named.db"})
+    server.database = tmp_path / "named.db"
+    with server:
+        assert (tmp_path / "named.db").exists()
+
+
+def test_callers_need_the_token_as_password_under_any_name(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path, arguments=(), environment={"TORC_SERVER_TOKEN": "s3cret"}) as server:
+        refused = httpx.get(server.url + "/ping")
+        assert refused.status_code == 401
+        assert refused.text == "Unauthorized"
+        assert refused.headers["www-authenticate"] == 'Basic realm="Torc"'
+        assert httpx.get(server.url + "/ping", auth=("anyone", "wrong")).status_code == 401
+        assert httpx.get(server.url + "/nowhere", auth=("anyone", "wrong")).status_code == 401
+        assert httpx.get(server.url + "/ping", auth=("anyone", "s3cret")).status_code == 200
+        assert httpx.get(server.url + "/ping", headers={"Authorization": "Basic !!"}).status_code == 401
+
+
+def test_a_token_is_made_and_kept_in_a_private_file(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    with ServerProcess(tmp_path, arguments=("--token-file", str(file))) as server:
+        token = file.read_text().strip()
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert httpx.get(server.url + "/ping", auth=("me", token)).status_code == 200
+        server.restart()
+        assert httpx.get(server.url + "/ping", auth=("me", token)).status_code == 200
+
+
+def test_an_unused_server_ends_by_itself(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path, arguments=("--no-auth", "--idle-exit-s", "0.3")).start()
+    assert server.process is not None
+    assert server.process.wait(10) == 0
+    assert "it ends" in server.log
+    server.process.stdout.close()  # type: ignore[union-attr]

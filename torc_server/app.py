@@ -1,0 +1,59 @@
+"""The application: every route, what happens at start and end (design: section 1)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.openapi import OpenAPIConfig
+from litestar.types import ControllerRouterHandler
+
+from torc_server.api import answers, service, workflows
+from torc_server.api.call import Call, Server
+from torc_server.api.front import BASE, Activity, FrontDoor
+from torc_server.api.routes import Document
+from torc_server.auth import Authenticator
+from torc_server.engine.exchange import Runners
+from torc_server.settings import Settings
+from torc_server.store.database import Database
+
+ROUTES: list[ControllerRouterHandler] = [*service.HANDLERS, *workflows.HANDLERS]
+
+
+def create_app(settings: Settings) -> Litestar:
+    """The server's application; opens the database. TorcError when it cannot be used."""
+    db = Database(settings.database)
+    runners = Runners(db.writer, lease_s=settings.lease_s)
+    server = Server(settings, db, runners, Activity())
+    app = Litestar(
+        route_handlers=ROUTES,
+        request_class=Call,
+        exception_handlers=answers.HANDLERS,
+        lifespan=[_life],
+        state=State({"server": server}),
+        openapi_config=OpenAPIConfig(
+            title="torc", version=service.VERSION, path=BASE, render_plugins=[Document(path="/openapi.json")]
+        ),
+        logging_config=None,
+    )
+    app.asgi_handler = FrontDoor(app.asgi_handler, Authenticator(settings.token), server.activity)
+    return app
+
+
+@asynccontextmanager
+async def _life(app: Litestar) -> AsyncIterator[None]:
+    server: Server = app.state.server
+    db = server.db
+    db.writer.exchanges = server.runners
+    await db.read(server.runners.load)
+    db.writer.start()
+    for workflow_id in await db.read(workflows.half_deleted):
+        while await db.write(workflows.delete_some, workflow_id):
+            pass
+    try:
+        yield
+    finally:
+        server.runners.close()
+        db.close()

@@ -1,0 +1,148 @@
+"""`torc-server`: reads its options, takes the database, serves until it is told to stop (server.md 8)."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torc_core.errors import InputError, TorcError
+from torc_server.settings import DEFAULT_PORT, Settings
+
+log = logging.getLogger("torc_server")
+
+LOG_LEVELS = ("trace", "debug", "info", "warn", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen; port 0 lets the system choose."""
+
+    host: str
+    port: int
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the server; exits with 0 after a stop, 1 or 2 with one line when it cannot start."""
+    try:
+        options = parse(list(sys.argv[1:] if argv is None else argv))
+        _log_to_stderr(options.log_level)
+        from torc_server.serve import serve
+
+        with _bound(Address(options.host, options.port)) as listening:
+            serve(settings_of(options), listening)
+    except TorcError as error:
+        print(f"torc-server: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The options; `run` may be left out."""
+    if arguments[:1] == ["run"]:
+        arguments = arguments[1:]
+    elif arguments[:1] == ["service"]:
+        raise InputError("service: not supported; let systemd or cron start `torc-server run`")
+    from importlib.metadata import version
+
+    parser = argparse.ArgumentParser(
+        prog="torc-server", description="Serve torc workflows. `torc-server run` is the same as `torc-server`."
+    )
+    add = parser.add_argument
+    add("--version", action="version", version=f"torc-server {version('torc')}")
+    add("-H", "--host", "--url", "-u", default="127.0.0.1", help="address to listen on (this host only)")
+    add("-p", "--port", type=int, default=DEFAULT_PORT, help="port to listen on, 0 for any free one (%(default)s)")
+    add("-d", "--database", help="SQLite file (DATABASE_URL, else torc.db in this folder)")
+    add("--no-auth", action="store_true", help="let everybody in: whoever can reach the port can run commands")
+    add("--token-file", type=Path, help="file with the password of all callers; made when it does not exist")
+    add("--auth-file", help="htpasswd file")
+    add("-l", "--log-level", default=os.environ.get("RUST_LOG", "info"), choices=LOG_LEVELS, type=str.lower)
+    add("-c", "--completion-check-interval-secs", type=float, help="accepted and not needed: nothing polls")
+    add("-t", "--threads", type=int, help="accepted and not needed")
+    add("--idle-exit-s", type=float, default=0.0, help="exit when unused for so many seconds, 0 never (%(default)s)")
+    add("--lease-s", type=float, default=60.0, help="a runner silent for so long has lost its jobs (%(default)s)")
+    return parser.parse_args(arguments)
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """The options as settings. InputError for what cannot be."""
+    if options.auth_file:
+        raise InputError("--auth-file: htpasswd files are not supported yet; use --token-file")
+    if options.completion_check_interval_secs is not None:
+        log.info("--completion-check-interval-secs is not needed: dependent jobs become ready at once")
+    database = _database(options.database or os.environ.get("DATABASE_URL") or "torc.db")
+    return Settings(
+        database=database,
+        token=None if options.no_auth else _token(options.token_file, database),
+        idle_exit_s=options.idle_exit_s,
+        lease_s=options.lease_s,
+    )
+
+
+def _database(named: str) -> Path:
+    scheme, colon, rest = named.partition(":")
+    if colon and scheme == "sqlite":
+        named = rest.removeprefix("//").partition("?")[0]
+    elif colon and "/" not in scheme and rest.startswith("//"):
+        raise InputError(f"database {named}: only SQLite files are supported, e.g. sqlite:torc.db")
+    if not named or named == ":memory:":
+        raise InputError("the database must be a file, e.g. --database torc.db")
+    return Path(named).expanduser().absolute()
+
+
+def _token(file: Path | None, database: Path) -> str:
+    """The callers' password: from the file, TORC_SERVER_TOKEN, or made now and kept beside the database."""
+    if file is None and (token := os.environ.get("TORC_SERVER_TOKEN")):
+        return token
+    file = file or database.with_name(database.name + ".token")
+    try:
+        token = file.read_text().strip()
+        if not token:
+            raise InputError(f"token file {file} is empty; write a token into it or delete it")
+        return token
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise InputError(f"cannot read token file {file}: {error.strerror}") from None
+    token = secrets.token_urlsafe(24)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(token + "\n")
+    except OSError as error:
+        raise TorcError(f"cannot write token file {file}: {error.strerror}; choose another with --token-file") from None
+    log.info("callers need the token in %s as their password", file)
+    return token
+
+
+def _bound(address: Address) -> socket.socket:
+    """A socket bound to the address. TorcError when it is in use or not this host's."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((address.host, address.port))
+        sock.listen(1024)
+    except (OSError, OverflowError) as error:
+        sock.close()
+        reason = getattr(error, "strerror", None) or error
+        raise TorcError(
+            f"cannot listen on {address.host}:{address.port}: {reason}; choose another with --host and --port"
+        ) from None
+    return sock
+
+
+def _log_to_stderr(level: str) -> None:
+    names = {"trace": "DEBUG", "warn": "WARNING"}
+    logging.basicConfig(
+        level=names.get(level, level.upper()),
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("httptools").setLevel(logging.WARNING)

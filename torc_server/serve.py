@@ -1,0 +1,98 @@
+"""The running server: uvicorn, told when to stop by signals or by idleness."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+
+from torc_server.api.call import Server
+from torc_server.app import create_app
+from torc_server.owner import OwnerLock
+from torc_server.settings import Settings
+
+log = logging.getLogger("torc_server")
+
+GRACE_S = 5
+"""How long requests may take to finish after a stop."""
+
+
+def serve(settings: Settings, listening: socket.socket) -> None:
+    """Serve on a bound socket until SIGTERM, SIGINT or idleness; TorcError when the database cannot be used."""
+    with OwnerLock(settings.database):
+        app = create_app(settings)
+        server: Server = app.state.server
+        config = uvicorn.Config(
+            app,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+        _announce(settings, listening)
+        Uvicorn(config, server).run(sockets=[listening])
+
+
+def _announce(settings: Settings, listening: socket.socket) -> None:
+    host, port = listening.getsockname()[:2]
+    if settings.token is None:
+        log.warning("no authentication (--no-auth): whoever can reach port %s can run commands as your runners", port)
+    log.info("listening on http://%s:%s/torc-service/v1, database %s", host, port, settings.database)
+
+
+class Uvicorn(uvicorn.Server):
+    """Uvicorn without its ten wake-ups a second: it waits for a signal, and says its port when it serves."""
+
+    def __init__(self, config: uvicorn.Config, server: Server) -> None:
+        super().__init__(config)
+        self._server = server
+        self._stop = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals end the server in order, and the process with 0; a second one does not wait for anybody."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._told_to_stop)
+        yield
+
+    def _told_to_stop(self) -> None:
+        self.force_exit = self.should_exit
+        self.should_exit = True
+        self._stop.set()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say the port, for who started the server with port 0."""
+        await super().startup(sockets)
+        for sock in sockets or []:
+            print(f"TORC_SERVER_PORT={sock.getsockname()[1]}", flush=True)
+
+    async def main_loop(self) -> None:
+        """Until a signal, or until nobody has used the server for long enough."""
+        limit = self._server.settings.idle_exit_s
+        while not self._stop.is_set():
+            wait = max(limit - self._idle_s(), min(limit, 1.0)) if limit > 0 else None
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), wait)
+            if limit > 0 and self._idle_s() >= limit:
+                log.info("nobody has used this server for %g s: it ends", limit)
+                self.should_exit = True
+                return
+
+    def _idle_s(self) -> float:
+        return 0.0 if self._server.runners.nodes.by_id else self._server.activity.idle_s()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what is held open, so that it does not hold up the end."""
+        self._server.close()
+        await super().shutdown(sockets)

@@ -1,0 +1,21 @@
+"""What a server is started with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_PORT = 8080
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything `create_app` needs; `main.py` makes it of the command line and the environment."""
+
+    database: Path
+    token: str | None = None
+    """The password that every caller must give, whatever the user name; None lets everybody in (`--no-auth`)."""
+    idle_exit_s: float = 0.0
+    """Exit when nobody called, no runner was active and no stream was open for so long; 0 never."""
+    lease_s: float = 60.0
+    """How long a runner may be silent before its jobs are given to others."""
