@@ -1,0 +1,23 @@
+"""The nearest known word to one that is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from difflib import get_close_matches
+
+_BUDGET = 200_000
+
+
+class Suggestions:
+    """Finds nearest words, with a bound on the work: a file of 100,000 jobs may hold thousands of wrong names."""
+
+    def __init__(self) -> None:
+        self._left = _BUDGET
+
+    def nearest(self, word: str, known: Collection[str]) -> str:
+        """`; nearest: "prep"`, or nothing when no known word is near."""
+        if len(known) > self._left:
+            return ""
+        self._left -= len(known)
+        found = get_close_matches(word, known, n=1, cutoff=0.6)
+        return f'; nearest: "{found[0]}"' if found else ""
