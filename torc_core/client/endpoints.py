@@ -184,6 +184,8 @@ def list_jobs(
     *,
     status: str | None = None,
     upstream_job_id: int | None = None,
+    needs_file_id: int | None = None,
+    active_compute_node_id: int | None = None,
     include_relationships: bool = False,
     sort_by: str | None = None,
     reverse_sort: bool = False,
@@ -193,6 +195,8 @@ def list_jobs(
     query = {
         "status": status,
         "upstream_job_id": upstream_job_id,
+        "needs_file_id": needs_file_id,
+        "active_compute_node_id": active_compute_node_id,
         "include_relationships": include_relationships or None,
         **_page(offset, limit, sort_by, reverse_sort),
     }
@@ -241,8 +245,11 @@ def list_results(
     return _list("/results", workflow_id, Page[Result], "results", query)
 
 
-def list_files(workflow_id: int, *, offset: int = 0, limit: int = 10_000) -> Request[Page[File]]:
-    return _list("/files", workflow_id, Page[File], "files", _page(offset, limit))
+def list_files(
+    workflow_id: int, *, is_output: bool | None = None, offset: int = 0, limit: int = 10_000
+) -> Request[Page[File]]:
+    query = {"is_output": is_output, **_page(offset, limit)}
+    return _list("/files", workflow_id, Page[File], "files", query)
 
 
 def get_resource_requirements(requirements_id: int) -> Request[ResourceRequirements]:

@@ -59,18 +59,17 @@ class Client:
     def _connect(self, address: Address) -> None:
         import httpx
 
-        self.url = base_url(address.url)
-        self._has_password = address.password is not None
+        self.address = Address(base_url(address.url), address.password)
         headers = {"accept": "application/json", "user-agent": "torc"}
         if address.password is not None:
             token = base64.b64encode(f"{self.user}:{address.password}".encode()).decode()
             headers["authorization"] = f"Basic {token}"
-        loopback = urlsplit(self.url).hostname in ("127.0.0.1", "localhost", "::1")
+        loopback = urlsplit(self.address.url).hostname in ("127.0.0.1", "localhost", "::1")
         # Loading the certificate authorities takes 40 ms: not for plain HTTP. Proxies are not for loopback.
         self._http = httpx.Client(
-            base_url=self.url,
+            base_url=self.address.url,
             headers=headers,
-            verify=self.url.startswith("https:"),
+            verify=self.address.url.startswith("https:"),
             trust_env=not loopback,
             timeout=httpx.Timeout(60.0, connect=5.0),
         )
@@ -99,13 +98,13 @@ class Client:
         except httpx.TransportError as error:
             sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             if isinstance(error, httpx.ReadTimeout) or (sent and not _repeatable(request)):
-                raise errors.unreachable(self.url, request, error) from None
+                raise errors.unreachable(self.address.url, request, error) from None
             if not sent and not self._come_back():
-                raise errors.unreachable(self.url, request, error) from None
+                raise errors.unreachable(self.address.url, request, error) from None
         try:
             return self._send_while_busy(request)
         except httpx.TransportError as error:
-            raise errors.unreachable(self.url, request, error) from None
+            raise errors.unreachable(self.address.url, request, error) from None
 
     def _come_back(self) -> bool:
         """Whether the server was started anew, at the same address or another."""
@@ -130,7 +129,7 @@ class Client:
         try:
             return request.decode(response.content)
         except msgspec.DecodeError as error:
-            raise errors.unreadable(self.url, request, error) from None
+            raise errors.unreadable(self.address.url, request, error) from None
 
     def _send_once(self, request: Request[Any]) -> httpx.Response:
         import httpx
@@ -146,7 +145,7 @@ class Client:
         )
 
     def _refusal(self, request: Request[Any], status: int, content: bytes) -> errors.ApiError:
-        return errors.refused(self.url, self.user, self._has_password, request, status, content)
+        return errors.refused(self.address.url, self.user, self.address.password is not None, request, status, content)
 
     def pages(self, make: Callable[[int, int], Request[Page[T]]], limit: int | None = None) -> Iterator[T]:
         """All items of a list, asked for page by page: `make(offset, limit)` makes the request of one page."""
@@ -182,7 +181,7 @@ class Client:
                 if refused and self._come_back():
                     continue
                 if time.monotonic() > deadline:
-                    raise errors.unreachable(self.url, request, error) from None
+                    raise errors.unreachable(self.address.url, request, error) from None
                 time.sleep(0.25 if refused else 0.02)
 
     def _changes_once(self, request: Request[Any], workflow_id: int | None, after: int | None) -> Iterator[Change]:
@@ -201,8 +200,10 @@ class Client:
         ) as response:
             if response.status_code >= 400:
                 raise self._refusal(request, response.status_code, response.read())
+            lines = response.iter_lines()
+            next(lines, None)  # The server's greeting: from here on it tells everything.
             yield Change(None, "open", {})
-            yield from parse_changes(response.iter_lines())
+            yield from parse_changes(lines)
 
 
 def base_url(url: str) -> str:

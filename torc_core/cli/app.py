@@ -1,0 +1,172 @@
+"""What every command shares: the global options, the server it talks to, and how it asks before destroying."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from torc_core.errors import InputError
+
+if TYPE_CHECKING:
+    from torc_core.client.http import Address, Client
+    from torc_core.config import Config
+
+
+class App:
+    """One invocation of `torc`: its global options, and what follows from them, made when first needed."""
+
+    def __init__(self) -> None:
+        self.options: dict[str, Any] = {}
+
+    @cached_property
+    def config(self) -> Config:
+        from torc_core.config import load_config
+
+        return load_config()
+
+    @property
+    def json(self) -> bool:
+        """Whether the output is JSON."""
+        return bool((self.options.get("format") or self.config.client.format) == "json")
+
+    @property
+    def url(self) -> str | None:
+        """The server that the user named; None means the user's own."""
+        return self.options.get("url") or self.config.client.api_url
+
+    @property
+    def password(self) -> str | None:
+        return self.options.get("password") or self.config.client.password
+
+    @cached_property
+    def client(self) -> Client:
+        """A client of the server that the options and settings name; starts the user's own when they name none."""
+        return self.new_client()
+
+    def new_client(self) -> Client:
+        """Another such client, for another thread."""
+        from torc_core import local_server
+        from torc_core.client.http import Client, base_url
+
+        if self.url is None:
+            return Client(local_server.ensure(self.note), revive=self._revive)
+        return Client(self._named(base_url(self.url)))
+
+    def _revive(self) -> Address | None:
+        from torc_core import local_server
+
+        return local_server.ensure(self.note)
+
+    def _named(self, url: str) -> Address:
+        """The named server; it may be the user's own, whose token is at hand."""
+        from torc_core import local_server
+        from torc_core.client.http import Address
+
+        record = local_server.read_record() if self.password is None else None
+        if record and record.url == url:
+            return record.address
+        return Address(url, self.password)
+
+    def note(self, line: str) -> None:
+        """Tell the user something beside the output."""
+        click.echo(f"torc: {line}", err=True)
+
+    def confirm(self, question: str) -> None:
+        """Ask before something is destroyed; InputError without a terminal, Abort when the user declines."""
+        if self.options.get("yes"):
+            return
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise InputError(f"{question} There is no terminal to ask at: give --yes if that is meant")
+        click.confirm(question, abort=True, err=True)
+
+
+pass_app = click.make_pass_decorator(App, ensure=True)
+
+
+def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    """Remember a global option, wherever it stands; the one nearest to the end wins."""
+    if value is not None and value is not False:
+        context.ensure_object(App).options[str(parameter.name)] = value
+
+
+LOG_LEVELS = ["error", "warning", "info", "debug"]
+
+
+def global_options() -> list[click.Option]:
+    """Options that every command takes, before or after its name."""
+    common: dict[str, Any] = {"expose_value": False, "callback": _keep}
+    formats = click.Choice(["table", "json"], case_sensitive=False)
+    levels = click.Choice(LOG_LEVELS, case_sensitive=False)
+    return [
+        click.Option(["-f", "--format"], type=formats, help="How results are printed.", **common),
+        click.Option(["--url"], metavar="URL", help="Server to talk to [env: TORC_API_URL].", **common),
+        click.Option(["--password"], metavar="TEXT", help="Password for it [env: TORC_PASSWORD].", **common),
+        click.Option(["--log-level"], type=levels, help="How much the runner and the log say.", **common),
+        click.Option(["--yes"], is_flag=True, help="Answer yes where it would ask.", **common),
+    ]
+
+
+class Command(click.Command):
+    """A command that takes the global options too."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += global_options()
+
+
+class Group(click.Group):
+    """A family of commands that takes the global options; `lazy` ones are imported when they are used."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, lazy: dict[str, str] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lazy = lazy or {}
+        self.params += global_options()
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), *self.lazy]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in self.lazy:
+            module, _, name = self.lazy[cmd_name].partition(":")
+            return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
+        return super().get_command(ctx, cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = _nearest(args[0], self.list_commands(ctx)) if args else None
+            if near is None:
+                raise
+            raise click.UsageError(f"no such command {args[0]!r}; did you mean {near!r}?", ctx) from error
+
+
+def command(*args: Any, **kwargs: Any) -> Callable[[Callable[..., Any]], click.Command]:
+    """`click.command` whose command takes the global options."""
+    return click.command(*args, cls=Command, **kwargs)
+
+
+def group(*args: Any, **kwargs: Any) -> Callable[[Callable[..., Any]], Group]:
+    """`click.group` whose group takes the global options."""
+    return click.group(*args, cls=Group, **kwargs)
+
+
+def debugging() -> bool:
+    """Whether errors shall show where they come from (TORC_DEBUG)."""
+    return bool(os.environ.get("TORC_DEBUG"))
+
+
+def _nearest(word: str, choices: list[str]) -> str | None:
+    import difflib
+
+    return next(iter(difflib.get_close_matches(word, choices, 1)), None)

@@ -1,0 +1,149 @@
+"""`torc events`: the notes kept with a workflow, and with --follow everything that changes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+import msgspec
+
+from torc_core.cli.app import App, command, pass_app
+from torc_core.cli.output import local_time, print_list, print_table
+from torc_core.cli.select import workflow_id
+from torc_core.client import endpoints
+from torc_core.client.stream import Change
+from torc_core.models.resources import Event
+
+IDS_SHOWN = 8
+"""So many ranges of ids are shown of a change."""
+
+
+@command()
+@click.argument("words", metavar="[list|monitor] [WORKFLOW]", nargs=-1)
+@click.option("--follow", is_flag=True, help="Show what changes from now on, until Ctrl-C.")
+@click.option("--after", type=int, metavar="CHANGE", help="With --follow: from after this change on.")
+@click.option("-t", "--type", "--category", "category", metavar="CATEGORY", help="Only those of this category.")
+@click.option("-l", "--limit", type=click.IntRange(0), default=10_000, show_default=True, help="So many at most.")
+@click.option("-o", "--offset", type=click.IntRange(0), default=0, help="Pass over so many.")
+@click.option("-s", "--sort-by", metavar="FIELD", help="Order of the list.  [default: id]")
+@click.option("-r", "--reverse-sort", is_flag=True, help="Turn the order round.")
+@pass_app
+def events(
+    app: App,
+    words: tuple[str, ...],
+    follow: bool,
+    after: int | None,
+    category: str | None,
+    limit: int,
+    offset: int,
+    sort_by: str | None,
+    reverse_sort: bool,
+) -> None:
+    """List the events of WORKFLOW (id or name): cancels, retries, resets and what users noted.
+
+    With --follow (or `monitor`) show every change as it happens; without WORKFLOW those of all workflows.
+    """
+    verb, words = (words[0], words[1:]) if words and words[0] in ("list", "monitor") else ("list", words)
+    if len(words) > 1:
+        raise click.UsageError(f"one workflow at a time, not {' '.join(words)}")
+    named = words[0] if words else None
+    if follow or verb == "monitor":
+        _follow(app, workflow_id(app, named) if named else None, after)
+        return
+    number = workflow_id(app, named)
+    found = list(
+        app.client.pages(
+            lambda start, size: endpoints.list_events(
+                number,
+                category=category,
+                sort_by=sort_by,
+                reverse_sort=reverse_sort,
+                offset=offset + start,
+                limit=size,
+            ),
+            limit,
+        )
+    )
+    _show(app, number, found)
+
+
+def _show(app: App, number: int, found: list[Event]) -> None:
+    if app.json:
+        print_list("events", [_record(event) for event in found])
+    elif not found:
+        app.client.send(endpoints.get_workflow(number))
+        click.echo(f"No events found for workflow ID: {number}")
+    else:
+        print_table(
+            ["Timestamp", "Level", "Event Type", "Data"],
+            (_row(event) for event in found),
+            title=f"Events for workflow ID {number}:",
+            things="events",
+        )
+
+
+def _record(event: Event) -> dict[str, Any]:
+    formatted = local_time(event.timestamp)
+    return {
+        "id": event.id,
+        "workflow_id": event.workflow_id,
+        "timestamp": event.timestamp,
+        "timestamp_formatted": formatted,
+        "data": event.data,
+    }
+
+
+def _row(event: Event) -> list[str]:
+    data = event.data if isinstance(event.data, dict) else {}
+    kind = data.get("event_type") or data.get("category") or "-"
+    return [local_time(event.timestamp), data.get("severity", "info"), kind, msgspec.json.encode(event.data).decode()]
+
+
+def _follow(app: App, number: int | None, after: int | None) -> None:
+    if number is not None:
+        app.client.send(endpoints.get_workflow(number))
+    for change in app.client.changes(number, after):
+        if change.event == "open":
+            continue
+        if change.event == "reset":
+            app.note("changes that old are no longer kept; following from now on")
+            continue
+        click.echo(_line_json(change) if app.json else _line(change))
+        sys.stdout.flush()
+
+
+def _line_json(change: Change) -> str:
+    """One change as one line of JSON."""
+    data = dict(change.data)
+    moment = data.pop("ms", 0)
+    shape = {
+        "id": change.id,
+        "workflow_id": data.pop("workflow_id", None),
+        "timestamp": moment,
+        "timestamp_formatted": local_time(moment),
+        "event_type": change.event,
+        "data": data,
+    }
+    return msgspec.json.encode(shape).decode()
+
+
+def _line(change: Change) -> str:
+    data = dict(change.data)
+    moment = local_time(data.pop("ms", 0))
+    number = data.pop("workflow_id", "-")
+    if change.event == "jobs":
+        text = f"{data.get('status')}: {_ids(data.get('ids', []))}"
+    else:
+        text = "  ".join(f"{name}={value}" for name, value in data.items())
+    return f"{moment}  workflow {number}  {change.event}  {text}".rstrip()
+
+
+def _ids(packed: list[Any]) -> str:
+    """`jobs 3-9, 12`: the ids of a change of jobs."""
+    ranges = [(part, part) if isinstance(part, int) else (part[0], part[1]) for part in packed]
+    shown = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges[:IDS_SHOWN])
+    count = sum(last - first + 1 for first, last in ranges)
+    if len(ranges) > IDS_SHOWN:
+        return f"{count} jobs, first {shown}"
+    return f"job {shown}" if count == 1 else f"jobs {shown}"

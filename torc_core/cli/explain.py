@@ -1,0 +1,23 @@
+"""`torc explain JOB`: why a job does not run, or how it ended."""
+
+from __future__ import annotations
+
+import click
+
+from torc_core.cli.app import App, command, pass_app
+from torc_core.cli.output import print_json
+from torc_core.client import endpoints
+
+
+@command()
+@click.argument("job", type=int)
+@pass_app
+def explain(app: App, job: int) -> None:
+    """Say why JOB does not run: which parents it waits for, which resource no runner offers, which runner has it."""
+    answer = app.client.send(endpoints.explain_job(job))
+    if app.json:
+        print_json(answer)
+        return
+    click.echo(f"{answer.name} (job {answer.job_id}) {answer.why}")
+    for line in answer.details:
+        click.echo(f"  {line}")

@@ -1,0 +1,99 @@
+"""The `torc` command: its families, loaded when they are used, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from torc_core import VERSION
+from torc_core.cli.app import App, Group, debugging
+from torc_core.errors import TorcError
+
+COMMANDS = {
+    "run": "torc_core.cli.run:run",
+    "wait": "torc_core.cli.wait:wait",
+    "workflows": "torc_core.cli.workflows:workflows",
+    "jobs": "torc_core.cli.jobs:jobs",
+    "results": "torc_core.cli.results:results",
+    "explain": "torc_core.cli.explain:explain",
+    "events": "torc_core.cli.events:events",
+    "reports": "torc_core.cli.reports:reports",
+    "server": "torc_core.cli.server:server",
+    "ping": "torc_core.cli.ping:ping",
+}
+
+EXIT_CODES = """\b
+Exit codes: 0 all done; 1 some jobs not completed, or the operation failed;
+2 wrong use or input; 3 cannot finish (no runner fits); 130 interrupted."""
+
+
+def _print_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        click.echo(f"torc {VERSION}")
+        context.exit()
+
+
+torc = Group(
+    "torc",
+    lazy=COMMANDS,
+    help="Run thousands of dependent command-line jobs, and see how they stand.",
+    epilog=EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    params=[
+        click.Option(
+            ["-V", "--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_print_version,
+            help="Show the version and exit.",
+        )
+    ],
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and give its exit code; whatever goes wrong becomes one line on stderr."""
+    app = App()
+    try:
+        code = torc.main(arguments, prog_name="torc", standalone_mode=False, obj=app)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except (TorcError, click.ClickException) as error:
+        if debugging():
+            raise
+        return _fail(app, error)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("torc: interrupted", err=True)
+        return 130
+    except BrokenPipeError:
+        # The reader of stdout left (`| head`); Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        if debugging():
+            raise
+        click.echo(f"torc: internal error: {type(error).__name__}: {error}; TORC_DEBUG=1 shows where", err=True)
+        return 1
+
+
+def _fail(app: App, error: TorcError | click.ClickException) -> int:
+    if isinstance(error, click.UsageError) and error.ctx:
+        message = f"{error.format_message()} ('{error.ctx.command_path} --help' shows how)"
+    else:
+        message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+    problems: list[str] = getattr(error, "problems", [])
+    for line in problems:
+        click.echo(line, err=True)
+    if app.options.get("format") == "json":
+        from torc_core.cli.output import print_json
+
+        print_json({"error": message, "errors": problems} if problems else {"error": message})
+    click.echo(f"torc: {message}", err=True)
+    return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

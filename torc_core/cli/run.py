@@ -1,0 +1,106 @@
+"""`torc run FILE|ID`: a file always makes a new workflow, an id runs what is not completed and all below it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from torc_core.cli.app import App, command, pass_app
+from torc_core.cli.runner_process import RunnerOptions
+from torc_core.errors import InputError
+
+
+@command()
+@click.argument("workflow", metavar="FILE|ID")
+@click.option("--max-parallel-jobs", type=click.IntRange(1), help="Run so many at once, whatever they need.")
+@click.option("--num-cpus", type=click.IntRange(1), help="Offer so many CPUs.  [default: all there are]")
+@click.option("--memory-gb", type=click.FloatRange(0, min_open=True), help="Offer so much memory.")
+@click.option("--num-gpus", type=click.IntRange(0), help="Offer so many GPUs.")
+@click.option("-o", "--output-dir", help="Where the jobs' output goes.  [default: output, where it was created]")
+@click.option("--strict", is_flag=True, help="Unknown keys in the file are errors.")
+@click.option("--skip-checks", is_flag=True, help="Do not look whether input files exist.")
+@click.option("-p", "--poll-interval", type=float, hidden=True)
+@pass_app
+def run(app: App, /, workflow: str, **options: Any) -> int:
+    """Run a workflow on this machine, to its end.
+
+    A FILE always makes a new workflow. An ID (or the name of a workflow) runs its jobs that are not completed, and all
+    jobs below them.
+    """
+    from torc_core.cli.select import is_workflow_file
+
+    if options["poll_interval"] is not None:
+        app.note("--poll-interval is not needed: nothing polls here")
+    if is_workflow_file(workflow):
+        return run_file(app, workflow, options)
+    return run_again(app, workflow, options)
+
+
+def run_file(app: App, file: str, options: dict[str, Any]) -> int:
+    """Create the workflow of a file, initialized, and run it."""
+    from torc_core.cli.creation import create, load, require_inputs
+
+    spec = load(app, file, strict=options["strict"])
+    if not options["skip_checks"]:
+        require_inputs(spec, file)
+    answer = create(app, spec, initialize=True)
+    if not app.json:
+        click.echo(f"Workflow {answer.workflow_id} '{spec.name}' created: {answer.jobs} jobs")
+    return _run(app, answer.workflow_id, os.getcwd(), options)
+
+
+def run_again(app: App, text: str, options: dict[str, Any]) -> int:
+    """Run what is not completed of an existing workflow, and all below it."""
+    from torc_core.cli.inputs import missing_inputs
+    from torc_core.cli.output import counts_text, print_json
+    from torc_core.cli.select import workflow_id
+    from torc_core.client import endpoints
+
+    number = workflow_id(app, text)
+    summary = app.client.send(endpoints.summary(number))
+    plan = app.client.send(endpoints.restart(number, dry_run=True))
+    if plan.jobs == 0:
+        if app.json:
+            print_json({"workflow_id": number, "run_id": summary.run_id, "jobs": 0, "kept": plan.kept, "exit_code": 0})
+        else:
+            click.echo(f"Workflow {number} '{summary.name}': nothing is left to run; {plan.kept} jobs are completed")
+        return 0
+    missing = [] if options["skip_checks"] else missing_inputs(app, summary)
+    if missing:
+        raise InputError(f"input files are missing: {', '.join(missing)}; --skip-checks runs it nevertheless")
+    if not app.json:
+        click.echo(
+            f"Workflow {number} '{summary.name}': running {plan.jobs} jobs ({counts_text(plan.by_status)}), "
+            f"keeping {plan.kept} that are completed"
+        )
+    app.client.send(endpoints.restart(number, dry_run=False))
+    return _run(app, number, summary.origin or os.getcwd(), options)
+
+
+def _run(app: App, workflow_id: int, origin: str, options: dict[str, Any]) -> int:
+    from torc_core.cli.running import run_on_this_machine
+
+    defaults = app.config.client.run
+    given = options["output_dir"]
+    runner_options = RunnerOptions(
+        output_dir=_output_dir(given, defaults.output_dir or "output", origin),
+        max_parallel_jobs=_first(options["max_parallel_jobs"], defaults.max_parallel_jobs),
+        num_cpus=_first(options["num_cpus"], defaults.num_cpus),
+        memory_gb=_first(options["memory_gb"], defaults.memory_gb),
+        num_gpus=_first(options["num_gpus"], defaults.num_gpus),
+    )
+    return run_on_this_machine(app, workflow_id, runner_options)
+
+
+def _output_dir(given: str | None, default: str, origin: str) -> str:
+    """As given when the jobs work here too; else absolute, since jobs see it from where they work."""
+    if os.path.realpath(origin) == os.path.realpath(os.getcwd()):
+        return given or default
+    return os.path.abspath(given) if given else str(Path(origin) / default)
+
+
+def _first(*choices: Any) -> Any:
+    return next((choice for choice in choices if choice is not None), None)

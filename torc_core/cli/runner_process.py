@@ -1,0 +1,122 @@
+"""The `torc-runner` that `torc run` starts: its command line, its signals and its end."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from torc_core.client.http import Address
+
+FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerOptions:
+    """What the runner is told about this machine; None lets it find out."""
+
+    output_dir: str
+    max_parallel_jobs: int | None = None
+    num_cpus: int | None = None
+    memory_gb: float | None = None
+    num_gpus: int | None = None
+
+    def arguments(self) -> list[str]:
+        named = {
+            "--output-dir": self.output_dir,
+            "--max-parallel-jobs": self.max_parallel_jobs,
+            "--num-cpus": self.num_cpus,
+            "--memory-gb": self.memory_gb,
+            "--num-gpus": self.num_gpus,
+        }
+        return [text for name, value in named.items() if value is not None for text in (name, str(value))]
+
+
+class RunnerProcess:
+    """A running `torc-runner`.
+
+    It has a process group of its own, so that Ctrl-C on the terminal reaches only `torc run`, which passes it on. The
+    first signal lets the runner stop its jobs and report them; another one makes it kill them at once.
+    """
+
+    def __init__(self, address: Address, workflow_id: int, options: RunnerOptions) -> None:
+        command = [sys.executable, "-m", "torc_core.runner.main", "--url", address.url]
+        command += ["--workflow", str(workflow_id), *options.arguments()]
+        environment = dict(os.environ)
+        if address.password is not None:
+            environment["TORC_PASSWORD"] = address.password
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115  closed by `end`
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=self._said,
+            stderr=self._said,
+            env=environment,
+            process_group=0,
+        )
+        self.interrupts = 0
+        """How many signals were passed on."""
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; negative when a signal ended it."""
+        return self._process.poll()
+
+    def said(self) -> list[str]:
+        """The lines it has written to stdout and stderr."""
+        self._said.seek(0)
+        return self._said.read().decode(errors="replace").splitlines()
+
+    @contextmanager
+    def signals_passed_on(self, tell: Callable[[int], None]) -> Iterator[Callable[[float], None]]:
+        """Within, signals go to the runner and are counted; `tell` hears the count each time.
+
+        Gives a function that waits so many seconds, less when a signal comes or the runner ends.
+        """
+        wake_end, signal_end = socket.socketpair()
+        for end in (wake_end, signal_end):
+            end.setblocking(False)
+
+        def pass_on(number: int, _frame: FrameType | None) -> None:
+            self.interrupts += 1
+            self._signal(signal.SIGTERM if number == signal.SIGHUP else number)
+            tell(self.interrupts)
+
+        def wait(seconds: float) -> None:
+            if self.exit_code is None and select.select([wake_end], [], [], seconds)[0]:
+                wake_end.recv(4096)
+
+        before = {number: signal.signal(number, pass_on) for number in FORWARDED}
+        before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        wakeup_before = signal.set_wakeup_fd(signal_end.fileno(), warn_on_full_buffer=False)
+        try:
+            yield wait
+        finally:
+            signal.set_wakeup_fd(wakeup_before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            wake_end.close()
+            signal_end.close()
+
+    def end(self, grace_s: float) -> None:
+        """Make sure that it is gone: it has `grace_s` seconds to stop its jobs, then it is killed."""
+        if self.exit_code is None:
+            self._signal(signal.SIGTERM)
+        try:
+            self._process.wait(grace_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._said.close()
+
+    def _signal(self, number: int) -> None:
+        if self._process.poll() is None:
+            self._process.send_signal(number)

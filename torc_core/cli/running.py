@@ -1,0 +1,200 @@
+"""One run of a workflow on this machine: the runner is started, followed to its end, and what came of it is told."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable
+
+import click
+from msgspec import Struct
+
+from torc_core.cli.app import App
+from torc_core.cli.output import duration, print_json
+from torc_core.cli.output_folder import runner_log, stdio_path
+from torc_core.cli.progress import Progress, make_progress, ordered_counts
+from torc_core.cli.runner_process import RunnerOptions, RunnerProcess
+from torc_core.client import endpoints
+from torc_core.client.endpoints import Summary
+from torc_core.client.errors import ServerUnreachableError
+from torc_core.errors import TorcError
+from torc_core.models.resources import Result
+
+SLOWEST_LOOK_S = 2.0
+"""When nothing changes, the summary is asked for this seldom."""
+
+KILL_GRACE_S = 20.0
+"""How long a runner may take to end after it was told to kill its jobs at once."""
+
+FAILED_SHOWN = 10
+"""So many failed jobs are named at the end."""
+
+EXIT_STUCK = 3
+EXIT_INTERRUPTED = 130
+
+
+class FailedJob(Struct):
+    """A job that ended badly, as it is told at the end of a run."""
+
+    job_id: int
+    name: str
+    status: str
+    return_code: int
+    cause: str | None
+    stderr: str
+    last_line: str | None
+
+
+def run_on_this_machine(app: App, workflow_id: int, options: RunnerOptions) -> int:
+    """Run an initialized workflow until nothing is left to do; gives the exit code."""
+    started = time.monotonic()
+    progress = make_progress(app.json)
+    runner = RunnerProcess(app.client.address, workflow_id, options)
+    try:
+        with runner.signals_passed_on(lambda count: _tell_signal(progress, count)) as wait:
+            _follow(app, workflow_id, runner, progress, wait)
+        progress.close()
+        return _conclude(app, workflow_id, runner, options, time.monotonic() - started)
+    finally:
+        runner.end(KILL_GRACE_S)
+
+
+def _tell_signal(progress: Progress, count: int) -> None:
+    if count == 1:
+        progress.say("torc: stopping; running jobs are told to end (Ctrl-C again kills them at once)")
+    elif count == 2:
+        progress.say("torc: killing the running jobs")
+
+
+def _follow(
+    app: App, workflow_id: int, runner: RunnerProcess, progress: Progress, wait: Callable[[float], None]
+) -> None:
+    """Until the runner ends: show how the workflow stands, less often while nothing changes."""
+    last: Summary | None = None
+    pause = progress.interval_s
+    away = False
+    while runner.exit_code is None:
+        wait(pause)
+        if runner.exit_code is not None:
+            return
+        try:
+            summary = app.client.send(endpoints.summary(workflow_id))
+        except ServerUnreachableError as error:
+            if not away:
+                progress.say(f"torc: {error}; the runner goes on and reports when the server is back")
+            away, pause = True, SLOWEST_LOOK_S
+            continue
+        if away:
+            progress.say("torc: the server is back")
+        away = False
+        changed = last is None or summary.counts != last.counts
+        pause = progress.interval_s if changed else min(pause * 1.3, max(SLOWEST_LOOK_S, progress.interval_s))
+        if not runner.interrupts:
+            progress.show(summary)
+        last = summary
+
+
+def _conclude(app: App, workflow_id: int, runner: RunnerProcess, options: RunnerOptions, seconds: float) -> int:
+    """Tell how the run ended, and what to do next; gives the exit code."""
+    code = runner.exit_code
+    for line in runner.said():
+        app.note(line.removeprefix("torc-runner: "))
+    summary = app.client.send(endpoints.summary(workflow_id))
+    failed, more = _failed_jobs(app, summary, options.output_dir)
+    completed = summary.counts.get("completed", 0)
+    if runner.interrupts:
+        result = EXIT_INTERRUPTED
+    elif code == EXIT_STUCK:
+        result = EXIT_STUCK
+    elif completed == summary.total and code == 0:
+        result = 0
+    else:
+        result = 1
+    if app.json:
+        _print_as_json(summary, failed, more, seconds, result)
+    else:
+        _print_end(summary, failed, more, seconds, result)
+    if code not in (0, 1, EXIT_STUCK, EXIT_INTERRUPTED) and not runner.interrupts:
+        raise TorcError(_unexpected_end(code, summary, options.output_dir))
+    return result
+
+
+def _unexpected_end(code: int | None, summary: Summary, output_dir: str) -> str:
+    how = f"killed by signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+    log = runner_log(output_dir, socket.gethostname(), summary.workflow_id, summary.run_id)
+    return (
+        f"the runner ended unexpectedly ({how}); its log is {log}; "
+        f"'torc run {summary.workflow_id}' goes on with what is not completed"
+    )
+
+
+def _failed_jobs(app: App, summary: Summary, output_dir: str) -> tuple[list[FailedJob], int]:
+    """The first failed jobs of this run, and how many more there are."""
+    statuses = [label for label in ("failed", "terminated") if summary.counts.get(label)]
+    total = sum(summary.counts[label] for label in statuses)
+    found: list[Result] = []
+    for label in statuses:
+        request = endpoints.list_results(
+            summary.workflow_id, status=label, run_id=summary.run_id, limit=FAILED_SHOWN - len(found)
+        )
+        found += app.client.send(request).items if len(found) < FAILED_SHOWN else []
+    jobs = [_failed_job(app, result, output_dir) for result in found]
+    return jobs, total - len(jobs)
+
+
+def _failed_job(app: App, result: Result, output_dir: str) -> FailedJob:
+    stderr = stdio_path(output_dir, result.workflow_id, result.job_id, result.run_id, result.attempt_id or 1, "e")
+    tail = (result.stderr_tail or "").strip().splitlines()
+    return FailedJob(
+        job_id=result.job_id,
+        name=app.client.send(endpoints.get_job(result.job_id)).name,
+        status=result.status,
+        return_code=result.return_code,
+        cause=result.cause,
+        stderr=str(stderr),
+        last_line=tail[-1] if tail else None,
+    )
+
+
+def _print_as_json(summary: Summary, failed: list[FailedJob], more: int, seconds: float, result: int) -> None:
+    print_json(
+        {
+            "workflow_id": summary.workflow_id,
+            "workflow_name": summary.name,
+            "run_id": summary.run_id,
+            "total_jobs": summary.total,
+            "jobs_by_status": summary.counts,
+            "is_complete": summary.is_complete,
+            "is_canceled": summary.is_canceled,
+            "walltime_seconds": round(seconds, 3),
+            "failed_jobs": failed,
+            "failed_jobs_not_shown": more,
+            "exit_code": result,
+        }
+    )
+
+
+def _print_end(summary: Summary, failed: list[FailedJob], more: int, seconds: float, result: int) -> None:
+    how = "stopped" if result == EXIT_INTERRUPTED else "cannot go on" if result == EXIT_STUCK else "ended"
+    if summary.is_canceled:
+        how = "was canceled"
+    click.echo(
+        f"Workflow {summary.workflow_id} '{summary.name}' {how} after {duration(seconds)}: {ordered_counts(summary)}"
+    )
+    for job in failed:
+        reason = job.cause or f"exit code {job.return_code}"
+        click.echo(f"  {job.name} (job {job.job_id}) {job.status}: {reason}")
+        click.echo(f"    {_short(job.stderr)}" + (f": {job.last_line}" if job.last_line else ""))
+    if more:
+        click.echo(f"  and {more} more: torc results list {summary.workflow_id} --failed")
+    if failed:
+        click.echo(f"See more:   torc jobs logs {failed[0].job_id}")
+    if result != 0:
+        click.echo(f"Run again:  torc run {summary.workflow_id}")
+
+
+def _short(path: str) -> str:
+    """The path as seen from here, when that is shorter."""
+    relative = os.path.relpath(path)
+    return relative if len(relative) < len(path) else path

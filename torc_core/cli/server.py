@@ -1,0 +1,85 @@
+"""`torc server`: the user's own server on this host."""
+
+from __future__ import annotations
+
+import click
+
+from torc_core import local_server
+from torc_core.cli.app import App, group, pass_app
+from torc_core.cli.output import print_fields, print_json
+from torc_core.errors import TorcError
+
+
+@group()
+def server() -> None:
+    """Start, stop and look at your own server on this host.
+
+    It is started when a command needs it and ends when it is idle, so these are seldom needed.
+    """
+
+
+@server.command()
+@pass_app
+def start(app: App) -> None:
+    """Start it, unless it is running."""
+    running = local_server.find() is not None
+    local_server.ensure(app.note)
+    found = local_server.find()
+    if found is None:
+        raise TorcError(f"the server ended at once; see {local_server.log_path()}")
+    record, _ = found
+    if app.json:
+        print_json({"status": "already running" if running else "started", "url": record.url, "pid": record.pid})
+    else:
+        click.echo(f"Server {'is already running' if running else 'started'} at {record.url} (pid {record.pid})")
+
+
+@server.command()
+@pass_app
+def stop(app: App) -> None:
+    """Stop it. Runners at work go on, and start it again when they have something to tell."""
+    found = local_server.find()
+    if found and found[1].active_nodes:
+        app.confirm(f"{found[1].active_nodes} runners are at work and will start the server again. Stop it?")
+    record = local_server.stop()
+    if app.json:
+        print_json({"status": "stopped" if record else "not running", "pid": record.pid if record else None})
+    else:
+        click.echo(f"Server stopped (pid {record.pid})" if record else "No server of yours is running on this host")
+
+
+@server.command()
+@pass_app
+def status(app: App) -> int:
+    """Show whether it runs, and where its things are; exit code 1 when it does not run."""
+    found = local_server.find()
+    record, info = found or (None, None)
+    facts = {
+        "status": "running" if found else "not running",
+        "url": record.url if record else None,
+        "pid": record.pid if record else None,
+        "version": info.version if info else None,
+        "database": str(local_server.home() / "torc.db"),
+        "log": str(local_server.log_path()),
+        "active_runners": info.active_nodes if info else None,
+    }
+    if app.json:
+        print_json(facts)
+    else:
+        print_fields((name.replace("_", " ").capitalize(), value) for name, value in facts.items())
+    return 0 if found else 1
+
+
+@server.command()
+@click.option("-n", "--lines", type=click.IntRange(0), default=50, show_default=True, help="So many of the last.")
+@click.option("--follow", is_flag=True, help="Go on with what is written, until Ctrl-C.")
+def log(lines: int, follow: bool) -> None:
+    """Show its log."""
+    from torc_core.cli.tail import follow_file, last_lines
+
+    path = local_server.log_path()
+    if not path.exists():
+        raise TorcError(f"there is no log yet at {path}: no server was started on this host")
+    position = last_lines(path, lines)
+    if follow:
+        follow_file(path, position)

@@ -1,0 +1,60 @@
+"""`torc wait ID`: until a workflow has ended, with an exit code that says how."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from torc_core.cli.app import App, command, pass_app
+from torc_core.cli.news import News
+from torc_core.cli.output import print_json
+from torc_core.cli.progress import make_progress, ordered_counts
+from torc_core.cli.select import workflow_id
+from torc_core.client import endpoints
+from torc_core.client.endpoints import Summary
+from torc_core.errors import TorcError
+from torc_core.models.status import ACTIVE
+
+GATHER_S = 0.1
+"""Changes that come within so long are looked at together."""
+
+
+@command()
+@click.argument("workflow", required=False)
+@click.option("--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Give up after so long (exit code 1).")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@pass_app
+def wait(app: App, workflow: str | None, timeout: float | None, quiet: bool) -> int:
+    """Wait until WORKFLOW (id or name) has ended.
+
+    Exit code 0 when all its jobs are completed, 1 when some are not.
+    """
+    number = workflow_id(app, workflow)
+    summary = _wait(app, number, timeout, quiet)
+    if app.json:
+        print_json(summary)
+    else:
+        how = "was canceled" if summary.is_canceled else "ended"
+        click.echo(f"Workflow {number} '{summary.name}' {how}: {ordered_counts(summary)}")
+    return 0 if summary.counts.get("completed", 0) == summary.total else 1
+
+
+def _wait(app: App, number: int, timeout: float | None, quiet: bool) -> Summary:
+    """The summary of the ended workflow; TorcError when that takes too long."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    progress = make_progress(quiet or app.json)
+    news = News(app, number)
+    try:
+        while True:
+            summary = app.client.send(endpoints.summary(number))
+            if summary.is_complete and not any(summary.counts.get(status.label) for status in ACTIVE):
+                return summary
+            progress.show(summary)
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                raise TorcError(f"workflow {number} has not ended after {timeout:g} s: {ordered_counts(summary)}")
+            news.wait(left)
+            time.sleep(GATHER_S)
+    finally:
+        progress.close()

@@ -1,0 +1,189 @@
+"""`torc workflows`: create, look at, start over, cancel and delete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import msgspec
+
+from torc_core.cli.app import App, group, pass_app
+from torc_core.cli.output import counts_text, print_fields, print_json, print_list, print_table
+from torc_core.cli.progress import ordered_counts
+from torc_core.cli.select import workflow, workflow_id
+from torc_core.client import endpoints
+from torc_core.errors import TorcError
+from torc_core.models.resources import Workflow
+
+JSON_TEXTS = ("resource_monitor_config", "slurm_defaults", "metadata")
+"""Fields that hold JSON as text, shown as what they mean (cli.md 0.4)."""
+
+
+@group(
+    lazy={
+        "create": "torc_core.cli.creation:create_command",
+        "run": "torc_core.cli.run:run",
+        "initialize": "torc_core.cli.starting_over:initialize",
+        "reset-status": "torc_core.cli.starting_over:reset_status",
+    }
+)
+def workflows() -> None:
+    """Workflows: create, look at, start over, cancel, delete."""
+
+
+@workflows.command("list")
+@click.option("-l", "--limit", type=click.IntRange(0), default=10_000, show_default=True, help="So many at most.")
+@click.option("--offset", type=click.IntRange(0), default=0, help="Pass over so many.")
+@click.option("--sort-by", metavar="FIELD", help="Order of the list.  [default: id]")
+@click.option("--reverse-sort", is_flag=True, help="Turn the order round.")
+@click.option("--archived-only", is_flag=True, help="Only those that are archived.")
+@click.option("--include-archived", is_flag=True, help="Also those that are archived.")
+@click.option("--all-users", is_flag=True, help="Also those of others.")
+@pass_app
+def list_(
+    app: App,
+    limit: int,
+    offset: int,
+    sort_by: str | None,
+    reverse_sort: bool,
+    archived_only: bool,
+    include_archived: bool,
+    all_users: bool,
+) -> None:
+    """List your workflows."""
+    user = None if all_users else app.client.user
+    archived = None if include_archived else archived_only
+    found = list(
+        app.client.pages(
+            lambda start, size: endpoints.list_workflows(
+                user=user,
+                is_archived=archived,
+                sort_by=sort_by,
+                reverse_sort=reverse_sort,
+                offset=offset + start,
+                limit=size,
+            ),
+            limit,
+        )
+    )
+    if app.json:
+        print_list("workflows", [expanded(one) for one in found])
+    elif not found:
+        click.echo("No workflows found" + ("" if all_users else f" for user: {user}"))
+    else:
+        columns = ["ID", "Name", "Description", "Project", "Metadata", "Timestamp"]
+        if all_users:
+            columns.insert(1, "User")
+        title = "Workflows of all users:" if all_users else f"Workflows for user {user}:"
+        print_table(columns, (_row(one, all_users) for one in found), title=title, things="workflows")
+
+
+def _row(one: Workflow, with_user: bool) -> list[Any]:
+    row = [one.id, one.name, one.description, one.project, one.metadata, one.timestamp]
+    return [row[0], one.user, *row[1:]] if with_user else row
+
+
+def expanded(one: Workflow) -> dict[str, Any]:
+    """A workflow's JSON with the texts that are JSON read; one that is not stays text."""
+    fields: dict[str, Any] = msgspec.to_builtins(one)
+    for name in JSON_TEXTS:
+        if isinstance(fields.get(name), str):
+            try:
+                fields[name] = msgspec.json.decode(fields[name])
+            except msgspec.DecodeError:
+                continue
+    return fields
+
+
+@workflows.command()
+@click.argument("id_or_name", metavar="WORKFLOW", required=False)
+@pass_app
+def get(app: App, id_or_name: str | None) -> None:
+    """Show one workflow (id or name)."""
+    one = workflow(app, id_or_name)
+    if app.json:
+        print_json(expanded(one), sort=True)
+        return
+    print_fields(
+        [
+            ("ID", one.id),
+            ("Name", one.name),
+            ("User", one.user),
+            ("Description", one.description),
+            ("Project", one.project),
+            ("Metadata", one.metadata),
+            ("Created", one.timestamp),
+            ("Created from", one.origin),
+            ("Folder of its jobs", one.cwd),
+            ("Monitor", one.resource_monitor_config),
+            ("Slurm defaults", one.slurm_defaults),
+        ]
+    )
+
+
+@workflows.command()
+@click.argument("id_or_name", metavar="WORKFLOW", required=False)
+@pass_app
+def status(app: App, id_or_name: str | None) -> None:
+    """Show where a workflow (id or name) stands."""
+    number = workflow_id(app, id_or_name)
+    if app.json:
+        print_json(app.client.send(endpoints.workflow_status(number)))
+        return
+    summary = app.client.send(endpoints.summary(number))
+    print_fields(
+        [
+            ("Workflow", f"{summary.workflow_id} '{summary.name}'"),
+            ("Run ID", summary.run_id),
+            ("Jobs", f"{summary.total}: {ordered_counts(summary)}" if summary.total else 0),
+            ("Runners", summary.active_nodes),
+            ("Complete", _yes(summary.is_complete)),
+            ("Canceled", _yes(summary.is_canceled)),
+            ("Archived", _yes(summary.is_archived)),
+        ]
+    )
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+@workflows.command()
+@click.argument("id_or_name", metavar="WORKFLOW", required=False)
+@pass_app
+def cancel(app: App, id_or_name: str | None) -> None:
+    """Cancel a workflow (id or name): running jobs are stopped, waiting ones do not start."""
+    number = workflow_id(app, id_or_name)
+    app.client.send(endpoints.cancel_workflow(number))
+    if app.json:
+        print_json({"canceled_slurm_jobs": [], "errors": None, "status": "success", "workflow_id": number})
+    else:
+        click.echo(f"Workflow {number} is canceled; 'torc run {number}' runs what is not completed")
+
+
+@workflows.command()
+@click.argument("ids_or_names", metavar="WORKFLOW...", nargs=-1)
+@click.option("--no-prompts", is_flag=True, help="The same as --yes.")
+@pass_app
+def delete(app: App, ids_or_names: tuple[str, ...], no_prompts: bool) -> int:
+    """Delete WORKFLOWs (ids or names) with all their jobs and results; output files stay."""
+    chosen = [workflow(app, text) for text in ids_or_names or (None,)]
+    for one in chosen:
+        if one.user != app.client.user:
+            raise TorcError(f"workflow {one.id} '{one.name}' belongs to {one.user!r}: only its owner deletes it")
+    if not no_prompts:
+        for one in chosen:
+            summary = app.client.send(endpoints.summary(int(one.id or 0)))
+            app.confirm(f"Delete workflow {one.id} '{one.name}' with {summary.total} jobs {_at_work(summary.counts)}?")
+    deleted = [app.client.send(endpoints.delete_workflow(int(one.id or 0))) for one in chosen]
+    if app.json:
+        print_json([expanded(one) for one in deleted], sort=True)
+    else:
+        for one in deleted:
+            click.echo(f"Workflow {one.id} '{one.name}' is deleted")
+    return 0
+
+
+def _at_work(counts: dict[str, int]) -> str:
+    active = {label: counts.get(label, 0) for label in ("running", "pending")}
+    return f"({counts_text(active)}) " if any(active.values()) else ""
