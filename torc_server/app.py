@@ -10,23 +10,47 @@ from litestar.datastructures import State
 from litestar.openapi import OpenAPIConfig
 from litestar.types import ControllerRouterHandler
 
-from torc_server.api import answers, service, workflows
+from torc_server.api import (
+    answers,
+    changes,
+    control,
+    events,
+    exchange,
+    files,
+    graph,
+    jobs,
+    nodes,
+    plans,
+    requirements,
+    results,
+    service,
+    user_data,
+    workflows,
+)
 from torc_server.api.call import Call, Server
 from torc_server.api.front import BASE, Activity, FrontDoor
 from torc_server.api.routes import Document
 from torc_server.auth import Authenticator
+from torc_server.changes import Changes, prune
+from torc_server.deaths import Deaths
+from torc_server.engine.create import sweep
 from torc_server.engine.exchange import Runners
 from torc_server.settings import Settings
 from torc_server.store.database import Database
 
-ROUTES: list[ControllerRouterHandler] = [*service.HANDLERS, *workflows.HANDLERS]
+MODULES = (
+    service, workflows, control, graph, plans, jobs, files, user_data, requirements, results, events, nodes, exchange,
+    changes,
+)  # fmt: skip
+
+ROUTES: list[ControllerRouterHandler] = [handler for module in MODULES for handler in module.HANDLERS]
 
 
 def create_app(settings: Settings) -> Litestar:
     """The server's application; opens the database. TorcError when it cannot be used."""
     db = Database(settings.database)
     runners = Runners(db.writer, lease_s=settings.lease_s)
-    server = Server(settings, db, runners, Activity())
+    server = Server(settings, db, runners, Changes(db), Deaths(runners.died), Activity())
     app = Litestar(
         route_handlers=ROUTES,
         request_class=Call,
@@ -48,12 +72,16 @@ async def _life(app: Litestar) -> AsyncIterator[None]:
     db = server.db
     db.writer.exchanges = server.runners
     await db.read(server.runners.load)
+    server.changes.attach()
     db.writer.start()
+    await db.write(sweep)
+    await db.write(prune)
     for workflow_id in await db.read(workflows.half_deleted):
         while await db.write(workflows.delete_some, workflow_id):
             pass
     try:
         yield
     finally:
-        server.runners.close()
+        server.close()
+        server.deaths.close()
         db.close()

@@ -46,7 +46,7 @@ class Answer(Response[bytes]):
         """Litestar's hook: the answer sends itself."""
         return self
 
-    async def __call__(self, scope: Any, _receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG002
         """Send it."""
         headers = [*self.fields, (b"content-length", b"%d" % len(self.body))]
         if self.traced:
@@ -60,7 +60,7 @@ class Answer(Response[bytes]):
 def _span_id(scope: Any) -> bytes:
     for name, value in scope["headers"]:
         if name == b"x-span-id":
-            return value
+            return bytes(value)
     return str(uuid.uuid4()).encode()
 
 

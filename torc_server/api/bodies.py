@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import typing
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -26,14 +26,14 @@ CHOICES: dict[str, tuple[str, ...]] = {
 _MISMATCH = "Couldn't parse body parameter body - doesn't match schema: "
 
 
-class _Shape(Generic[T]):
+class _Shape:
     """What the fields of a struct hold: which are integers, enumerations, or structs again."""
 
-    def __init__(self, model: type[T]) -> None:
+    def __init__(self, model: Any) -> None:
         self.integers: set[str] = set()
-        self.structs: dict[str, _Shape[Any]] = {}
-        self.lists: dict[str, _Shape[Any]] = {}
-        fields = msgspec.structs.fields(model)  # type: ignore[arg-type]
+        self.structs: dict[str, _Shape] = {}
+        self.lists: dict[str, _Shape] = {}
+        fields = msgspec.structs.fields(model)
         self.names = {field.encode_name for field in fields}
         self.choices = {name: CHOICES[name] for name in self.names & CHOICES.keys()}
         for field in fields:
@@ -69,7 +69,7 @@ class _Shape(Generic[T]):
 
 
 @cache
-def shape(model: Any) -> _Shape[Any]:
+def shape(model: Any) -> _Shape:
     """What is known about a struct, looked at once."""
     return _Shape(model)
 
@@ -81,7 +81,8 @@ def decode_body(raw: bytes, model: type[T]) -> tuple[T, list[str]]:
     unknown: list[str] = []
     try:
         found = msgspec.json.decode(raw, type=model)
-        shape(model).check(json.loads(raw, object_pairs_hook=_object), "?", unknown)
+        known: Any = model
+        shape(known).check(json.loads(raw, object_pairs_hook=_object), "?", unknown)
     except (ValueError, RecursionError, msgspec.DecodeError) as error:
         raise Malformed(_MISMATCH + str(error)) from None
     return found, unknown

@@ -14,6 +14,8 @@ from torc_server.api.answers import WARNING
 from torc_server.api.bodies import decode_any, decode_body
 from torc_server.api.front import USER, Activity
 from torc_server.api.parameters import integer, path_parameter, query, status
+from torc_server.changes import Changes
+from torc_server.deaths import Deaths
 from torc_server.engine.exchange import Runners
 from torc_server.settings import Settings
 from torc_server.store.database import Database
@@ -29,12 +31,15 @@ class Server:
     settings: Settings
     db: Database
     runners: Runners
+    changes: Changes
+    deaths: Deaths
     activity: Activity
     started: float = field(default_factory=time.monotonic)
 
     def close(self) -> None:
         """Answer what is held open; nothing is held from now on."""
         self.runners.close()
+        self.changes.close()
 
 
 class Call(Request[Any, Any, Any]):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from importlib.resources import files
 from typing import Any
 
 from litestar.types import ASGIApp
 
 from torc_server.api.answers import Answer, Headers
+from torc_server.api.page import PAGE
 from torc_server.api.parameters import EMPTY
 from torc_server.auth import Authenticator
 
@@ -41,7 +41,6 @@ class FrontDoor:
         self._app = app
         self._authenticator = authenticator
         self._activity = activity
-        self._page = files("torc_server.api").joinpath("page.html").read_bytes()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
@@ -71,4 +70,4 @@ class FrontDoor:
         elif path.startswith(("/torc-service", "/static")) or "." in path:
             await Answer(status=404, traced=False)(scope, receive, send)
         else:
-            await Answer(self._page, 200, _PAGE, traced=False)(scope, receive, send)
+            await Answer(PAGE, 200, _PAGE, traced=False)(scope, receive, send)

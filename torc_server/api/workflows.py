@@ -15,21 +15,12 @@ from torc_server.api.parameters import Page
 from torc_server.api.resources import Resource, Wire, given, require_workflow
 from torc_server.api.routes import delete, get, post, put
 from torc_server.engine.report import iso_time
+from torc_server.engine.workflow import DEFAULTS, add_default_requirements
 from torc_server.errors import NotFound
 from torc_server.store import schema
 from torc_server.store.batch import Batch
 
 WORKFLOWS = Resource("Workflow", schema.workflow, Workflow)
-
-DEFAULTS = {
-    "compute_node_expiration_buffer_seconds": 180,
-    "compute_node_wait_for_new_jobs_seconds": 90,
-    "compute_node_ignore_workflow_completion": False,
-    "compute_node_wait_for_healthy_database_minutes": 20,
-    "compute_node_min_time_for_new_jobs_seconds": 300,
-    "jobs_sort_method": "gpus_runtime_memory",
-}
-"""What a new workflow has when it does not say (server.md 0.3)."""
 
 UNCHANGED = (
     "id",
@@ -85,27 +76,12 @@ def status_row(conn: Connection, workflow_id: int) -> Wire:
     }
 
 
-def default_requirements(batch: Batch, workflow_id: int) -> int:
-    """The requirement of jobs that name none, made anew if it was deleted (server.md 1.2); returns its id."""
-    found = batch.run(
-        "SELECT id FROM resource_requirements WHERE workflow_id = ? AND is_default = 1", workflow_id
-    ).scalar()
-    if found is None:
-        found = batch.run(
-            "INSERT INTO resource_requirements (workflow_id, name, num_cpus, num_gpus, num_nodes, memory, runtime,"
-            " memory_bytes, runtime_s, is_default) VALUES (?, 'default', 1, 0, 1, '1m', 'P0DT1M', 1048576, 60, 1)"
-            " RETURNING id",
-            workflow_id,
-        ).scalar_one()
-    return int(found)
-
-
 def create(batch: Batch, body: Workflow) -> Wire:
     """Store a workflow with its default requirement; returns what was said, with what the server added."""
     said = given(body, "id", "timestamp", "status_id")
     said["timestamp"] = iso_time(batch.now_ms)
     workflow_id = WORKFLOWS.insert(batch, {**DEFAULTS, **said})
-    default_requirements(batch, workflow_id)
+    add_default_requirements(batch, workflow_id)
     batch.log(workflow_id, "workflow", created=True, name=body.name, user=body.user)
     return {"id": workflow_id, **said, "status_id": workflow_id}
 

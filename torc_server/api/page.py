@@ -1,3 +1,6 @@
+"""What a browser sees that asks for anything but the interface."""
+
+PAGE = b"""\
 <!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -7,3 +10,4 @@
 <a href="/torc-service/v1/version">version</a>, <a href="/torc-service/v1/openapi.json">OpenAPI document</a>.</p>
 <p>To look at workflows, start <code>torc tui</code> in a terminal.</p>
 </html>
+"""

@@ -1,0 +1,27 @@
+"""The conversation of runners with the server (models/exchange.py); the hot path: nothing is done twice here."""
+
+from __future__ import annotations
+
+import msgspec
+
+from torc_core.models.exchange import ExchangeAnswer, ExchangeRequest
+from torc_server.api.answers import JSON, Answer, Malformed
+from torc_server.api.call import Call
+from torc_server.api.routes import post
+
+_decode = msgspec.json.Decoder(ExchangeRequest).decode
+_encode = msgspec.json.Encoder().encode
+
+
+@post("/workflows/{id:str}/compute_nodes/{node_id:str}/exchange", body=ExchangeRequest, answer=ExchangeAnswer)
+async def exchange(request: Call) -> Answer:
+    """A runner reports, and gets jobs; held up to `wait_ms` when there is nothing to say."""
+    try:
+        told = _decode(await request.body())
+    except (ValueError, msgspec.DecodeError) as error:
+        raise Malformed(f"Couldn't parse body parameter body - doesn't match schema: {error}") from None
+    answer = await request.server.runners.exchange(request.number("node_id"), request.number(), told)
+    return Answer(_encode(answer), headers=JSON, traced=False)
+
+
+HANDLERS = [exchange]

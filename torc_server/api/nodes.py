@@ -1,0 +1,130 @@
+"""Compute nodes: what runners register (server.md 1.7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, func, or_
+
+from torc_core.models.resources import ComputeNode
+from torc_server.api.answers import Answer, json_answer
+from torc_server.api.call import Call, Server
+from torc_server.api.parameters import OfWorkflow, WorkflowPage
+from torc_server.api.resources import Resource, Wire, given, require_workflow, same_workflow
+from torc_server.api.routes import delete, get, post, put
+from torc_server.errors import Conflict
+from torc_server.store import schema
+from torc_server.store.batch import Batch
+
+NODES = Resource("Compute node", schema.compute_node, ComputeNode)
+
+
+class NodeQuery(WorkflowPage, kw_only=True):
+    """Filters of the list of compute nodes."""
+
+    hostname: str | None = None
+    is_active: bool | None = None
+    scheduled_compute_node_id: int | None = None
+
+
+def wire(row: Any) -> Wire:
+    """A node as it travels: one that never said whether it is active is not (server.md 1.7)."""
+    return {**NODES.wire(row), "is_active": bool(row.is_active)}
+
+
+def get_node_row(conn: Connection, node_id: int) -> Wire:
+    """One node. NotFound."""
+    found = NODES.get(conn, node_id)
+    return {**found, "is_active": found.get("is_active", False)}
+
+
+def register(batch: Batch, body: ComputeNode, server: Server) -> Wire:
+    """Store a node; with a `uuid` it is a runner with a lease, and repeating its registration finds it."""
+    require_workflow(batch.conn, body.workflow_id)
+    said = given(body, "id")
+    if body.uuid is not None:
+        said.setdefault("is_active", True)
+        found = batch.run("SELECT id, workflow_id FROM compute_node WHERE uuid = ?", body.uuid).one_or_none()
+        if found is not None and found[1] != body.workflow_id:
+            raise Conflict(f"compute node {body.uuid} is registered in workflow {found[1]}")
+        if found is not None:
+            return get_node_row(batch.conn, found[0])
+    node_id = NODES.insert(batch, said)
+    if body.uuid is not None:
+        server.runners.registered(batch, node_id)
+    batch.log(body.workflow_id, "node", id=node_id, hostname=body.hostname, is_active=bool(said.get("is_active")))
+    return {"id": node_id, **said}
+
+
+@post("/compute_nodes", body=ComputeNode, answer=ComputeNode)
+async def create_node(request: Call) -> Answer:
+    """Register a compute node."""
+    body = await request.told(ComputeNode)
+    node = await request.db.write(register, body, request.server)
+    if body.uuid is not None and node["is_active"]:
+        request.server.deaths.watch(node["id"], body.pid, body.boot_id)
+    return json_answer(node)
+
+
+@get("/compute_nodes", query=NodeQuery)
+async def list_nodes(request: Call) -> Answer:
+    """A page of the compute nodes of a workflow."""
+    return json_answer(await request.db.read(_page, request.ask(NodeQuery)))
+
+
+def _page(conn: Connection, ask: NodeQuery) -> Wire:
+    c = schema.compute_node.c
+    where: list[ColumnElement[bool]] = [c.workflow_id == ask.workflow_id]
+    if ask.hostname is not None:
+        where.append(c.hostname == ask.hostname)
+    if ask.is_active is not None:
+        where.append(c.is_active == 1 if ask.is_active else or_(c.is_active == 0, c.is_active.is_(None)))
+    if ask.scheduled_compute_node_id is not None:
+        where.append(func.json_extract(c.scheduler, "$.scheduler_id") == ask.scheduled_compute_node_id)
+    return NODES.page(conn, ask, where, wire=wire)
+
+
+@get("/compute_nodes/{id:str}", answer=ComputeNode)
+async def get_node(request: Call) -> Answer:
+    """One compute node."""
+    return json_answer(await request.db.read(get_node_row, request.number()))
+
+
+@put("/compute_nodes/{id:str}", body=ComputeNode, answer=ComputeNode)
+async def update_node(request: Call) -> Answer:
+    """Change a compute node; what is not said stays."""
+    node_id = request.number()
+    body = await request.told(ComputeNode)
+
+    def work(batch: Batch) -> Wire:
+        same_workflow(get_node_row(batch.conn, node_id), body.workflow_id)
+        NODES.update(batch, node_id, given(body, "id", "uuid"))
+        node = get_node_row(batch.conn, node_id)
+        batch.log(body.workflow_id, "node", id=node_id, hostname=node["hostname"], is_active=node["is_active"])
+        return node
+
+    return json_answer(await request.db.write(work))
+
+
+@delete("/compute_nodes/{id:str}", answer=ComputeNode)
+async def delete_node(request: Call) -> Answer:
+    """Delete a compute node; its results stay."""
+    node_id = request.number()
+
+    def work(batch: Batch) -> Wire:
+        node = get_node_row(batch.conn, node_id)
+        NODES.delete(batch, node_id)
+        batch.log(node["workflow_id"], "node", id=node_id, deleted=True)
+        return node
+
+    return json_answer(await request.db.write(work))
+
+
+@delete("/compute_nodes", query=OfWorkflow)
+async def delete_nodes(request: Call) -> Answer:
+    """Delete all compute nodes of a workflow."""
+    workflow_id = request.ask(OfWorkflow).workflow_id
+    return json_answer({"count": await request.db.write(NODES.delete_all, workflow_id)})
+
+
+HANDLERS = [create_node, list_nodes, get_node, update_node, delete_node, delete_nodes]
