@@ -111,7 +111,7 @@ def read_mapping(
         if read is None:
             known = [name for name, reader in keys.items() if reader is not values.not_yet]
             near = Suggestions().nearest(key, known)
-            source.unknown_key((*path, key), f"{what} has no key {values.quoted(key)}: it is ignored{near}")
+            source.unknown_key((*path, key), f"unknown key {values.quoted(key)} in {what}{near}")
         elif item is not None:
             result = read(source, item, (*path, key))
             if result is not None:

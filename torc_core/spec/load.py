@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,19 +57,35 @@ def load_text(text: str, format: str, name: str, *, strict: bool = False) -> Loa
     if read is None:
         what = f"the format {format} is not supported" if format else "a workflow file needs an extension"
         return Loaded(None, [Problem(f"{what}; write YAML or JSON ({_supported()})", name)])
-    try:
-        source = Source(read(text, name), strict=strict)
-        spec = build(source)
-    except UnreadableError as error:
-        return Loaded(None, [error.problem])
-    except RecursionError:
-        return Loaded(None, [Problem("nested too deeply to be a workflow", name)])
+    with _no_garbage_collection():
+        try:
+            source = Source(read(text, name), strict=strict)
+            return _checked(source, build(source))
+        except UnreadableError as error:
+            return Loaded(None, [error.problem])
+        except RecursionError:
+            return Loaded(None, [Problem("nested too deeply to be a workflow", name)])
+
+
+def _checked(source: Source, spec: WorkflowSpec) -> Loaded:
     resolve_references(spec, source)
     for job, cycle in Graph(spec).cycles():
         source.error((*spec.jobs[job].place, "name"), f"cycle: {cycle}")
     source.errors.sort(key=lambda problem: problem.order)
     source.warnings.sort(key=lambda problem: problem.order)
     return Loaded(None if source.errors else spec, source.errors, source.warnings)
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """A large file makes millions of objects that all stay: looking for garbage among them takes most of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def require_workflow(path: Path, *, strict: bool = False) -> WorkflowSpec:

@@ -41,12 +41,12 @@ class Names:
     def __contains__(self, name: str) -> bool:
         return name in self._places
 
-    def check(self, name: str, key: str, path: Path) -> bool:
-        """Whether `name`, found under `key`, is known; an error with the nearest name when not."""
+    def check(self, name: str, reference: str, path: Path) -> bool:
+        """Whether `name` is known; an error with the nearest name when not. `reference` is what the user wrote."""
         if name in self._places:
             return True
         near = self._suggestions.nearest(name, self._places)
-        self._source.error(path, f"{key} {quoted(name)} names no {self.kind}{near}")
+        self._source.error(path, f"{reference} names no {self.kind}{near}")
         return False
 
     def matching(self, pattern: str, key: str, path: Path) -> list[str]:
@@ -103,12 +103,12 @@ class _Resolver:
             message = 'resource_requirements "default" cannot be named; leave the key out to get it'
             self._source.error(path, message)
         else:
-            self._requirements.check(name, "resource_requirements", path)
+            self._requirements.check(name, f"resource_requirements {quoted(name)}", path)
 
     def _check_list(self, found: list[str], known: Names, key: str, job: JobSpec) -> None:
         for name in found:
             if name not in known:
-                known.check(name, key, self._path_of(job, key, name))
+                known.check(name, f"{key} {quoted(name)}", self._path_of(job, key, name))
 
     def _path_of(self, job: JobSpec, key: str, text: str) -> Path:
         """The place of a text in a list of the document: the list here may hold fewer, as doubles are gone."""

@@ -19,5 +19,9 @@ class Suggestions:
         if len(known) > self._left:
             return ""
         self._left -= len(known)
-        found = get_close_matches(word, known, n=1, cutoff=0.6)
+        found = get_close_matches(word, known, n=1, cutoff=0.6) or [
+            other
+            for other in known
+            if min(len(word), len(other)) >= 3 and (other.startswith(word) or word.startswith(other))
+        ]
         return f'; nearest: "{found[0]}"' if found else ""

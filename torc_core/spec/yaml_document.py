@@ -49,19 +49,34 @@ def read_yaml(text: str, name: str) -> YamlDocument:
     except yaml.reader.ReaderError as error:
         raise UnreadableError(_bad_character(text, name)) from error
     except yaml.MarkedYAMLError as error:
-        raise UnreadableError(_syntax_problem(error, name)) from error
+        raise UnreadableError(_syntax_problem(error, text, name)) from error
     return YamlDocument(root, name)
 
 
-def _syntax_problem(error: yaml.MarkedYAMLError, name: str) -> Problem:
-    parts = [part for part in (error.context, error.problem) if part]
-    message = " ".join("; ".join(parts).split())
-    if "expected a single document" in message:
-        message = "one document only: a second one starts here"
-    elif "cannot start any token" in (error.problem or ""):
-        message += "; quote texts that start with a special character"
+def _syntax_problem(error: yaml.MarkedYAMLError, text: str, name: str) -> Problem:
     mark = error.problem_mark or error.context_mark
+    fault = " ".join((error.problem or "").split())
+    if error.context == "expected a single document in the stream":
+        return _at(mark, name, "a workflow file holds one YAML document; here starts a second one")
+    message = f"no valid YAML: {fault}"
+    if error.context and error.context.startswith("while parsing"):
+        message += f" {error.context}"
+    if error.context_mark and mark and error.context_mark.line != mark.line:
+        message += f" (it starts on line {error.context_mark.line + 1})"
+    if "mapping values are not allowed" in fault:
+        message += "; check the indentation, and quote a text that contains a colon and a blank"
+    elif "cannot start any token" in fault and mark:
+        character = _character_at(text, mark)
+        hint = (
+            "indent with blanks, not with tabs" if character == "\t" else f"quote a text that starts with {character}"
+        )
+        message += f"; {hint}"
     return _at(mark, name, message) if mark else Problem(message, name)
+
+
+def _character_at(text: str, mark: Any) -> str:
+    line = "".join(text.splitlines(keepends=True)[mark.line : mark.line + 1])
+    return line[mark.column : mark.column + 1]
 
 
 def _bad_character(text: str, name: str) -> Problem:
@@ -190,7 +205,7 @@ class _Builder:
             return self._plain(node, kind, text)
         except ValueError:
             self._mistake(node, f'"{text}" does not fit its tag {_short(node.tag)}; remove the tag')
-            return None
+            return text
 
     def _plain(self, node: yaml.ScalarNode, kind: str, text: str) -> Any:
         if kind == "null":
@@ -207,7 +222,7 @@ class _Builder:
                 return None
             return float(text)
         self._mistake(node, f"the tag {_short(node.tag)} is not supported; remove it")
-        return None
+        return text
 
 
 def _short(tag: str) -> str:
