@@ -28,8 +28,7 @@ from torc_server.api import (
     workflows,
 )
 from torc_server.api.call import Call, Server
-from torc_server.api.front import BASE, Activity, FrontDoor
-from torc_server.api.routes import Document
+from torc_server.api.front import Activity, FrontDoor
 from torc_server.auth import Authenticator
 from torc_server.changes import Changes, prune
 from torc_server.deaths import Deaths
@@ -57,9 +56,7 @@ def create_app(settings: Settings) -> Litestar:
         exception_handlers=answers.HANDLERS,
         lifespan=[_life],
         state=State({"server": server}),
-        openapi_config=OpenAPIConfig(
-            title="torc", version=service.VERSION, path=BASE, render_plugins=[Document(path="/openapi.json")]
-        ),
+        openapi_config=OpenAPIConfig(title="torc", version=service.VERSION),  # served by api/service.py
         logging_config=None,
     )
     app.asgi_handler = FrontDoor(app.asgi_handler, Authenticator(settings.token), server.activity)

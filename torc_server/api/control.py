@@ -20,7 +20,7 @@ from torc_server.engine.claim import claim_jobs_based_on_resources, claim_next_j
 from torc_server.engine.initialize import initialize
 from torc_server.engine.reset import reset_job_status, reset_workflow_status
 from torc_server.engine.restart import restart
-from torc_server.errors import NotFound
+from torc_server.errors import Invalid, NotFound
 from torc_server.store.batch import Batch
 
 
@@ -200,10 +200,17 @@ async def post_restart(request: Call) -> Answer:
     return json_answer(await request.db.write(restart, request.number(), dry_run))
 
 
+def _at_least_none(limit: int) -> int:
+    if limit < 0:
+        raise Invalid(f"limit {limit} must not be negative")
+    return limit
+
+
 @post("/workflows/{id:str}/claim_next_jobs", query=ClaimQuery)
 async def post_claim_next(request: Call) -> Answer:
     """Hand out ready jobs, whatever they need."""
-    jobs = await request.db.write(claim_next_jobs, request.number(), request.ask(ClaimQuery).limit)
+    limit = _at_least_none(request.ask(ClaimQuery).limit)
+    jobs = await request.db.write(claim_next_jobs, request.number(), limit)
     return json_answer({"jobs": jobs})
 
 
@@ -214,7 +221,7 @@ async def post_claim_next(request: Call) -> Answer:
 )
 async def post_claim_by_resources(request: Call) -> Answer:
     """Hand out ready jobs that fit what is free."""
-    workflow_id, limit = request.number(), request.number("limit")
+    workflow_id, limit = request.number(), _at_least_none(request.number("limit"))
     ask = request.ask(ClaimByResourcesQuery)
     if ask.sort_method is not None and ask.sort_method not in SORT_METHODS:
         raise Malformed(

@@ -11,7 +11,6 @@ from torc_server.api.job_rows import JOBS, RELATIONS, get_job_row
 from torc_server.api.resources import Wire, given, require_workflow
 from torc_server.engine.complete import camel
 from torc_server.engine.transition import recount, set_status
-from torc_server.engine.workflow import add_default_requirements
 from torc_server.errors import Invalid
 from torc_server.store.batch import Batch
 
@@ -37,12 +36,17 @@ _COLUMNS = (
 
 
 def default_requirements(batch: Batch, workflow_id: int) -> int:
-    """The requirement of jobs that name none, made anew if it was deleted; returns its id."""
+    """The id of the requirement of jobs that name none. Invalid when it was deleted."""
     found = batch.run(
         "SELECT id FROM resource_requirements WHERE workflow_id = ? AND name = 'default' ORDER BY id LIMIT 1",
         workflow_id,
     ).scalar()
-    return int(found) if found is not None else add_default_requirements(batch, workflow_id)
+    if found is None:
+        raise Invalid(
+            f"workflow {workflow_id} has no default resource requirements any more; give the job a"
+            " resource_requirements_id"
+        )
+    return int(found)
 
 
 def create(batch: Batch, jobs: Sequence[Job]) -> list[Wire]:
@@ -62,9 +66,9 @@ def create(batch: Batch, jobs: Sequence[Job]) -> list[Wire]:
                 f" Found workflow_ids: {workflow_id} and {job.workflow_id}"
             )
     require_workflow(batch.conn, workflow_id)
-    default = default_requirements(batch, workflow_id)
-    _check_ids(batch, workflow_id, "resource_requirements", "resource_requirements_id",
-               {job.resource_requirements_id for job in jobs} - {None})  # fmt: skip
+    named = {job.resource_requirements_id for job in jobs}
+    default = default_requirements(batch, workflow_id) if None in named else 0
+    _check_ids(batch, workflow_id, "resource_requirements", "resource_requirements_id", named - {None})
     ids = _insert(batch, jobs, default)
     _relate(batch, workflow_id, jobs, ids)
     batch.counts[workflow_id, JobStatus.UNINITIALIZED] += len(ids)

@@ -8,7 +8,6 @@ from typing import Any
 import litestar
 import msgspec
 from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import (
     OpenAPIMediaType,
     OpenAPIResponse,
@@ -67,14 +66,14 @@ def _operation(query: Any, body: Any, answer: Any) -> type[Operation]:
     """An OpenAPI operation that knows the parameters and bodies the handler reads by itself."""
 
     class Described(Operation):
-        def __post_init__(self) -> None:
+        def __init__(self, **known: Any) -> None:
+            super().__init__(**known)
             if query is not None:
                 self.parameters = [*(self.parameters or []), *_parameters(query)]
             if body is not None:
                 self.request_body = RequestBody(content=_content(body), required=True)
-            if self.responses is not None:
-                content = _content(answer) if answer is not None else None
-                self.responses = {"200": OpenAPIResponse(description="Done", content=content)}
+            content = _content(answer) if answer is not None else None
+            self.responses = {"200": OpenAPIResponse(description="Done", content=content)}
 
     return Described
 
@@ -97,11 +96,8 @@ def _content(model: Any) -> dict[str, OpenAPIMediaType]:
     return {"application/json": OpenAPIMediaType(schema=schema)}  # type: ignore[arg-type]
 
 
-class Document(JsonRenderPlugin):
-    """The OpenAPI document with the schemas of everything that handlers read and answer."""
-
-    def render(self, request: Any, openapi_schema: dict[str, Any]) -> bytes:
-        """The document as JSON."""
-        _, schemas = msgspec.json.schema_components(MODELS, ref_template=_REFERENCE)
-        components = {**openapi_schema.get("components", {}), "schemas": schemas}
-        return self.render_json(request, {**openapi_schema, "components": components})
+def document(app: litestar.Litestar) -> dict[str, Any]:
+    """The OpenAPI document, with the schemas of everything that handlers read and answer."""
+    found = app.openapi_schema.to_schema()
+    _, schemas = msgspec.json.schema_components(MODELS, ref_template=_REFERENCE)
+    return {**found, "components": {**found.get("components", {}), "schemas": schemas}}

@@ -8,7 +8,7 @@ from importlib.metadata import version as installed_version
 
 from torc_server.api.answers import Answer, json_answer
 from torc_server.api.call import Call
-from torc_server.api.routes import get
+from torc_server.api.routes import document, get
 
 COMPATIBLE = "0.12.3"
 """The version of torc whose clients this server answers."""
@@ -48,4 +48,10 @@ async def server_info(request: Call) -> Answer:
     )
 
 
-HANDLERS = [ping, version, server_info]
+@get("/openapi.json")
+async def openapi(request: Call) -> Answer:
+    """This interface, described for programs."""
+    return json_answer(document(request.app))
+
+
+HANDLERS = [ping, version, server_info, openapi]
