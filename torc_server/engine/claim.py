@@ -46,7 +46,8 @@ def claim_jobs_based_on_resources(
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Ready jobs that fit what is free, and why there are none when the workflow is canceled.
 
-    Order: `sort_method`, by id when it is absent. Jobs of other schedulers fill what is left, unless `strict`.
+    Order: `sort_method`, by id when it is absent. Jobs of other schedulers are handed out, unless `strict`, when no
+    other job fits.
     """
     now = _progress(batch, workflow_id)
     if now.is_canceled:
@@ -79,6 +80,7 @@ def _greedy(
             continue
         ids = first_jobs(batch.conn, workflow_id, cls, how_many_fit(cls, free, limit))
         candidates += [((foreign, -cls.priority, *order(cls), job), cls) for job in ids]
+    candidates = [pair for pair in candidates if not pair[0][0]] or candidates
     taken: list[int] = []
     for key, cls in sorted(candidates, key=lambda pair: pair[0]):
         if len(taken) < limit and how_many_fit(cls, free, 1):

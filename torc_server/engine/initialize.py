@@ -20,7 +20,8 @@ def initialize(batch: Batch, workflow_id: int, only_uninitialized: bool = False)
     """Add the dependencies that files and user data imply, set the counters, and put uninitialized jobs to work.
 
     With `only_uninitialized` everything below an uninitialized job is uninitialized first, so that it runs again.
-    Without it, jobs that failed to get an end (terminated, pending_failed) are put to work too, as in torc.
+    Without it, jobs that failed to get an end (terminated, pending_failed) are put to work too, as in torc, and those
+    that were claimed without a lease and never started are ready again.
     Returns how many jobs became blocked or ready. Raises NotFound, and Invalid when the dependencies form a cycle.
     """
     if batch.run("SELECT 1 FROM workflow WHERE id = ?", workflow_id).one_or_none() is None:
@@ -32,6 +33,9 @@ def initialize(batch: Batch, workflow_id: int, only_uninitialized: bool = False)
     else:
         again = (JobStatus.TERMINATED, JobStatus.PENDING_FAILED)
         uninitialize(batch, [row for status in again for row in _with_status(batch, workflow_id, status)])
+        unheld = "SELECT id FROM job WHERE workflow_id = ? AND status = 3 AND node_id IS NULL"
+        claimed = batch.run(unheld, workflow_id).scalars()
+        set_status(batch, [(job, workflow_id, JobStatus.PENDING) for job in claimed], JobStatus.READY)
     refuse_cycle(batch, workflow_id)
     recount(batch, "SELECT id FROM job WHERE workflow_id = ?", workflow_id)
     return start_waiting(batch, workflow_id)

@@ -118,4 +118,4 @@ def how_many_fit(cls: ReadyClass, offer: Offer, limit: int) -> int:
     for need, have in pairs:
         if need > 0:
             n = min(n, have // need)
-    return max(n, 0) if cls.num_nodes <= offer.num_nodes else 0
+    return max(n, 0) if cls.num_nodes <= max(offer.num_nodes, 1) else 0
