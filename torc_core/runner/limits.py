@@ -1,0 +1,107 @@
+"""What jobs use while they run, and what happens when it is more than they asked for (design: Limits)."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from torc_core.models.exchange import Sample
+from torc_core.runner import monitor
+from torc_core.runner.jobs import Ending, Jobs, Running
+from torc_core.runner.monitor import Usage
+
+TICK_S = 1.0
+OVER_RUNTIME = 152
+"""128 + SIGXCPU, what Slurm also says of a job that took too long."""
+OVER_MEMORY = 137
+MIB = 1 << 20
+
+
+class Watch:
+    """Samples running jobs: each once after 50 ms, then all each `interval_s` (each second while limits are kept).
+
+    `enforce` False switches the limits off, `measure` False everything that is not needed for them.
+    """
+
+    def __init__(self, jobs: Jobs, *, enforce: bool, measure: bool, interval_s: float = TICK_S) -> None:
+        self._jobs = jobs
+        self._enforce = enforce
+        self._measure = measure
+        self._interval_s = min(interval_s, TICK_S) if enforce else interval_s
+        self._young: deque[Running] = deque()
+        self._tick_at = float("inf")
+        self._deadline = float("inf")
+        self.samples: dict[tuple[int, int], Sample] = {}
+        """The latest of each job, until it is told."""
+
+    def started(self, running: Running) -> None:
+        """A job began."""
+        if self._measure or self._enforce:
+            self._young.append(running)
+
+    def due(self) -> float:
+        """Monotonic time of the next `tick`."""
+        while self._young and self._young[0].exit_code is not None:
+            self._young.popleft()
+        first = self._young[0].started + monitor.FIRST_S if self._young else float("inf")
+        return min(first, self._tick_at, self._deadline)
+
+    def tick(self, now: float) -> None:
+        """Sample what is due, and stop jobs over their limits."""
+        if now < self.due():
+            return
+        sampled = []
+        while self._young and self._young[0].started + monitor.FIRST_S <= now:
+            running = self._young.popleft()
+            if running.exit_code is None:
+                running.usage = Usage()
+                sampled.append(running)
+        if now >= self._tick_at:
+            sampled = [running for running in self._jobs.running.values() if running.usage is not None]
+        if sampled:
+            self._sample(sampled)
+        if self._enforce:
+            self._check_runtimes(now)
+        old = any(running.usage is not None for running in self._jobs.running.values())
+        if not old:
+            self._tick_at = float("inf")
+        elif now >= self._tick_at or self._tick_at == float("inf"):
+            self._tick_at = now + self._interval_s
+
+    def _sample(self, jobs: list[Running]) -> None:
+        members = self._jobs.members(jobs)
+        for running in jobs:
+            usage = running.usage
+            if usage is None:
+                continue
+            monitor.sample(usage, running.started, members[running.pid])
+            if self._measure and usage.count:
+                attempt = running.attempt
+                self.samples[attempt.job_id, attempt.attempt_id] = Sample(
+                    attempt.job_id, attempt.attempt_id, round(usage.cpu, 1), usage.memory, usage.num_processes
+                )
+            if self._enforce and running.job.limits and running.ending is None:
+                self._check_memory(running, usage)
+
+    def _check_memory(self, running: Running, usage: Usage) -> None:
+        limit = running.job.memory_bytes
+        if not limit or usage.memory <= limit:
+            return
+        used = usage.memory
+        if usage.num_processes > 1:  # the sum counts shared pages more than once
+            used = monitor.proportional_memory(usage.pids) or used
+        if used > limit:
+            cause = f"over memory: {used / MIB:.0f} MiB used, limit {limit / MIB:.0f} MiB"
+            self._jobs.stop([running.attempt], Ending("failed", cause, OVER_MEMORY), kill=True)
+
+    def _check_runtimes(self, now: float) -> None:
+        self._deadline = float("inf")
+        for running in list(self._jobs.running.values()):
+            limit = running.job.runtime_s
+            if not running.job.limits or not limit or running.ending is not None or running.usage is None:
+                continue
+            deadline = running.started + limit
+            if deadline <= now:
+                cause = f"over runtime: limit {limit} s"
+                self._jobs.stop([running.attempt], Ending("terminated", cause, OVER_RUNTIME))
+            else:
+                self._deadline = min(self._deadline, deadline)

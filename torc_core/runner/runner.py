@@ -1,0 +1,296 @@
+"""The main loop: one thread that starts jobs, notices their ends, and keeps the conversation with the server going.
+
+It sleeps until a process ends, an answer comes, a signal arrives or something is due; nothing is polled.
+"""
+
+from __future__ import annotations
+
+import enum
+import selectors
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from torc_core.models.exchange import Attempt, ExchangeAnswer, ExchangeRequest
+from torc_core.runner.exchange import Conversation, Gone
+from torc_core.runner.jobs import Ended, Ending, Jobs, Running
+from torc_core.runner.limits import Watch
+from torc_core.runner.log import Log
+from torc_core.runner.prefetch import Waiting
+from torc_core.runner.resources import Pool
+from torc_core.runner.wakeup import Wakeup
+
+START_AT_ONCE = 16
+"""So many jobs are started before exits and answers are looked at again."""
+
+REMEMBERED = 10_000
+"""Attempts that are over and must not be started again if an answer brings them twice."""
+
+LEAVE_S, LEAVE_INTERRUPTED_S, LEAVE_KILLED_S = 60.0, 5.0, 2.0
+"""How long the last call is tried when the server is away."""
+
+
+class Outcome(enum.Enum):
+    """Why the runner left."""
+
+    COMPLETE = "complete"
+    CANCELED = "canceled"
+    STUCK = "stuck"
+    IDLE = "idle"
+    OUT_OF_TIME = "out of time"
+    INTERRUPTED = "interrupted"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What ends a runner. Seconds; `idle_s` of 0 or less and `time_left_s` None mean never."""
+
+    idle_s: float = 0.0
+    time_left_s: float | None = None
+
+
+class Runner:
+    """Runs jobs of one workflow until there is nothing more to do here."""
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        conversation: Conversation,
+        pool: Pool,
+        watch: Watch,
+        wakeup: Wakeup,
+        selector: selectors.BaseSelector,
+        log: Log,
+        log_path: str,
+        settings: Settings,
+    ) -> None:
+        self._jobs = jobs
+        self._conversation = conversation
+        self._pool = pool
+        self._watch = watch
+        self._wakeup = wakeup
+        self._selector = selector
+        self._log = log
+        self._log_path = log_path
+        self._settings = settings
+        self._waiting = Waiting()
+        self._done: dict[Attempt, None] = {}
+        now = time.monotonic()
+        self._began = now
+        self._idle_since = now
+        self._house_at = now + 1.0
+        self._stop_at = now + settings.time_left_s if settings.time_left_s is not None else float("inf")
+        self._interrupts = 0
+        self._leave_by = float("inf")
+        self.outcome: Outcome | None = None
+        self.message: str | None = None
+        """What to tell the user about the outcome."""
+        self.had_failures = False
+        self.had_terminations = False
+
+    def run(self) -> Outcome:
+        """Work until the end, whatever it is; says which."""
+        while True:
+            self._wait()
+            now = time.monotonic()
+            self._hear(now)
+            self._heed_signals(now)
+            self._start_waiting(now)
+            for ended in self._jobs.tick(now):
+                self._over(ended)
+            self._watch.tick(now)
+            self._keep_house(now)
+            self._consider_leaving(now)
+            self._speak(now)
+            if self.outcome is not None and self._may_go(now):
+                return self._end(self.outcome)
+
+    def _wait(self) -> None:
+        """Sleep until something happens or is due, and take the exits of processes."""
+        due = min(
+            self._conversation.due(self._has_idle_slot()),
+            self._jobs.due(),
+            self._watch.due(),
+            self._waiting.due(),
+            self._house_at,
+            self._leave_by,
+            self._stop_at,
+        )
+        now = time.monotonic()
+        timeout = 0.0 if self._can_start() else max(due - now, 0.0)
+        for key, _ in self._selector.select(timeout):
+            if isinstance(key.data, Running):
+                ended = self._jobs.exited(key.data)
+                if ended is not None:
+                    self._start_waiting(now)
+                    self._over(ended)
+            else:
+                self._wakeup.drain(key.fd)
+        for ended in self._jobs.poll():
+            self._over(ended)
+
+    def _over(self, ended: Ended) -> None:
+        now = time.monotonic()
+        self._done[ended.attempt] = None
+        if len(self._done) > REMEMBERED:
+            del self._done[next(iter(self._done))]
+        self._idle_since = now
+        result = ended.result
+        if result is None:
+            self._conversation.forget(ended.attempt)
+            return
+        self.had_failures |= result.status == "failed"
+        self.had_terminations |= result.status == "terminated"
+        self._waiting.ended(ended.job, ended.seconds)
+        self._conversation.add_result(ended.attempt, result, now)
+
+    def _can_start(self) -> bool:
+        waiting = self._waiting.jobs
+        return bool(waiting) and self._pool.slots() > 0 and any(self._pool.fits(job) for job in waiting.values())
+
+    def _has_idle_slot(self) -> bool:
+        return self.outcome is not None or (not self._waiting.jobs and self._pool.slots() > 0)
+
+    def _start_waiting(self, now: float) -> None:
+        """Start what waits and fits, in the order it came."""
+        started = 0
+        for attempt, job in list(self._waiting.jobs.items()) if self._pool.slots() else ():
+            if started >= START_AT_ONCE or not self._pool.slots():
+                break
+            if not self._pool.fits(job):
+                continue
+            self._waiting.take(attempt)
+            begun = self._jobs.start(attempt, job)
+            started += 1
+            if isinstance(begun, Running):
+                self._watch.started(begun)
+                self._conversation.add_started(self._jobs.started(begun), begun.started)
+            else:
+                self._over(begun)
+        if self._waiting.due() <= now:
+            self._conversation.release(self._waiting.overdue(now), now)
+
+    def _hear(self, now: float) -> None:
+        try:
+            for answer in self._conversation.answers(now):
+                self._apply(answer, now)
+        except Gone as error:
+            self.message = str(error)
+            self._leave(Outcome.GONE, now)
+            self._jobs.stop(list(self._jobs.running), Ending(None))
+
+    def _apply(self, answer: ExchangeAnswer, now: float) -> None:
+        if answer.run_id:
+            self._log.open(Path(self._log_path.format(run=answer.run_id)))
+        self._obey(answer, now)
+        for job in answer.jobs:
+            attempt = Attempt(job.job_id, job.attempt_id)
+            if self.outcome is None and not self._holds(attempt):
+                self._waiting.add(attempt, job, now)
+                self._idle_since = now
+        if answer.state == "canceled":
+            self._jobs.stop(list(self._jobs.running), Ending("canceled"))
+            self._leave(Outcome.CANCELED, now)
+        elif answer.state == "complete":
+            self._jobs.stop(list(self._jobs.running), Ending(None))
+            self._leave(Outcome.COMPLETE, now)
+        elif answer.stuck and not (self._jobs.running or self._waiting.jobs or self._conversation.results):
+            self.message = answer.stuck
+            self._leave(Outcome.STUCK, now)
+
+    def _obey(self, answer: ExchangeAnswer, now: float) -> None:
+        canceled, superseded = [], []
+        for order in answer.stop:
+            attempt = Attempt(order.job_id, order.attempt_id)
+            if self._waiting.take(attempt) is not None:
+                self._conversation.release([attempt], now)
+            elif order.reason == "canceled":
+                canceled.append(attempt)
+            else:
+                superseded.append(attempt)
+        self._jobs.stop(canceled, Ending("canceled"))
+        self._jobs.stop(superseded, Ending(None))
+
+    def _holds(self, attempt: Attempt) -> bool:
+        return (
+            attempt in self._jobs.running
+            or attempt in self._waiting.jobs
+            or attempt in self._conversation.results
+            or attempt in self._done
+        )
+
+    def _heed_signals(self, now: float) -> None:
+        interrupts = self._wakeup.interrupts
+        if interrupts == self._interrupts:
+            return
+        self._interrupts = interrupts
+        if self.outcome is not Outcome.GONE:
+            self.outcome = Outcome.INTERRUPTED
+        self._leave(Outcome.INTERRUPTED, now)
+        self._jobs.stop(list(self._jobs.running), Ending("terminated", self._wakeup.reason), kill=interrupts > 1)
+
+    def _keep_house(self, now: float) -> None:
+        """Once a second: the log goes to disk, dead strays are reaped, idleness and time are looked at."""
+        if now >= self._stop_at:
+            self._stop_at = float("inf")
+            self._leave(Outcome.OUT_OF_TIME, now)
+            self._jobs.stop(list(self._jobs.running), Ending("terminated", "the runner's time is over"))
+        if now < self._house_at:
+            return
+        self._house_at = now + 1.0
+        self._log.flush()
+        self._jobs.reap()
+        if self._jobs.running or self._waiting.jobs or self._conversation.results or self._conversation.away:
+            self._idle_since = now
+        elif 0 < self._settings.idle_s <= now - self._idle_since:
+            self._leave(Outcome.IDLE, now)
+
+    def _leave(self, outcome: Outcome, now: float) -> None:
+        """Take no more work; what waits goes back."""
+        if self.outcome is None:
+            self.outcome = outcome
+        self._conversation.release(self._waiting.clear(), now)
+
+    def _consider_leaving(self, now: float) -> None:
+        if self.outcome is None or self._conversation.leaving or self._jobs.running:
+            return
+        self._conversation.leaving = True
+        patience = LEAVE_S
+        if self.outcome is Outcome.INTERRUPTED:
+            patience = LEAVE_KILLED_S if self._interrupts > 1 else LEAVE_INTERRUPTED_S
+        self._leave_by = now + patience
+
+    def _may_go(self, now: float) -> bool:
+        told = self._conversation.left or now >= self._leave_by or self.outcome is Outcome.GONE
+        return told and not self._jobs.running
+
+    def _speak(self, now: float) -> None:
+        idle_slot = self._has_idle_slot()
+        if self.outcome is Outcome.GONE or self._conversation.due(idle_slot) > now:
+            return
+        held = [attempt for attempt, job in self._jobs.running.items() if not job.is_superseded]
+        ask = ExchangeRequest(0, self._pool.free(), held=[*held, *self._waiting.jobs])
+        if self.outcome is None:
+            ask.slots = self._pool.slots() if idle_slot else 0
+            ask.ignore_resources = not self._pool.by_resources
+            ask.prefetch = self._waiting.wanted(self._pool.capacity(self._waiting.last))
+        if self._stop_at != float("inf"):
+            ask.time_left_s = max(int(self._stop_at - now), 0)
+        ask.samples = list(self._watch.samples.values())
+        self._watch.samples.clear()
+        self._conversation.speak(now, ask)
+
+    def _end(self, outcome: Outcome) -> Outcome:
+        seconds = time.monotonic() - self._began
+        undelivered = len(self._conversation.results)
+        if undelivered:
+            self._log.error(f"{undelivered} results could not be delivered: the server is away")
+        if outcome is Outcome.COMPLETE:
+            self._log.info("Workflow complete")
+        self._log.info(
+            f"Job runner completed outcome={outcome.value!r} had_failures={str(self.had_failures).lower()} "
+            f"had_terminations={str(self.had_terminations).lower()} duration_s={seconds:.1f}"
+        )
+        self._log.flush()
+        return outcome
