@@ -82,7 +82,9 @@ class App:
         if self.options.get("yes"):
             return
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise InputError(f"{question} There is no terminal to ask at: give --yes if that is meant")
+            raise InputError(
+                f"{question} Nothing is done: give --yes if that is meant (there is no terminal to ask at)"
+            )
         click.confirm(question, abort=True, err=True)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from torc_core.cli.app import App, command, pass_app
+from torc_core.cli.output import count_of, print_json
 from torc_core.errors import InputError
 from torc_core.models.plan import PlanAnswer
 from torc_core.spec import Plan, WorkflowSpec, build_plan, load_workflow
@@ -31,8 +32,7 @@ def load(app: App, file: str, *, strict: bool) -> WorkflowSpec:
         app.note(f"warning: {warning}")
     if loaded.spec is None:
         problems = [str(error) for error in loaded.errors]
-        count = "1 error" if len(problems) == 1 else f"{len(problems)} errors"
-        raise FileProblems(f"{file} has {count}; nothing was created", problems)
+        raise FileProblems(f"{file} has {count_of(len(problems), 'errors')}; nothing was created", problems)
     return loaded.spec
 
 
@@ -41,8 +41,8 @@ def require_inputs(spec: WorkflowSpec, file: str) -> None:
     missing = _missing_inputs(spec)
     if missing:
         problems = [f"{file}: input file {path!r} does not exist and no job makes it" for path in missing]
-        count = "1 input file is" if len(missing) == 1 else f"{len(missing)} input files are"
-        raise FileProblems(f"{count} missing; nothing was created (--skip-checks does not look)", problems)
+        count = count_of(len(missing), "missing input files")
+        raise FileProblems(f"{count}; nothing was created (--skip-checks does not look)", problems)
 
 
 def _missing_inputs(spec: WorkflowSpec) -> list[str]:
@@ -77,8 +77,6 @@ def create(app: App, spec: WorkflowSpec, *, initialize: bool) -> PlanAnswer:
 @pass_app
 def create_command(app: App, file: str, dry_run: bool, strict: bool, skip_checks: bool) -> int:  # noqa: ARG001
     """Create a workflow from FILE; 'torc run ID' runs it."""
-    from torc_core.cli.output import print_json
-
     if dry_run:
         return _dry_run(app, file, strict)
     spec = load(app, file, strict=strict)
@@ -92,8 +90,6 @@ def create_command(app: App, file: str, dry_run: bool, strict: bool, skip_checks
 
 
 def _dry_run(app: App, file: str, strict: bool) -> int:
-    from torc_core.cli.output import print_json
-
     loaded = load_workflow(Path(file), strict=strict)
     if not app.json:
         spec = load(app, file, strict=strict)
@@ -111,10 +107,11 @@ def _dry_run(app: App, file: str, strict: bool) -> int:
 
 def _tell_plan(file: str, spec: WorkflowSpec, plan: Plan) -> None:
     stages = plan.stages()
-    click.echo(f"{file} is valid: workflow '{spec.name}', {plan.counts['jobs']} jobs in {len(stages)} stages")
+    jobs, depth = count_of(plan.counts["jobs"], "jobs"), count_of(len(stages), "stages")
+    click.echo(f"{file} is valid: workflow '{spec.name}', {jobs} in {depth}")
     others = {name.replace("_", " "): count for name, count in plan.counts.items() if name != "jobs" and count}
     if others:
         click.echo("With " + ", ".join(f"{count} {name}" for name, count in others.items()))
     for number, names in enumerate(stages, 1):
         more = f", and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-        click.echo(f"Stage {number} ({len(names)} jobs): {', '.join(names[:NAMES_SHOWN])}{more}")
+        click.echo(f"Stage {number} ({count_of(len(names), 'jobs')}): {', '.join(names[:NAMES_SHOWN])}{more}")

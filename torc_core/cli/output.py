@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,7 +34,7 @@ def print_table(
     else:
         _print_aligned(columns, cells)
     if things:
-        click.echo(f"\nTotal: {len(cells)} {things if len(cells) != 1 else things.removesuffix('s')}")
+        click.echo(f"\nTotal: {count_of(len(cells), things)}")
 
 
 def _print_boxed(columns: Sequence[str], cells: list[list[str]]) -> None:
@@ -105,7 +105,11 @@ def local_time(milliseconds: int) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S.") + f"{milliseconds % 1000:03d}"
 
 
-def counts_text(counts: dict[str, int], order: Callable[[str], int] | None = None) -> str:
+def counts_text(counts: dict[str, int]) -> str:
     """`97 completed, 2 failed`: the statuses that have jobs."""
-    labels = sorted(counts, key=order) if order else list(counts)
-    return ", ".join(f"{counts[label]} {label}" for label in labels if counts[label]) or "no jobs"
+    return ", ".join(f"{count} {label}" for label, count in counts.items() if count) or "no jobs"
+
+
+def count_of(count: int, things: str) -> str:
+    """`1 job`, `3 jobs`."""
+    return f"{count} {things.removesuffix('s') if count == 1 else things}"

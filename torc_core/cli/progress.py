@@ -12,7 +12,7 @@ import click
 
 from torc_core.cli.output import counts_text, duration
 from torc_core.client.endpoints import Summary
-from torc_core.models.status import ENDED, JobStatus
+from torc_core.models.status import ENDED
 
 REPAINT_S = 0.2
 """The line on a terminal is repainted this often at most."""
@@ -25,6 +25,12 @@ RATE_WINDOW_S = 30.0
 """The rate is that of the last so many seconds."""
 
 BAR_WIDTH = 20
+
+ORDER = [
+    *("completed", "failed", "terminated", "canceled", "pending_failed", "disabled"),
+    *("running", "pending", "ready", "blocked", "uninitialized"),
+]
+"""How counts by status are listed."""
 
 
 class Progress(Protocol):
@@ -55,8 +61,8 @@ def ended(summary: Summary) -> int:
 
 
 def ordered_counts(summary: Summary) -> str:
-    """`90 completed, 2 running, 8 blocked`: ended ones first."""
-    return counts_text(summary.counts, lambda label: -JobStatus.from_label(label))
+    """`90 completed, 2 running, 8 blocked`: success first, then what ended otherwise, then what is to come."""
+    return counts_text({label: summary.counts.get(label, 0) for label in ORDER})
 
 
 class Rate:

@@ -42,20 +42,21 @@ def run(app: App, /, workflow: str, **options: Any) -> int:
 def run_file(app: App, file: str, options: dict[str, Any]) -> int:
     """Create the workflow of a file, initialized, and run it."""
     from torc_core.cli.creation import create, load, require_inputs
+    from torc_core.cli.output import count_of
 
     spec = load(app, file, strict=options["strict"])
     if not options["skip_checks"]:
         require_inputs(spec, file)
     answer = create(app, spec, initialize=True)
     if not app.json:
-        click.echo(f"Workflow {answer.workflow_id} '{spec.name}' created: {answer.jobs} jobs")
+        click.echo(f"Workflow {answer.workflow_id} '{spec.name}' created: {count_of(answer.jobs, 'jobs')}")
     return _run(app, answer.workflow_id, os.getcwd(), options)
 
 
 def run_again(app: App, text: str, options: dict[str, Any]) -> int:
     """Run what is not completed of an existing workflow, and all below it."""
     from torc_core.cli.inputs import missing_inputs
-    from torc_core.cli.output import counts_text, print_json
+    from torc_core.cli.output import count_of, counts_text, print_json
     from torc_core.cli.select import workflow_id
     from torc_core.client import endpoints
 
@@ -66,16 +67,14 @@ def run_again(app: App, text: str, options: dict[str, Any]) -> int:
         if app.json:
             print_json({"workflow_id": number, "run_id": summary.run_id, "jobs": 0, "kept": plan.kept, "exit_code": 0})
         else:
-            click.echo(f"Workflow {number} '{summary.name}': nothing is left to run; {plan.kept} jobs are completed")
+            click.echo(f"Workflow {number} '{summary.name}': nothing is left to run; completed: {plan.kept}")
         return 0
     missing = [] if options["skip_checks"] else missing_inputs(app, summary)
     if missing:
         raise InputError(f"input files are missing: {', '.join(missing)}; --skip-checks runs it nevertheless")
     if not app.json:
-        click.echo(
-            f"Workflow {number} '{summary.name}': running {plan.jobs} jobs ({counts_text(plan.by_status)}), "
-            f"keeping {plan.kept} that are completed"
-        )
+        jobs = f"{count_of(plan.jobs, 'jobs')} ({counts_text(plan.by_status)})"
+        click.echo(f"Workflow {number} '{summary.name}': running {jobs}, keeping {plan.kept} completed")
     app.client.send(endpoints.restart(number, dry_run=False))
     return _run(app, number, summary.origin or os.getcwd(), options)
 

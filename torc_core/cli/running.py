@@ -18,7 +18,7 @@ from torc_core.cli.runner_process import RunnerOptions, RunnerProcess
 from torc_core.client import endpoints
 from torc_core.client.endpoints import Summary
 from torc_core.client.errors import ServerUnreachableError
-from torc_core.errors import TorcError
+from torc_core.errors import CannotFinishError, InputError, TorcError
 from torc_core.models.resources import Result
 
 SLOWEST_LOOK_S = 2.0
@@ -30,8 +30,10 @@ KILL_GRACE_S = 20.0
 FAILED_SHOWN = 10
 """So many failed jobs are named at the end."""
 
-EXIT_STUCK = 3
 EXIT_INTERRUPTED = 130
+
+EXPECTED = (0, 1, CannotFinishError.exit_code, EXIT_INTERRUPTED)
+"""How a runner ends that did what it was told."""
 
 
 class FailedJob(Struct):
@@ -96,28 +98,32 @@ def _follow(
 
 
 def _conclude(app: App, workflow_id: int, runner: RunnerProcess, options: RunnerOptions, seconds: float) -> int:
-    """Tell how the run ended, and what to do next; gives the exit code."""
-    code = runner.exit_code
-    for line in runner.said():
-        app.note(line.removeprefix("torc-runner: "))
+    """Tell how the run ended, and what to do next; gives the exit code. Raises what kept the runner from working."""
+    said = [line.removeprefix("torc-runner: ") for line in runner.said()]
+    if runner.exit_code == InputError.exit_code:
+        raise InputError(said[-1] if said else "the runner does not take its options")
+    for line in said:
+        app.note(line)
     summary = app.client.send(endpoints.summary(workflow_id))
     failed, more = _failed_jobs(app, summary, options.output_dir)
-    completed = summary.counts.get("completed", 0)
-    if runner.interrupts:
-        result = EXIT_INTERRUPTED
-    elif code == EXIT_STUCK:
-        result = EXIT_STUCK
-    elif completed == summary.total and code == 0:
-        result = 0
-    else:
-        result = 1
+    result = _result(runner, summary)
     if app.json:
         _print_as_json(summary, failed, more, seconds, result)
     else:
         _print_end(summary, failed, more, seconds, result)
-    if code not in (0, 1, EXIT_STUCK, EXIT_INTERRUPTED) and not runner.interrupts:
-        raise TorcError(_unexpected_end(code, summary, options.output_dir))
+    if runner.exit_code not in EXPECTED and not runner.interrupts:
+        raise TorcError(_unexpected_end(runner.exit_code, summary, options.output_dir))
     return result
+
+
+def _result(runner: RunnerProcess, summary: Summary) -> int:
+    """The exit code of the run: the runner's word on why it left, the server's on what is completed."""
+    if runner.interrupts:
+        return EXIT_INTERRUPTED
+    if runner.exit_code == CannotFinishError.exit_code:
+        return CannotFinishError.exit_code
+    done = sum(summary.counts.get(label, 0) for label in ("completed", "disabled"))
+    return 0 if runner.exit_code == 0 and done == summary.total else 1
 
 
 def _unexpected_end(code: int | None, summary: Summary, output_dir: str) -> str:
@@ -176,7 +182,13 @@ def _print_as_json(summary: Summary, failed: list[FailedJob], more: int, seconds
 
 
 def _print_end(summary: Summary, failed: list[FailedJob], more: int, seconds: float, result: int) -> None:
-    how = "stopped" if result == EXIT_INTERRUPTED else "cannot go on" if result == EXIT_STUCK else "ended"
+    how = (
+        "stopped"
+        if result == EXIT_INTERRUPTED
+        else "cannot go on"
+        if result == CannotFinishError.exit_code
+        else "ended"
+    )
     if summary.is_canceled:
         how = "was canceled"
     click.echo(

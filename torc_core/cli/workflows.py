@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from torc_core.cli.app import App, group, pass_app
-from torc_core.cli.output import counts_text, print_fields, print_json, print_list, print_table
+from torc_core.cli.output import count_of, counts_text, print_fields, print_json, print_list, print_table
 from torc_core.cli.progress import ordered_counts
 from torc_core.cli.select import workflow, workflow_id
 from torc_core.client import endpoints
@@ -174,7 +174,8 @@ def delete(app: App, ids_or_names: tuple[str, ...], no_prompts: bool) -> int:
     if not no_prompts:
         for one in chosen:
             summary = app.client.send(endpoints.summary(int(one.id or 0)))
-            app.confirm(f"Delete workflow {one.id} '{one.name}' with {summary.total} jobs {_at_work(summary.counts)}?")
+            jobs = count_of(summary.total, "jobs") + _at_work(summary.counts)
+            app.confirm(f"Delete workflow {one.id} '{one.name}' with {jobs}?")
     deleted = [app.client.send(endpoints.delete_workflow(int(one.id or 0))) for one in chosen]
     if app.json:
         print_json([expanded(one) for one in deleted], sort=True)
@@ -186,4 +187,4 @@ def delete(app: App, ids_or_names: tuple[str, ...], no_prompts: bool) -> int:
 
 def _at_work(counts: dict[str, int]) -> str:
     active = {label: counts.get(label, 0) for label in ("running", "pending")}
-    return f"({counts_text(active)}) " if any(active.values()) else ""
+    return f" ({counts_text(active)})" if any(active.values()) else ""

@@ -75,7 +75,8 @@ def _said(content: bytes) -> str:
     try:
         body = msgspec.json.decode(content)
     except msgspec.DecodeError:
-        return content.decode(errors="replace").strip().split("\n")[0][:500]
+        text = content.decode(errors="replace").strip()
+        return "" if text.startswith("<") else text.partition("\n")[0][:500]
     error: Any = body.get("error", body) if isinstance(body, dict) else body
     for key in ("message", "detail"):
         if isinstance(error, dict) and key in error:

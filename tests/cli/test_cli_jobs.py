@@ -1,0 +1,108 @@
+"""`torc jobs`, `explain`, `wait` and `events` on workflows that nobody runs."""
+
+from __future__ import annotations
+
+import threading
+
+from torc_command import Torc
+
+CHAIN = """
+name: chain
+jobs:
+  - {name: first, command: echo 1}
+  - {name: second, command: echo 2, depends_on: [first]}
+"""
+
+
+def started(torc: Torc) -> tuple[int, list[int]]:
+    """An initialized workflow and the ids of its jobs."""
+    number = torc.create(CHAIN)
+    torc("workflows", "initialize", number)
+    return number, [job["id"] for job in torc("jobs", "list", number, "-f", "json").json["jobs"]]
+
+
+def test_list_has_the_columns_of_torc(torc: Torc) -> None:
+    number, (first, second) = started(torc)
+    lines = torc("jobs", "list", number).out.splitlines()
+    assert lines[0] == f"Jobs for workflow ID {number}:"
+    assert [line.split(maxsplit=3) for line in lines[1:4]] == [
+        ["ID", "Name", "Status", "Command"],
+        [str(first), "first", "ready", "echo 1"],
+        [str(second), "second", "blocked", "echo 2"],
+    ]
+    assert lines[4:] == ["", "Total: 2 jobs"]
+
+
+def test_list_filters_by_status_and_upstream(torc: Torc) -> None:
+    number, (first, second) = started(torc)
+    ready = torc("jobs", "list", number, "--status", "ready", "-f", "json").json["jobs"]
+    assert [job["id"] for job in ready] == [first]
+    below = torc("jobs", "list", number, "--upstream-job-id", first, "-f", "json").json["jobs"]
+    assert [job["id"] for job in below] == [second]
+    assert torc("jobs", "list", number, "--status", "failed").out == f"No jobs found for workflow ID: {number}\n"
+
+
+def test_listing_an_unknown_workflow_is_an_error(torc: Torc) -> None:
+    assert "no workflow 987654" in torc("jobs", "list", 987654, code=2).err
+
+
+def test_get_shows_relations(torc: Torc) -> None:
+    _, (first, second) = started(torc)
+    assert torc("jobs", "get", second, "-f", "json").json["depends_on_job_ids"] == [first]
+    assert f"Depends on jobs: {first}" in torc("jobs", "get", second).out
+
+
+def test_cancel_ends_a_job_and_what_needs_it(torc: Torc) -> None:
+    number, (first, _) = started(torc)
+    assert torc("jobs", "cancel", first).out == f"Job {first} 'first' is canceled\n"
+    assert torc("wait", number, "-f", "json", code=1).json["counts"]["canceled"] == 2
+
+
+def test_an_unknown_job_is_wrong_input(torc: Torc) -> None:
+    for verb in (["jobs", "get"], ["jobs", "retry"], ["jobs", "cancel"], ["jobs", "logs"], ["explain"]):
+        assert "there is no job 987654" in torc(*verb, 987654, code=2).err
+
+
+def test_what_cannot_be_retried_is_refused_with_the_reason(torc: Torc) -> None:
+    _, (first, _) = started(torc)
+    assert "status is Ready" in torc("jobs", "retry", first, code=1).err
+
+
+def test_explain_names_the_parent(torc: Torc) -> None:
+    _, (_, second) = started(torc)
+    shown = torc("explain", second).out
+    assert shown.startswith(f"second (job {second}) blocked: waits for 1 of 1 parents")
+    assert torc("explain", second, "-f", "json").json["status"] == "blocked"
+
+
+def test_a_job_that_never_started_has_no_logs(torc: Torc) -> None:
+    _, (first, _) = started(torc)
+    assert f"'torc explain {first}' says why" in torc("jobs", "logs", first, code=1).err
+
+
+def test_wait_gives_up_after_its_timeout(torc: Torc) -> None:
+    number, _ = started(torc)
+    shown = torc("wait", number, "--timeout", "0.05", code=1)
+    assert f"workflow {number} has not ended after 0.05 s: 1 ready, 1 blocked" in shown.err
+
+
+def test_wait_returns_when_the_workflow_ends(torc: Torc) -> None:
+    number, (first, _) = started(torc)
+    from torc_core.cli.app import App
+    from torc_core.client import endpoints
+
+    client = App().new_client()
+    canceller = threading.Timer(0.2, lambda: client.send(endpoints.cancel_job(first)))
+    canceller.start()
+    assert torc("wait", number, "--timeout", "20", code=1).out.endswith("ended: 2 canceled\n")
+    canceller.join()
+
+
+def test_events_tell_of_cancels(torc: Torc) -> None:
+    number, _ = started(torc)
+    torc("workflows", "cancel", number)
+    for arguments in (["events", number], ["events", "list", number]):
+        (event,) = torc(*arguments, "-f", "json").json["events"]
+        assert event["data"]["category"] == "workflow_canceled"
+        assert set(event) == {"id", "workflow_id", "timestamp", "timestamp_formatted", "data"}
+    assert "workflow_canceled" in torc("events", number).out
