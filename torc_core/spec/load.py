@@ -71,9 +71,13 @@ def _checked(source: Source, spec: WorkflowSpec) -> Loaded:
     resolve_references(spec, source)
     for job, cycle in Graph(spec).cycles():
         source.error((*spec.jobs[job].place, "name"), f"cycle: {cycle}")
-    source.errors.sort(key=lambda problem: problem.order)
-    source.warnings.sort(key=lambda problem: problem.order)
-    return Loaded(None if source.errors else spec, source.errors, source.warnings)
+    errors, warnings = _in_order(source.errors), _in_order(source.warnings)
+    return Loaded(None if errors else spec, errors, warnings)
+
+
+def _in_order(problems: list[Problem]) -> list[Problem]:
+    """By place in the file; what is wrong in a value that aliases share is said once."""
+    return list(dict.fromkeys(sorted(problems, key=lambda problem: problem.order)))
 
 
 @contextmanager

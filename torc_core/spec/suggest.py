@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from difflib import get_close_matches
 
-_BUDGET = 200_000
+_BUDGET = 50_000
 
 
 class Suggestions:
@@ -16,7 +16,7 @@ class Suggestions:
 
     def nearest(self, word: str, known: Collection[str]) -> str:
         """`; nearest: "prep"`, or nothing when no known word is near."""
-        if len(known) > self._left:
+        if self._left <= 0:
             return ""
         self._left -= len(known)
         found = get_close_matches(word, known, n=1, cutoff=0.6) or [

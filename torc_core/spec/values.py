@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from torc_core.spec.document import Path, Source
+from torc_core.spec.document import Path, Source, path_text
 from torc_core.spec.suggest import Suggestions
 from torc_core.units import MAX_INTEGER, UnitError, parse_duration, parse_memory
 
@@ -21,11 +21,8 @@ MAX_DEPTH = 100
 
 
 def label(path: Path) -> str:
-    """The name of a value in a message: its key, with its number in a list."""
-    name = ""
-    for step in path:
-        name = f"{name}[{step}]" if isinstance(step, int) else step
-    return name
+    """The name of a value in a message: its path inside the job, file, ... that it belongs to, e.g. `env.HOME`."""
+    return path_text(path[2:] if len(path) > 2 and isinstance(path[1], int) else path)
 
 
 def describe(source: Source, value: Any, path: Path) -> str:

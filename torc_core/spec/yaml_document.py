@@ -199,7 +199,7 @@ class _Builder:
     def _scalar(self, node: yaml.ScalarNode) -> Any:
         text: str = node.value
         kind = node.tag.removeprefix(_TAG)
-        if kind in ("str", "!"):
+        if kind == "str":
             return text
         try:
             return self._plain(node, kind, text)

@@ -1,0 +1,229 @@
+"""Every mistake is reported with its place and the way out, all of a file together."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from torc_core.errors import InputError
+from torc_core.spec import Loaded, load_text, load_workflow, require_workflow
+
+
+def _cases() -> list[tuple[str, str, list[str], list[str]]]:
+    cases = []
+    for section in Path(__file__).with_name("mistakes.txt").read_text().split("#### ")[1:]:
+        title, _, rest = section.partition("\n")
+        lines = rest.rstrip("\n").split("\n")
+        text = "".join(f"{line}\n" for line in lines if not line.startswith("=> "))
+        errors = [line.removeprefix("=> error: ") for line in lines if line.startswith("=> error: ")]
+        warnings = [line.removeprefix("=> warning: ") for line in lines if line.startswith("=> warning: ")]
+        cases.append((title, text, errors, warnings))
+    return cases
+
+
+CASES = _cases()
+
+
+@pytest.mark.parametrize(("text", "errors", "warnings"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_a_yaml_file_with_mistakes(text: str, errors: list[str], warnings: list[str]) -> None:
+    loaded = load_text(text, "yaml", "flow.yaml")
+    assert [str(problem) for problem in loaded.errors] == errors
+    assert [str(problem) for problem in loaded.warnings] == warnings
+    assert (loaded.spec is None) == bool(errors)
+
+
+JSON_CASES = [
+    ("empty", "", "flow.json: the file is empty; a workflow needs a name and jobs"),
+    ("blank", " \n", "flow.json: the file is empty; a workflow needs a name and jobs"),
+    ("list", "[]", "flow.json: a workflow is a mapping with name and jobs, not a list"),
+    ("comma", '{"name": "x",\n "jobs": [],}', "flow.json:2:13: no valid JSON: "),
+    ("comment", '{"name": "x", // n\n "jobs": []}', "flow.json:1:15: no valid JSON: "),
+    ("open", '{"name": "x"', "flow.json:1:13: no valid JSON: "),
+    ("two", '{"name": "x", "jobs": []} {}', "flow.json:1:27: no valid JSON: "),
+    ("NaN", '{"name": NaN, "jobs": []}', "flow.json: NaN is not JSON; write a number, a text or null"),
+    ("key twice", '{"name": "x", "jobs": [], "name": "y"}', 'flow.json: name: the key "name" is given twice'),
+    (
+        "key twice, deep",
+        '{"name": "x", "jobs": [{"name": "a", "command": "b", "env": {"A": "1", "A": "2"}}]}',
+        'flow.json: jobs[0].env.A: the key "A" is given twice',
+    ),
+    (
+        "unknown job",
+        '{"name": "x", "jobs": [{"name": "prep", "command": "b"},'
+        ' {"name": "c", "command": "d", "depends_on": ["prpe"]}]}',
+        'flow.json: jobs[1].depends_on[0]: depends_on "prpe" names no job; nearest: "prep"',
+    ),
+    (
+        "number as text",
+        '{"name": "x", "jobs": [{"name": "a", "command": 1.10}]}',
+        'flow.json: jobs[0].command: command must be text, not the number 1.10; quote it: "1.10"',
+    ),
+    (
+        "memory",
+        '{"name": "x", "jobs": [], "resource_requirements": [{"name": "r", "num_cpus": 1, "memory": "4gb"}]}',
+        'flow.json: resource_requirements[0].memory: memory "4gb": Invalid memory unit: b; write a whole number and '
+        "k, m, g or t, such as 512m or 8g",
+    ),
+    (
+        "job twice",
+        '{"name": "x", "jobs": [{"name": "a", "command": "b"}, {"name": "a", "command": "c"}]}',
+        'flow.json: jobs[1].name: job "a" exists twice; first at jobs[0].name',
+    ),
+    (
+        "cycle",
+        '{"name": "x", "jobs": [{"name": "a", "command": "b", "depends_on": ["a"]}]}',
+        "flow.json: jobs[0].name: cycle: a -> a",
+    ),
+    (
+        "surrogate",
+        '{"name": "x", "jobs": [{"name": "a", "command": "\\ud800"}]}',
+        "flow.json: jobs[0].command: command contains half of a surrogate pair, which is no character",
+    ),
+    (
+        "surrogate in data",
+        '{"name": "x", "jobs": [], "user_data": [{"name": "d", "data": {"k": ["\\udfff"]}}]}',
+        "flow.json: user_data[0].data.k[0]: data.k[0] contains half of a surrogate pair, which is no character",
+    ),
+    (
+        "number without end",
+        '{"name": "x", "jobs": [], "user_data": [{"name": "d", "data": 1e999}]}',
+        "flow.json: user_data[0].data: data is too large for a number; quote it",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "error"), [case[1:] for case in JSON_CASES], ids=[case[0] for case in JSON_CASES])
+def test_a_json_file_with_a_mistake(text: str, error: str) -> None:
+    (problem,) = load_text(text, "json", "flow.json").errors
+    if error.endswith("no valid JSON: "):
+        assert str(problem).startswith(error)
+    else:
+        assert str(problem) == error
+
+
+def test_json_names_all_mistakes_by_path() -> None:
+    text = json.dumps({"name": 1, "jobs": [{"name": "a"}, {"command": "b", "flag": 1}], "priority": 1})
+    loaded = load_text(text, "json", "flow.json")
+    assert [problem.where for problem in loaded.errors] == [
+        "flow.json: name",
+        "flow.json: jobs[0]",
+        "flow.json: jobs[1]",
+    ]
+    assert [problem.where for problem in loaded.warnings] == ["flow.json: jobs[1].flag", "flow.json: priority"]
+
+
+def _only_error(loaded: Loaded) -> str:
+    assert loaded.spec is None
+    (problem,) = loaded.errors
+    assert "\n" not in str(problem)
+    return str(problem)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    path = tmp_path / "flow.yaml"
+    assert _only_error(load_workflow(path)) == f"{path}: no such file"
+
+
+def test_a_directory(tmp_path: Path) -> None:
+    assert _only_error(load_workflow(tmp_path)) == (
+        f"{tmp_path}: this is a directory; name a workflow file (.yaml, .yml, .json)"
+    )
+
+
+def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / "flow.yaml"
+    assert _only_error(load_workflow(path)) == f"{path}: cannot be read: Not a directory"
+
+
+@pytest.mark.parametrize("name", ["flow.kdl", "flow.json5", "flow.txt"])
+def test_an_extension_without_a_reader(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("name: x\njobs: []\n")
+    assert _only_error(load_workflow(path)) == (
+        f"{path}: the format {path.suffix[1:]} is not supported; write YAML or JSON (.yaml, .yml, .json)"
+    )
+
+
+def test_no_extension(tmp_path: Path) -> None:
+    path = tmp_path / "flow"
+    path.write_text("name: x\njobs: []\n")
+    assert _only_error(load_workflow(path)) == (
+        f"{path}: a workflow file needs an extension; write YAML or JSON (.yaml, .yml, .json)"
+    )
+
+
+def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "flow.yaml"
+    path.write_bytes(b"name: x\njobs: []\nproject: caf\xe9\n")
+    assert _only_error(load_workflow(path)) == f"{path}: not UTF-8 text: byte 0xe9 in line 3; save it as UTF-8"
+
+
+@pytest.mark.parametrize("text", ["", "# nothing here\n", "\ufeff"])
+def test_an_empty_yaml_file(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "flow.yaml"
+    path.write_text(text)
+    assert _only_error(load_workflow(path)) == f"{path}: the file is empty; a workflow needs a name and jobs"
+
+
+def test_a_character_that_yaml_does_not_allow() -> None:
+    loaded = load_text("name: é\njobs: [] # é \x07\n", "yaml", "flow.yaml")
+    assert _only_error(loaded) == (
+        "flow.yaml:2:14: the character U+0007 is not allowed in YAML; write it as an escape in double quotes"
+    )
+
+
+@pytest.mark.parametrize(
+    ("format", "text"),
+    [
+        ("yaml", "name: x\njobs: " + "[" * 100_000),
+        ("yaml", "name: x\njobs: " + "[" * 900 + "]" * 900),
+        ("yaml", "- " * 100_000),
+        ("json", "[" * 100_000),
+        ("json", '{"name": "x", "jobs": [], "user_data": [{"name": "d", "data": ' + "[" * 150 + "]" * 150 + "}]}"),
+        ("json", '{"a":' * 100_000),
+    ],
+)
+def test_deep_nesting_is_one_error(format: str, text: str) -> None:
+    assert "nest" in _only_error(load_text(text, format, "flow"))
+
+
+def test_aliases_cannot_multiply_without_bound() -> None:
+    lines = [
+        "name: x",
+        "jobs: []",
+        "user_data:",
+        "  - name: d",
+        "    data:",
+        "      a0: &a0 [x, x, x, x, x, x, x, x, x]",
+    ]
+    lines += [f"      a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30)]
+    message = _only_error(load_text("\n".join(lines), "yaml", "flow.yaml"))
+    assert message.startswith("flow.yaml: aliases make ")
+    assert message.endswith("; write it without so many aliases")
+
+
+def test_unknown_keys_are_errors_when_strict() -> None:
+    text = "name: x\njobs:\n  - {name: a, command: b, comand: c}\n"
+    assert load_text(text, "yaml", "flow.yaml").spec is not None
+    assert _only_error(load_text(text, "yaml", "flow.yaml", strict=True)) == (
+        'flow.yaml:3:27: unknown key "comand" in job "a"; nearest: "command"'
+    )
+
+
+def test_many_wrong_names_are_all_reported() -> None:
+    jobs = [{"name": f"job_{n}", "command": "true", "depends_on": [f"jbo_{n}"]} for n in range(5000)]
+    loaded = load_text(json.dumps({"name": "x", "jobs": jobs}), "json", "flow.json")
+    assert len(loaded.errors) == 5000
+    assert str(loaded.errors[0]).endswith('depends_on "jbo_0" names no job; nearest: "job_0"')
+
+
+def test_require_workflow_raises_every_problem_on_its_own_line(tmp_path: Path) -> None:
+    path = tmp_path / "flow.yaml"
+    path.write_text("name: 1\njobs:\n  - name: a\n")
+    with pytest.raises(InputError) as caught:
+        require_workflow(path)
+    assert str(caught.value).split("\n") == [
+        f'{path}:1:7: name must be text, not the number 1; quote it: "1"',
+        f'{path}:3:5: job "a" has no command',
+    ]
