@@ -106,6 +106,10 @@ class RunnerProcess:
             wake_end.close()
             signal_end.close()
 
+    def insist(self) -> None:
+        """Tell it once more to kill its jobs."""
+        self._signal(signal.SIGINT)
+
     def end(self, grace_s: float) -> None:
         """Make sure that it is gone: it has `grace_s` seconds to stop its jobs, then it is killed."""
         if self.exit_code is None:

@@ -27,6 +27,9 @@ SLOWEST_LOOK_S = 2.0
 KILL_GRACE_S = 20.0
 """How long a runner may take to end after it was told to kill its jobs at once."""
 
+INSIST_S = 0.3
+"""After a second Ctrl-C the runner is told again this often: it takes two signals close together for one."""
+
 FAILED_SHOWN = 10
 """So many failed jobs are named at the end."""
 
@@ -77,9 +80,12 @@ def _follow(
     pause = progress.interval_s
     away = False
     while runner.exit_code is None:
-        wait(pause)
+        wait(INSIST_S if runner.interrupts > 1 else pause)
         if runner.exit_code is not None:
             return
+        if runner.interrupts > 1:
+            runner.insist()
+            continue
         try:
             summary = app.client.send(endpoints.summary(workflow_id))
         except ServerUnreachableError as error:
@@ -105,7 +111,8 @@ def _conclude(app: App, workflow_id: int, runner: RunnerProcess, options: Runner
     for line in said:
         app.note(line)
     summary = app.client.send(endpoints.summary(workflow_id))
-    failed, more = _failed_jobs(app, summary, options.output_dir)
+    bad = ("failed",) if runner.interrupts else ("failed", "terminated")
+    failed, more = _failed_jobs(app, summary, bad, options.output_dir)
     result = _result(runner, summary)
     if app.json:
         _print_as_json(summary, failed, more, seconds, result)
@@ -127,7 +134,8 @@ def _result(runner: RunnerProcess, summary: Summary) -> int:
 
 
 def _unexpected_end(code: int | None, summary: Summary, output_dir: str) -> str:
-    how = f"killed by signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+    signal_number = abs(code or 0) % 128
+    how = f"killed by signal {signal_number}" if code and (code < 0 or code > 128) else f"exit code {code}"
     log = runner_log(output_dir, socket.gethostname(), summary.workflow_id, summary.run_id)
     return (
         f"the runner ended unexpectedly ({how}); its log is {log}; "
@@ -135,9 +143,9 @@ def _unexpected_end(code: int | None, summary: Summary, output_dir: str) -> str:
     )
 
 
-def _failed_jobs(app: App, summary: Summary, output_dir: str) -> tuple[list[FailedJob], int]:
-    """The first failed jobs of this run, and how many more there are."""
-    statuses = [label for label in ("failed", "terminated") if summary.counts.get(label)]
+def _failed_jobs(app: App, summary: Summary, bad: tuple[str, ...], output_dir: str) -> tuple[list[FailedJob], int]:
+    """The first jobs of this run whose status is `bad`, and how many more there are."""
+    statuses = [label for label in bad if summary.counts.get(label)]
     total = sum(summary.counts[label] for label in statuses)
     found: list[Result] = []
     for label in statuses:
@@ -182,15 +190,8 @@ def _print_as_json(summary: Summary, failed: list[FailedJob], more: int, seconds
 
 
 def _print_end(summary: Summary, failed: list[FailedJob], more: int, seconds: float, result: int) -> None:
-    how = (
-        "stopped"
-        if result == EXIT_INTERRUPTED
-        else "cannot go on"
-        if result == CannotFinishError.exit_code
-        else "ended"
-    )
-    if summary.is_canceled:
-        how = "was canceled"
+    ends = {EXIT_INTERRUPTED: "was stopped", CannotFinishError.exit_code: "cannot go on"}
+    how = "was canceled" if summary.is_canceled else ends.get(result, "ended")
     click.echo(
         f"Workflow {summary.workflow_id} '{summary.name}' {how} after {duration(seconds)}: {ordered_counts(summary)}"
     )

@@ -1,0 +1,324 @@
+"""`torc run` from a file to the end, with a real server and a real runner."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+from torc_command import Torc
+
+from torc_core import local_server
+from torc_core.cli.app import App
+from torc_core.client import endpoints
+from torc_core.client.stream import job_ids
+
+DEADLINE_S = 30.0
+
+
+def until(happened: Callable[[], object]) -> None:
+    """Wait for a condition; the test fails when it takes too long."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not happened():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.01)
+
+
+def in_background(*arguments: object) -> subprocess.Popen[str]:
+    """A `torc` command as a process of its own."""
+    command = [sys.executable, "-m", "torc_core.cli.main", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+THREE = """
+name: three
+jobs:
+  - {name: a, command: echo one > a.txt}
+  - {name: b, command: cat a.txt > b.txt, depends_on: [a]}
+  - {name: c, command: cat b.txt, depends_on: [b]}
+"""
+
+FAILING = """
+name: failing
+jobs:
+  - {name: good, command: "true"}
+  - {name: bad, command: "test -e repaired || { echo not yet repaired >&2; exit 3; }"}
+  - {name: below, command: "true", depends_on: [bad]}
+"""
+
+
+def test_a_file_runs_to_its_end_with_nothing_set_up(own_torc: Torc) -> None:
+    shown = own_torc("run", own_torc.write(THREE))
+    assert shown.out.splitlines()[0] == "Workflow 1 'three' created: 3 jobs"
+    assert shown.out.splitlines()[-1].endswith(": 3 completed")
+    assert shown.err == ""
+    assert (own_torc.folder / "b.txt").read_text() == "one\n"
+    assert (own_torc.folder / "output/job_stdio/job_wf1_j3_r1_a1.o").read_text() == "one\n"
+    assert local_server.find() is not None
+
+
+def test_the_next_command_finds_the_same_server(own_torc: Torc) -> None:
+    own_torc("run", own_torc.write(THREE))
+    before = local_server.read_record()
+    assert own_torc("workflows", "list", "-f", "json").json["workflows"][0]["name"] == "three"
+    assert local_server.read_record() == before
+
+
+def test_a_file_always_makes_a_new_workflow(torc: Torc) -> None:
+    path = torc.write(THREE)
+    first = torc("run", path, "-f", "json").json
+    second = torc("run", path, "-f", "json").json
+    assert second["workflow_id"] > first["workflow_id"]
+    assert (second["jobs_by_status"]["completed"], second["exit_code"]) == (3, 0)
+
+
+def test_failed_jobs_are_named_with_exit_code_stderr_and_the_way_on(torc: Torc) -> None:
+    shown = torc("run", torc.write(FAILING), code=1)
+    assert ": 1 completed, 1 failed, 1 canceled\n" in shown.out
+    assert "failed: exit code 3" in shown.out
+    assert ".e: not yet repaired" in shown.out
+    number = int(shown.out.split()[1])
+    assert shown.out.splitlines()[-1] == f"Run again:  torc run {number}"
+
+
+def test_an_id_runs_what_is_not_completed_and_all_below(torc: Torc) -> None:
+    number = torc("run", torc.write(FAILING), "-f", "json", code=1).json["workflow_id"]
+    (torc.folder / "repaired").touch()
+    shown = torc("run", number).out
+    assert f"Workflow {number} 'failing': running 2 jobs (1 failed, 1 canceled), keeping 1 completed\n" in shown
+    assert shown.endswith(": 3 completed\n")
+    nothing = torc("run", number).out
+    assert nothing == f"Workflow {number} 'failing': nothing is left to run; completed: 3\n"
+
+
+def test_a_created_workflow_is_run_by_its_id(torc: Torc) -> None:
+    number = torc.create(THREE)
+    assert torc("workflows", "run", number, "-f", "json").json["run_id"] == 1
+
+
+def test_a_missing_input_is_named_and_nothing_is_created(torc: Torc) -> None:
+    before = torc("workflows", "list", "-f", "json").out
+    text = """
+name: needs
+files: [{name: raw, path: data/raw.csv}]
+jobs: [{name: use, command: "true", input_files: [raw]}]
+"""
+    shown = torc("run", torc.write(text), code=2)
+    assert "'data/raw.csv' does not exist and no job makes it" in shown.err
+    assert torc("workflows", "list", "-f", "json").out == before
+    torc("run", torc.folder / "flow.yaml", "--skip-checks")
+
+
+def test_a_missing_input_of_a_stored_workflow_is_named_too(torc: Torc) -> None:
+    text = """
+name: needs2
+files: [{name: raw, path: raw.csv}, {name: near, path: near.csv}]
+jobs:
+  - {name: use, command: "true", input_files: [raw]}
+  - {name: elsewhere, command: "true", cwd: sub, input_files: [near]}
+"""
+    number = torc.create(text)
+    (torc.folder / "sub").mkdir()
+    (torc.folder / "sub" / "near.csv").touch()
+    shown = torc("run", number, code=2)
+    assert "input files are missing: raw.csv;" in shown.err
+
+
+def test_neither_file_nor_workflow_is_wrong_input(torc: Torc) -> None:
+    assert "nothing.yaml: no such file" in torc("run", "nothing.yaml", code=2).err
+    assert "no workflow is called 'nothing'" in torc("run", "nothing", code=2).err
+
+
+def test_what_fits_no_runner_ends_with_3_and_the_numbers(torc: Torc) -> None:
+    text = """
+name: big
+resource_requirements: [{name: huge, num_cpus: 4000, memory: 1g, runtime: PT1M}]
+jobs: [{name: a, command: "true", resource_requirements: huge}]
+"""
+    shown = torc("run", torc.write(text), "--num-cpus", 2, code=3)
+    assert "need 4000 CPUs; runners offer" in shown.err
+    assert " cannot go on after " in shown.out
+
+
+def test_numbers_of_the_machine_may_be_told(torc: Torc) -> None:
+    text = """
+name: sized
+resource_requirements: [{name: two, num_cpus: 2, memory: 3g, runtime: PT1M}]
+jobs: [{name: a, command: "true", resource_requirements: two}]
+"""
+    path = torc.write(text)
+    torc("run", path, "--num-cpus", 1, "--memory-gb", 64, code=3)
+    torc("run", path, "--num-cpus", 2, "--memory-gb", 2, code=3)
+    torc("run", path, "--max-parallel-jobs", 1)
+
+
+def test_output_goes_where_told_and_jobs_know(torc: Torc) -> None:
+    text = "name: out\njobs: [{name: a, command: 'cd $TORC_OUTPUT_DIR && pwd -P'}]\n"
+    number = torc("run", torc.write(text), "-o", "elsewhere", "-f", "json").json["workflow_id"]
+    (job,) = torc("jobs", "list", number, "-f", "json").json["jobs"]
+    written = torc.folder / f"elsewhere/job_stdio/job_wf{number}_j{job['id']}_r1_a1.o"
+    assert written.read_text().strip() == str((torc.folder / "elsewhere").resolve())
+
+
+def test_from_another_folder_an_id_works_where_it_was_created(torc: Torc, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = torc.create(THREE)
+    away = torc.folder / "away"
+    away.mkdir()
+    monkeypatch.chdir(away)
+    torc("run", number)
+    assert (torc.folder / "b.txt").exists()
+    assert (torc.folder / "output" / "job_stdio").is_dir()
+    assert list(away.iterdir()) == []
+
+
+def test_the_poll_interval_is_accepted_and_said_to_be_unneeded(torc: Torc) -> None:
+    assert "not needed" in torc("run", torc.write(THREE), "-p", "0.1").err
+
+
+SLEEPER = """
+name: sleeper
+jobs:
+  - {name: long, command: "COMMAND"}
+  - {name: after, command: "true", depends_on: [long]}
+"""
+
+
+def test_ctrl_c_stops_the_jobs_and_the_rest_can_be_run(torc: Torc) -> None:
+    path = torc.write(SLEEPER.replace("COMMAND", "test -e go || { touch began; exec sleep 60; }"))
+    run = in_background("run", path)
+    until((torc.folder / "began").exists)
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate(timeout=DEADLINE_S)
+    assert run.returncode == 130
+    assert "torc: stopping" in err
+    assert " was stopped after " in out
+    number = int(out.split()[1])
+    assert out.splitlines()[-1] == f"Run again:  torc run {number}"
+    (torc.folder / "go").touch()
+    assert torc("run", number).out.endswith(": 2 completed\n")
+
+
+def test_a_second_ctrl_c_kills_at_once(torc: Torc) -> None:
+    path = torc.write(SLEEPER.replace("COMMAND", "trap '' TERM; echo $$ > began; while :; do sleep 1; done"))
+    run = in_background("run", path)
+    began = torc.folder / "began"
+    until(lambda: began.exists() and began.read_text().strip())
+    assert run.stderr is not None
+    run.send_signal(signal.SIGINT)
+    assert "stopping" in run.stderr.readline()
+    run.send_signal(signal.SIGINT)
+    assert "killing" in run.stderr.readline()
+    run.communicate(timeout=DEADLINE_S)
+    assert run.returncode == 130
+    until(lambda: not Path(f"/proc/{began.read_text().strip()}").exists())
+
+
+def test_a_runner_that_dies_is_said_with_its_log(torc: Torc) -> None:
+    run = in_background("run", torc.write(SLEEPER.replace("COMMAND", "touch began; exec sleep 60")), "-f", "json")
+    until((torc.folder / "began").exists)
+    client = App().new_client()
+    workflow = client.send(endpoints.list_workflows(user="tester", reverse_sort=True, limit=1)).items[0]
+    (node,) = client.send(endpoints.list_compute_nodes(int(workflow.id or 0))).items
+    os.kill(node.pid, signal.SIGKILL)
+    _, err = run.communicate(timeout=DEADLINE_S)
+    assert run.returncode == 1
+    assert "the runner ended unexpectedly (killed by signal 9); its log is output/job_runner_" in err
+
+
+def test_logs_are_followed_to_the_end_of_the_job(torc: Torc) -> None:
+    command = "echo first; touch began; until test -e go; do sleep 0.01; done; echo last; echo oops >&2"
+    run = in_background("run", torc.write(SLEEPER.replace("COMMAND", command)))
+    until((torc.folder / "began").exists)
+    workflow = App().new_client().send(endpoints.list_workflows(user="tester", reverse_sort=True, limit=1)).items[0]
+    job = torc("jobs", "list", workflow.id, "-f", "json").json["jobs"][0]["id"]
+    assert torc("jobs", "logs", job, "--stdout").out == "first\n"
+    follow = in_background("jobs", "logs", job, "--follow", "--stdout")
+    assert follow.stdout is not None
+    assert follow.stdout.readline() == "first\n"
+    (torc.folder / "go").touch()
+    assert follow.communicate(timeout=DEADLINE_S)[0] == "last\n"
+    assert follow.returncode == 0
+    run.communicate(timeout=DEADLINE_S)
+    both = torc("jobs", "logs", job).out
+    assert both.startswith("==> ")
+    assert both.endswith(".e <==\noops\n")
+
+
+def test_logs_of_an_earlier_attempt_and_run_can_be_asked_for(torc: Torc) -> None:
+    number = torc("run", torc.write(FAILING), "-f", "json", code=1).json["workflow_id"]
+    torc("run", number, code=1)
+    bad = torc("jobs", "list", number, "-f", "json").json["jobs"][1]["id"]
+    assert "_r2_a1.e" in torc("jobs", "logs", bad).out
+    assert "_r1_a1.e" in torc("jobs", "logs", bad, "--run-id", 1).out
+    assert (
+        "no such attempt; there is run 1 attempt 1, run 2 attempt 1"
+        in torc("jobs", "logs", bad, "--attempt", 9, code=2).err
+    )
+
+
+def test_missing_logs_are_said_with_the_places_looked_at(torc: Torc) -> None:
+    number = torc("run", torc.write(THREE), "-f", "json").json["workflow_id"]
+    job = torc("jobs", "list", number, "-f", "json").json["jobs"][0]["id"]
+    shown = torc("jobs", "logs", job, "-o", "nowhere", code=1).err
+    assert f"nowhere/job_stdio/job_wf{number}_j{job}_r1_a1.o" in shown
+
+
+def test_results_and_reports_tell_how_it_went(torc: Torc) -> None:
+    number = torc("run", torc.write(FAILING), "-f", "json", code=1).json["workflow_id"]
+    failed = torc("results", "list", number, "--failed", "-f", "json").json["results"]
+    assert [result["return_code"] for result in failed] == [3]
+    table = torc("results", "list", number).out
+    assert "Exec Time" in table
+    assert table.endswith("Total: 2 results\n")
+    summary = torc("reports", "summary", number, "-f", "json").json
+    assert summary["jobs_by_status"]["failed"] == 1
+    assert summary["is_complete"] is True
+    assert summary["walltime_seconds"] >= 0
+    assert (
+        "✗ Workflow complete with failures (1 failed, 0 terminated, 1 canceled)"
+        in torc("reports", "summary", number).out
+    )
+    report = torc("reports", "results", number).json
+    assert report["total_results"] == 2
+    for result in report["results"]:
+        assert (torc.folder / result["job_stderr"]).exists()
+        assert (torc.folder / result["job_runner_log"]).exists()
+
+
+def test_a_failed_job_is_retried_by_a_runner_that_is_at_work(torc: Torc) -> None:
+    text = FAILING + "  - {name: keeper, command: 'until test -e repaired; do sleep 0.01; done; sleep 0.2'}\n"
+    run = in_background("run", torc.write(text), "--max-parallel-jobs", 2)
+    client = App().new_client()
+
+    def failed() -> bool:
+        found = client.send(endpoints.list_workflows(user="tester", reverse_sort=True, limit=1)).items
+        return bool(found and client.send(endpoints.summary(int(found[0].id or 0))).counts.get("failed"))
+
+    until(failed)
+    workflow = client.send(endpoints.list_workflows(user="tester", reverse_sort=True, limit=1)).items[0]
+    bad = torc("jobs", "list", workflow.id, "--status", "failed", "-f", "json").json["jobs"][0]["id"]
+    (torc.folder / "repaired").touch()
+    assert torc("jobs", "retry", bad).out == f"Job {bad} 'bad' is ready again\n"
+    out, _ = run.communicate(timeout=DEADLINE_S)
+    assert out.endswith(": 4 completed\n")
+
+
+def test_events_are_followed_from_where_one_asks(torc: Torc) -> None:
+    number = torc("run", torc.write(THREE), "-f", "json").json["workflow_id"]
+    follow = in_background("events", number, "--follow", "--after", 0, "-f", "json")
+    assert follow.stdout is not None
+    completed: set[int] = set()
+    while len(completed) < 3:
+        change = msgspec.json.decode(follow.stdout.readline())
+        assert change["workflow_id"] == number
+        if change["event_type"] == "jobs" and change["data"]["status"] == "completed":
+            completed |= set(job_ids(change["data"]["ids"]))
+    follow.send_signal(signal.SIGINT)
+    follow.communicate(timeout=DEADLINE_S)
+    assert follow.returncode == 130
