@@ -50,6 +50,8 @@ class Runners:
         self._writer = writer
         self._next_tick = 0.0
         self._closed = False
+        self._gone: set[int] = set()
+        """Nodes that left or were lost in the batch under way: it hands them nothing."""
 
     async def exchange(self, node_id: int, workflow_id: int, request: ExchangeRequest) -> ExchangeAnswer:
         """One call of a runner; returns when it is answered. NotFound when the node is unknown or has left."""
@@ -109,10 +111,12 @@ class Runners:
             reason = "its process ended" if node.id in self.nodes.dead else f"silent for {self.nodes.lease_s:g} s"
             log.warning("runner %s on %s is lost: %s", node.id, node.hostname, reason)
             lose(batch, node.id, reason)
+            self._gone.add(node.id)
             batch.after_commit.append(partial(self._forget, node))
 
     def apply(self, batch: Batch, calls: list[Call]) -> None:
-        """Phase one: what the calls report."""
+        """Phase one: what the calls report; whoever calls is alive, so leases are looked at (`tick`) after this."""
+        self._gone.clear()
         known = []
         for call in calls:
             node = self._node(batch, call)
@@ -126,10 +130,14 @@ class Runners:
         for call in known:
             if call.request.leaving:
                 leave(batch, call.node_id)
+                self._gone.add(call.node_id)
                 batch.wake_workflows.add(call.workflow_id)
 
     def serve(self, batch: Batch, calls: list[Call]) -> Callable[[], None]:
         """Phase three: jobs, stop orders and news for the newest call of each node; returns what follows the commit."""
+        for call in calls:
+            if call.node_id in self._gone and not call.request.leaving:
+                call.answer.acknowledged = -1
         unknown = [call for call in calls if call.answer.acknowledged < 0]
         fresh = {call.node_id: call for call in calls if call.answer.acknowledged >= 0}
         superseded = [call for call in calls if call.answer.acknowledged >= 0 and fresh[call.node_id] is not call]
@@ -139,7 +147,7 @@ class Runners:
                 opened.append((fresh[node.id], node))
                 if node.waiting is not None:
                     superseded.append(node.waiting)
-            elif node.waiting is not None and (
+            elif (node.waiting is not None and node.id not in self._gone) and (
                 node.workflow_id in batch.wake_workflows
                 or node.id in batch.wake_nodes
                 or node.waiting.expires <= time.monotonic()
@@ -151,6 +159,7 @@ class Runners:
             self._compare_held(batch, call, node, states[call.workflow_id])
         for workflow_id, wants in wants_of(opened).items():
             self._share(batch, workflow_id, states[workflow_id], wants)
+            states[workflow_id] = progress(batch, workflow_id)
         answered = [(call, node) for call, node in opened if self._finish(batch, call, states[call.workflow_id])]
 
         def after_commit() -> None:
@@ -207,7 +216,8 @@ class Runners:
     def _share(self, batch: Batch, workflow_id: int, now: Progress | None, wants: list[Want]) -> None:
         if now is None or now.is_canceled or not now.count(JobStatus.READY):
             return
-        share_out(batch, workflow_id, now.sort_method, now.count(JobStatus.READY), wants, self.fair)
+        runners = len(self.nodes.of_workflow(workflow_id))
+        share_out(batch, workflow_id, now.sort_method, now.count(JobStatus.READY), wants, runners, self.fair)
         for want in wants:
             want.call.answer.jobs += assignments(batch, want.taken, now.run_id)
 

@@ -64,7 +64,12 @@ class Nodes:
         """Nodes whose process on this host has ended: their leases end at once."""
 
     def add(self, row: tuple[int, int, int, float, int, int, int | None, str]) -> Node:
-        """A node from its row: (id, workflow, cpus, memory in GiB, gpus, nodes, scheduler config, host)."""
+        """A node from its row: (id, workflow, cpus, memory in GiB, gpus, nodes, scheduler config, host).
+
+        One that is known already stays as it is, with the call that it waits for.
+        """
+        if row[0] in self.by_id:
+            return self.by_id[row[0]]
         node = Node(
             row[0], row[1], row[2], int(row[3] * GIB), row[4], row[5], row[6], row[7], time.monotonic() + self.lease_s
         )
@@ -77,7 +82,7 @@ class Nodes:
 
     def of_workflow(self, workflow_id: int) -> list[Node]:
         """The live runners of a workflow."""
-        return [node for node in self.by_id.values() if node.workflow_id == workflow_id]
+        return [node for node in list(self.by_id.values()) if node.workflow_id == workflow_id]
 
     def expired(self) -> list[Node]:
         """Nodes whose lease ran out or whose process died."""

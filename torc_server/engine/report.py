@@ -20,10 +20,16 @@ from torc_server.store.batch import Batch
 STDERR_BYTES = 4_000
 """Longest tail of stderr that is kept."""
 
+_ENDS = {status.label: status for status in TERMINAL}
+
+LAST_MS = 253_402_300_799_999
+"""The end of the year 9999, the last time that has a form."""
+
 
 def iso_time(ms: int) -> str:
-    """`YYYY-MM-DDTHH:MM:SS.mmmZ`, the form of times on torc's wire."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """`YYYY-MM-DDTHH:MM:SS.mmmZ`, the form of times on torc's wire; what has none becomes the nearest that has."""
+    then = datetime.fromtimestamp(min(max(ms, 0), LAST_MS) / 1000, UTC)
+    return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def apply_reports(batch: Batch, calls: Iterable[Call]) -> None:
@@ -38,7 +44,7 @@ def _current(batch: Batch, pairs: list[list[int]]) -> list[Any]:
     """Of [job, attempt, node] triples those that are current: rows (job, workflow, status)."""
     return list(
         batch.run(
-            "SELECT job.id, job.workflow_id, job.status FROM json_each(?) AS told"
+            "SELECT DISTINCT job.id, job.workflow_id, job.status FROM json_each(?) AS told"
             " JOIN job ON job.id = told.value ->> 0 AND job.attempt_id = told.value ->> 1"
             " AND job.node_id = told.value ->> 2",
             batch.json(pairs),
@@ -101,13 +107,15 @@ def _results(batch: Batch, calls: list[Call]) -> None:
 
 
 def _new_status(old: JobStatus, result: AttemptResult) -> JobStatus | None:
-    """The job's status after this result; None when the job is no longer with its runner."""
+    """The job's status after this result; None when the job is no longer with its runner.
+
+    A report of no known kind of end counts as a failure: one runner's nonsense must not refuse everybody's batch.
+    """
     if old == JobStatus.CANCELED:
         return JobStatus.CANCELED  # canceled while it ran: the result says how its process ended
     if old not in ACTIVE:
         return None
-    new = JobStatus.from_label(result.status)
-    return new if new in TERMINAL else JobStatus.FAILED
+    return _ENDS.get(result.status, JobStatus.FAILED)
 
 
 def _store(batch: Batch, accepted: list[tuple[int, int, JobStatus, JobStatus, int, AttemptResult]]) -> None:

@@ -11,7 +11,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from torc_core.models.exchange import FreeResources
+from torc_core.models.exchange import Assignment, FreeResources
 from torc_core.models.status import JobStatus
 from torc_server.engine.nodes import Call, Node
 from torc_server.engine.ready import ReadyClass, first_jobs, fits, how_many_fit, ready_classes
@@ -34,8 +34,19 @@ class Want:
     free: FreeResources
     slots: int
     taken: list[int] = field(default_factory=list)
+    served: set[tuple[int, int | None]] = field(default_factory=set)
+    """Classes of which it got a job."""
     closed: bool = False
     """Kept free for a starved class: it takes nothing else."""
+
+    def take_room(self, need: ReadyClass | Assignment, n: int) -> None:
+        """`n` jobs that need this much are on their way to it."""
+        self.slots -= n
+        self.free.num_cpus -= n * need.num_cpus
+        self.free.memory_bytes -= n * need.memory_bytes
+        self.free.num_gpus -= n * need.num_gpus
+        if need.num_nodes > 1:
+            self.free.num_nodes -= n * need.num_nodes
 
 
 class Fairness:
@@ -67,23 +78,29 @@ class Fairness:
         return min(waiting, key=lambda pair: pair[0])[1] if waiting else None
 
 
-def share_out(batch: Batch, workflow_id: int, sort_method: str, ready: int, wants: list[Want], fair: Fairness) -> None:
-    """Hand the ready jobs of one workflow to the runners that want some; fills `taken` and writes the jobs' rows."""
+def share_out(
+    batch: Batch, workflow_id: int, sort_method: str, ready: int, wants: list[Want], runners: int, fair: Fairness
+) -> None:
+    """Hand the ready jobs of one workflow to the runners that want some; fills `taken` and writes the jobs' rows.
+
+    `ready` is how many jobs are ready, `runners` how many runners the workflow has, those that do not ask included.
+    """
     classes = ready_classes(batch.conn, workflow_id, sort_method)
     if not classes:
         return
     wants.sort(key=lambda want: want.node.served)
     live = {want.node.id for want in wants}
-    asked = sum(want.slots for want in wants)
+    asked = sum(max(want.slots, 0) for want in wants)
     for want in wants:
         part = want.slots if asked <= ready else max(1, want.slots * ready // asked)
         classes = _fill(batch, workflow_id, classes, want, part, fair, live)
     if len(wants) > 1:
         for want in wants:
             classes = _fill(batch, workflow_id, classes, want, want.slots, fair, live)
+    left = ready - sum(len(want.taken) for want in wants)
     for want in wants:
         if not want.closed:
-            _prefetch(batch, workflow_id, classes, want)
+            left -= _prefetch(batch, workflow_id, classes, want, left if runners == 1 else left // (2 * runners), fair)
     for want in wants:
         if want.taken:
             want.node.served = time.monotonic()
@@ -93,17 +110,16 @@ def _fill(
     batch: Batch, workflow_id: int, classes: list[ReadyClass], want: Want, limit: int, fair: Fairness, live: set[int]
 ) -> list[ReadyClass]:
     """Give one runner up to `limit` jobs that fit what it has free; returns the classes that may have jobs left."""
-    limit = min(limit, want.slots)
-    if limit <= 0 or want.closed:
-        return classes
     ordered = classes
     starved = None if want.call.request.ignore_resources else fair.starved(workflow_id, classes, want.node, live)
     if starved is not None:
         if not fits(starved, want.free):
             fair.kept_by[workflow_id, *starved.key] = want.node.id
             want.closed = True
-            return classes
         ordered = [starved, *(cls for cls in classes if cls is not starved)]
+    limit = min(limit, want.slots)
+    if limit <= 0 or want.closed:
+        return classes
     left: list[ReadyClass] = []
     unserved: list[ReadyClass] = []
     got_any = False
@@ -114,6 +130,7 @@ def _fill(
             _take(batch, workflow_id, want, cls, ids)
             limit -= len(ids)
             got_any = True
+            want.served.add(cls.key)
             fair.served((workflow_id, *cls.key))
         elif fits(cls, want.node):
             unserved.append(cls)
@@ -144,25 +161,27 @@ def _take(batch: Batch, workflow_id: int, want: Want, cls: ReadyClass, ids: list
     n = len(ids)
     assign(batch, workflow_id, ids, want.node.id)
     want.taken += ids
-    want.slots -= n
-    want.free.num_cpus -= n * cls.num_cpus
-    want.free.memory_bytes -= n * cls.memory_bytes
-    want.free.num_gpus -= n * cls.num_gpus
-    if cls.num_nodes > 1:
-        want.free.num_nodes -= n * cls.num_nodes
+    want.take_room(cls, n)
 
 
-def _prefetch(batch: Batch, workflow_id: int, classes: list[ReadyClass], want: Want) -> None:
-    """Jobs of the class that the runner is running, to start the moment a slot is free."""
+def _prefetch(batch: Batch, workflow_id: int, classes: list[ReadyClass], want: Want, most: int, fair: Fairness) -> int:
+    """Jobs of the class that the runner is running, to start the moment a slot is free; returns how many.
+
+    `most` keeps the last jobs of a workflow for runners that are free at once.
+    """
     ahead = want.call.request.prefetch
-    if ahead is None or ahead.count <= 0:
-        return
-    for cls in classes:
-        if cls.requirements_id == ahead.resource_requirements_id and _matches(cls, want):
-            ids = first_jobs(batch.conn, workflow_id, cls, ahead.count)
-            assign(batch, workflow_id, ids, want.node.id)
-            want.taken += ids
-            return
+    if ahead is None or (count := min(ahead.count, most)) <= 0:
+        return 0
+    chosen = next(
+        (c for c in classes if c.requirements_id == ahead.resource_requirements_id and _matches(c, want)), None
+    )
+    ids = first_jobs(batch.conn, workflow_id, chosen, count) if chosen is not None else []
+    assign(batch, workflow_id, ids, want.node.id)
+    want.taken += ids
+    for cls in classes if ids else ():
+        if cls is not chosen and fits(cls, want.node) and cls.key not in want.served:
+            fair.passed_over((workflow_id, *cls.key))
+    return len(ids)
 
 
 def _matches(cls: ReadyClass, want: Want) -> bool:
@@ -182,11 +201,14 @@ def assign(batch: Batch, workflow_id: int, ids: list[int], node_id: int | None) 
 
 
 def wants_of(calls: list[tuple[Call, Node]]) -> dict[int, list[Want]]:
-    """The calls that ask for jobs, by workflow."""
+    """The calls that ask for jobs, by workflow; what is sent to them again takes of the room they offer."""
     wants: defaultdict[int, list[Want]] = defaultdict(list)
     for call, node in calls:
         r = call.request
         if (r.slots > 0 or r.prefetch is not None) and not r.leaving:
             free = FreeResources(r.free.num_cpus, r.free.memory_bytes, r.free.num_gpus, r.free.num_nodes)
-            wants[call.workflow_id].append(Want(call, node, free, r.slots))
+            want = Want(call, node, free, r.slots)
+            for again in call.answer.jobs:
+                want.take_room(again, 1)
+            wants[call.workflow_id].append(want)
     return wants

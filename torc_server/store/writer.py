@@ -151,8 +151,8 @@ class Writer:
             with conn.begin():
                 batch = Batch(conn)
                 if self.exchanges:
-                    self.exchanges.tick(batch)
                     self.exchanges.apply(batch, exchanges)
+                    self.exchanges.tick(batch)
                     propagate(batch)
                 self._apply_calls(batch, calls, outcomes)
                 answer = self.exchanges.serve(batch, exchanges) if self.exchanges else _nothing

@@ -1,0 +1,531 @@
+"""The conversation of a runner with the server: nothing is lost, nothing counts twice."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from stage import Flow, Runner, Stage, chain, job, need
+
+from torc_core.models.exchange import Attempt, OutputStat, Prefetch, StopOrder
+from torc_server.engine.leases import LOST_LIMIT
+from torc_server.errors import NotFound
+
+
+def test_jobs_of_a_lost_answer_are_sent_again(stage: Stage) -> None:
+    flow = stage.flow(job("a"), job("b"))
+    runner = flow.runner(cpus=2)
+    runner.takes(2)
+    runner.held.clear()  # as if the answer had never come
+    again = runner.call(slots=2)
+    assert sorted(each.name for each in again.jobs) == ["a", "b"]
+    assert {each.attempt_id for each in again.jobs} == {1}
+    flow.check()
+
+
+def test_jobs_sent_again_use_the_room_that_was_offered(stage: Stage) -> None:
+    flow = stage.flow(*(job(f"j{i}") for i in range(6)))
+    runner = flow.runner(cpus=2)
+    assert len(runner.takes(2)) == 2
+    runner.held.clear()
+    assert len(runner.takes(2)) == 2
+    assert flow.kept_counts() == {"pending": 2, "ready": 4}
+
+
+def test_a_held_pair_is_not_sent_again(stage: Stage) -> None:
+    runner = stage.flow(job("a"), job("b")).runner(cpus=2)
+    assert runner.takes(1) == ["a"]
+    assert runner.takes(1) == ["b"]
+    assert runner.call().jobs == []
+
+
+def test_started_moves_to_running(stage: Stage) -> None:
+    flow = stage.flow(job("a"))
+    runner = flow.runner()
+    runner.takes()
+    assert flow.status("a") == "pending"
+    runner.starts("a")
+    assert flow.status("a") == "running"
+    runner.starts("a")
+    assert flow.status("a") == "running"
+    flow.check()
+
+
+def test_an_answer_has_what_the_job_needs_to_run(stage: Stage) -> None:
+    flow = stage.flow(
+        job("a", writes="one two", needs="big", env={"K": "v"}, cwd="sub", invocation_script="s.sh"),
+        requirements={"big": need(cpus=2, memory="2g", gpus=1, runtime="PT2H")},
+    )
+    (found,) = flow.runner(cpus=4, gpus=1).call(slots=1).jobs
+    assert (found.name, found.command, found.invocation_script, found.cwd, found.env) == (
+        "a", "true", "s.sh", "sub", {"K": "v"},
+    )  # fmt: skip
+    assert (found.num_cpus, found.memory_bytes, found.num_gpus, found.runtime_s) == (2, 2 << 30, 1, 7200)
+    assert (found.run_id, found.attempt_id, found.limits) == (1, 1, True)
+    assert [path for _, path in found.output_files] == ["data/one", "data/two"]
+
+
+def test_a_result_is_stored_with_what_was_measured(stage: Stage) -> None:
+    flow = stage.flow(job("a", writes="out"))
+    runner = flow.runner()
+    runner.takes()
+    (file_id, _), *_ = runner.held["a"].output_files
+    result = runner.result("a", status="failed", peak_memory_bytes=5, cause="over memory", stderr_tail="x" * 9_000)
+    result.outputs = [OutputStat(file_id, 12.5, 7)]
+    runner.call(results=[result])
+    ((run, attempt, node, code, minutes, peak, cause, tail),) = stage.rows(
+        "SELECT run_id, attempt_id, compute_node_id, return_code, exec_time_minutes, peak_memory_bytes, cause,"
+        " length(stderr_tail) FROM result"
+    )
+    assert (run, attempt, node, code, peak, cause, tail) == (1, 1, runner.node, 1, 5, "over memory", 4_000)
+    assert minutes == pytest.approx(1 / 60)
+    assert stage.rows("SELECT st_mtime, size FROM file") == [(12.5, 7)]
+
+
+def test_a_repeated_result_is_acknowledged_and_changes_nothing(stage: Stage) -> None:
+    flow = stage.flow(job("a"), job("b", "a"))
+    runner = flow.runner()
+    runner.takes()
+    request = runner.request(results=[runner.result("a")])
+    first, second = runner.send(request), runner.send(request)
+    assert first.refused == second.refused == []
+    assert flow.results("a") == [(1, 1, "completed")]
+    assert flow.counters("b") == (0, 0)
+    flow.check()
+
+
+def test_a_result_that_comes_twice_in_one_batch_counts_once(stage: Stage) -> None:
+    flow = stage.flow(job("a"), job("b", "a"))
+    runner = flow.runner()
+    runner.takes()
+    request = runner.request(results=[runner.result("a")])
+
+    async def twice() -> list[list[Attempt]]:
+        answers = await asyncio.gather(runner.exchange(request), runner.exchange(request))
+        return [answer.refused for answer in answers]
+
+    assert stage.in_one_batch(twice) == [[], []]
+    assert flow.results("a") == [(1, 1, "completed")]
+    flow.check()
+
+
+@pytest.mark.parametrize("wrong", [{"attempt_id": 2}, {"run_id": 2}, {"job_id": 10_000}])
+def test_a_result_of_another_attempt_run_or_job_is_refused(stage: Stage, wrong: dict[str, int]) -> None:
+    flow = stage.flow(job("a"))
+    runner = flow.runner()
+    runner.takes()
+    result = runner.result("a", **wrong)
+    assert runner.call(results=[result]).refused == [Attempt(result.job_id, result.attempt_id)]
+    assert flow.status("a") == "pending"
+    assert flow.results("a") == []
+    assert runner.ends("a").refused == []
+    flow.check()
+
+
+def test_a_result_from_a_node_that_does_not_have_the_job_is_refused(stage: Stage) -> None:
+    flow = stage.flow(job("a"))
+    runner, other = flow.runner(), flow.runner()
+    runner.takes()
+    result = runner.result("a")
+    assert other.call(results=[result]).refused == [Attempt(result.job_id, 1)]
+    assert flow.status("a") == "pending"
+
+
+@pytest.mark.parametrize(
+    "odd", [{"status": "splendid"}, {"end_ms": 10**18}, {"end_ms": -(10**18)}, {"peak_memory_bytes": 1 << 70}]
+)
+def test_an_odd_report_hurts_nobody_else(stage: Stage, odd: dict[str, object]) -> None:
+    flow = stage.flow(job("a"), job("b"))
+    one, two = flow.runner(), flow.runner()
+    one.takes()
+    two.takes()
+    bad = one.request(results=[one.result("a", **odd)])
+    good = two.request(results=[two.result("b")])
+
+    async def both() -> list[object]:
+        return await asyncio.gather(one.exchange(bad), two.exchange(good), return_exceptions=True)
+
+    stage.in_one_batch(both)
+    assert flow.status("b") == "completed"
+    assert flow.status("a") in ("completed", "failed")
+    flow.check()
+
+
+def test_released_jobs_go_back_without_a_new_attempt(stage: Stage) -> None:
+    flow = stage.flow(job("a"))
+    runner, other = flow.runner(), flow.runner()
+    runner.takes()
+    runner.gives_back("a")
+    assert (flow.status("a"), flow.attempt("a")) == ("ready", 1)
+    assert other.takes() == ["a"]
+    flow.check()
+
+
+def test_a_release_that_comes_twice_in_one_batch_counts_once(stage: Stage) -> None:
+    flow = stage.flow(job("a"))
+    runner = flow.runner()
+    runner.takes()
+    request = runner.request(released=[Attempt(flow.ids["a"], 1)], held=[])
+
+    async def twice() -> None:
+        await asyncio.gather(runner.exchange(request), runner.exchange(request))
+
+    stage.in_one_batch(twice)
+    assert flow.kept_counts() == {"ready": 1}
+    flow.check()
+
+
+def test_a_running_job_cannot_be_released(stage: Stage) -> None:
+    flow = stage.flow(job("a"))
+    runner = flow.runner()
+    runner.takes()
+    runner.starts("a")
+    runner.gives_back("a")
+    assert flow.status("a") == "running"
+
+
+def test_a_call_with_nothing_to_say_is_held(stage: Stage) -> None:
+    flow = stage.flow(*chain(2))
+    flow.runner().takes()
+    waiting = flow.runner().waits()
+    assert waiting.held
+
+
+def test_a_held_call_is_answered_when_its_time_is_over(stage: Stage) -> None:
+    flow = stage.flow(*chain(2))
+    flow.runner().takes()
+    waiting = flow.runner().waits(wait_ms=3_000)
+    assert waiting.held
+    stage.pass_time(4)
+    answer = waiting.answer()
+    assert (answer.jobs, answer.state, answer.acknowledged) == ([], "active", 1)
+
+
+def test_no_call_is_held_longer_than_ten_seconds(stage: Stage) -> None:
+    flow = stage.flow(*chain(2))
+    flow.runner().takes()
+    waiting = flow.runner().waits(wait_ms=60_000)
+    assert waiting.held
+    stage.pass_time(10.5)
+    assert waiting.answer().jobs == []
+
+
+def test_a_newer_call_answers_the_held_one(stage: Stage) -> None:
+    flow = stage.flow(*chain(2))
+    flow.runner().takes()
+    runner = flow.runner()
+    waiting = runner.waits()
+    assert waiting.held
+    assert runner.call().acknowledged == 2
+    answer = waiting.answer()
+    assert (answer.acknowledged, answer.jobs) == (1, [])
+
+
+def test_a_held_call_is_answered_by_the_commit_that_makes_work(stage: Stage) -> None:
+    flow = stage.flow(job("a"), job("b", "a"))
+    first, second = flow.runner(), flow.runner()
+    first.takes()
+    waiting = second.waits()
+    assert waiting.held
+    first.ends("a")
+    assert [each.name for each in waiting.answer().jobs] == ["b"]
+    flow.check()
+
+
+def test_a_held_call_is_answered_by_jobs_given_back(stage: Stage) -> None:
+    flow = stage.flow(job("a"))
+    first, second = flow.runner(), flow.runner()
+    first.takes()
+    waiting = second.waits()
+    assert waiting.held
+    first.gives_back("a")
+    assert [each.name for each in waiting.answer().jobs] == ["a"]
+
+
+def test_a_held_call_is_answered_by_a_cancellation(stage: Stage) -> None:
+    flow = stage.flow(job("a"))
+    runner = flow.runner()
+    runner.takes()
+    runner.starts("a")
+    waiting = runner.waits()
+    assert waiting.held
+    flow.cancel("a")
+    assert waiting.answer().stop == [StopOrder(flow.ids["a"], 1, "canceled")]
+    assert runner.ends("a", status="canceled").refused == []
+    assert flow.results("a") == [(1, 1, "canceled")]
+    flow.check()
+
+
+def test_a_held_call_is_answered_when_the_workflow_is_canceled(stage: Stage) -> None:
+    flow = stage.flow(job("a"), job("b", "a"))
+    one, two = flow.runner(), flow.runner()
+    one.takes()
+    first, second = one.waits(), two.waits()
+    assert first.held
+    assert second.held
+    flow.cancel()
+    answer = first.answer()
+    assert (answer.state, answer.stop) == ("canceled", [StopOrder(flow.ids["a"], 1, "canceled")])
+    assert second.answer().state == "canceled"
+
+
+def test_a_held_call_is_answered_when_the_workflow_is_complete(stage: Stage) -> None:
+    flow = stage.flow(job("a"))
+    one, two = flow.runner(), flow.runner()
+    one.takes()
+    waiting = two.waits()
+    assert waiting.held
+    assert one.ends("a").state == "complete"
+    assert waiting.answer().state == "complete"
+
+
+def test_completion_can_be_ignored(stage: Stage) -> None:
+    flow = stage.flow(job("a"), compute_node_ignore_workflow_completion=True)
+    runner = flow.runner()
+    runner.runs_everything()
+    assert runner.last.state == "active"
+    assert runner.waits().held
+
+
+def test_a_job_canceled_before_the_node_knew_of_it_is_let_go(stage: Stage) -> None:
+    flow = stage.flow(job("a"), job("b"))
+    runner = flow.runner()
+    runner.takes()
+    runner.held.clear()
+    flow.cancel("a")
+    assert runner.call().stop == []
+    assert stage.value("SELECT node_id FROM job WHERE name = 'a'") is None
+
+
+def test_a_late_start_of_a_canceled_job_is_answered_with_stop(stage: Stage) -> None:
+    flow = stage.flow(job("a"), job("b"))
+    runner = flow.runner()
+    runner.takes()
+    flow.cancel("a")
+    assert runner.starts("a").stop == [StopOrder(flow.ids["a"], 1, "canceled")]
+    assert flow.status("a") == "canceled"
+
+
+def test_leaving_gives_back_what_is_left(stage: Stage) -> None:
+    flow = stage.flow(job("a"), job("b"), job("c"))
+    runner = flow.runner(cpus=3)
+    runner.takes(3)
+    runner.starts("a")
+    done = runner.result("c")
+    runner.leaves(results=[done])
+    assert flow.statuses() == {"a": "ready", "b": "ready", "c": "completed"}
+    assert (flow.attempt("a"), flow.attempt("b")) == (2, 1)
+    assert stage.value("SELECT is_active FROM compute_node WHERE id = ?", runner.node) == 0
+    with pytest.raises(NotFound):
+        runner.call()
+    flow.check()
+
+
+def test_leaving_twice_in_one_batch_is_leaving_once(stage: Stage) -> None:
+    flow = stage.flow(job("a"))
+    runner = flow.runner()
+    runner.takes()
+    request = runner.request(leaving=True)
+
+    async def twice() -> list[object]:
+        return await asyncio.gather(runner.exchange(request), runner.exchange(request), return_exceptions=True)
+
+    stage.in_one_batch(twice)
+    assert flow.status("a") == "ready"
+    assert flow.runner().takes() == ["a"]
+    flow.check()
+
+
+def test_a_call_after_leaving_gets_nothing_even_in_the_same_batch(stage: Stage) -> None:
+    flow = stage.flow(job("a"))
+    runner = flow.runner()
+    leave, more = runner.request(leaving=True), runner.request(slots=1)
+
+    async def both() -> list[object]:
+        return await asyncio.gather(runner.exchange(leave), runner.exchange(more), return_exceptions=True)
+
+    stage.in_one_batch(both)
+    assert flow.status("a") == "ready"
+    assert flow.runner().takes() == ["a"]
+
+
+def test_an_unknown_node_and_one_of_another_workflow_are_not_found(stage: Stage) -> None:
+    flow, other = stage.flow(job("a")), stage.flow(job("b"))
+    runner = flow.runner()
+    with pytest.raises(NotFound):
+        Runner(flow, runner.node + 1_000, runner.free).call(slots=1)
+    with pytest.raises(NotFound):
+        Runner(other, runner.node, runner.free).call(slots=1)
+    assert other.status("b") == "ready"
+
+
+def test_a_silent_runner_loses_its_jobs(stage: Stage) -> None:
+    flow = stage.flow(job("a"), job("b"))
+    runner = flow.runner(cpus=2)
+    runner.takes(2)
+    runner.starts("a")
+    stage.pass_time(59)
+    assert flow.statuses() == {"a": "running", "b": "pending"}
+    stage.pass_time(2)
+    assert flow.statuses() == {"a": "ready", "b": "ready"}
+    assert (flow.attempt("a"), flow.attempt("b")) == (2, 2)
+    with pytest.raises(NotFound):
+        runner.ends("a")
+    assert flow.results("a") == []
+    flow.check()
+
+
+def test_a_call_renews_the_lease_even_when_it_comes_with_the_expiry(stage: Stage) -> None:
+    flow = stage.flow(job("a"))
+    runner = flow.runner()
+    runner.takes()
+    stage.pass_time(50)
+    runner.call()
+    stage.pass_time(50)
+    assert flow.status("a") == "pending"
+    stage.clock.ahead_s += 11  # noticed together with the call that follows
+    assert runner.call().stop == []
+    assert (flow.status("a"), flow.attempt("a")) == ("pending", 1)
+
+
+def test_a_lost_runner_that_comes_back_is_told_to_stop_its_copies(stage: Stage) -> None:
+    flow = stage.flow(job("a"))
+    lost = flow.runner()
+    lost.takes()
+    lost.starts("a")
+    stage.pass_time(61)
+    assert flow.runner().takes() == ["a"]
+    back = flow.runner()
+    back.held = lost.held
+    assert back.call().stop == [StopOrder(flow.ids["a"], 1, "superseded")]
+    assert back.ends("a").refused == [Attempt(flow.ids["a"], 1)]
+    assert (flow.status("a"), flow.attempt("a")) == ("pending", 2)
+    flow.check()
+
+
+def test_a_lost_runner_makes_work_for_the_one_that_waits(stage: Stage) -> None:
+    flow = stage.flow(job("a"))
+    flow.runner().takes()
+    stage.pass_time(55)
+    other = flow.runner()
+    waiting = other.waits()
+    assert waiting.held
+    stage.pass_time(6)
+    (found,) = waiting.answer().jobs
+    assert (found.name, found.attempt_id) == ("a", 2)
+
+
+def test_too_many_losses_fail_a_job(stage: Stage) -> None:
+    flow = stage.flow(job("a"), job("b", "a"))
+    for attempt in range(1, LOST_LIMIT + 2):
+        runner = flow.runner()
+        assert runner.takes() == ["a"]
+        assert runner.held["a"].attempt_id == attempt
+        runner.dies()
+    stage.until(lambda: flow.status("a") == "failed")
+    assert flow.status("b") == "canceled"
+    flow.check()
+
+
+def test_the_death_of_a_runner_gives_its_jobs_to_others_at_once(stage: Stage) -> None:
+    flow = stage.flow(job("a"))
+    runner, other = flow.runner(), flow.runner()
+    runner.takes()
+    runner.starts("a")
+    waiting = other.waits()
+    assert waiting.held
+    runner.dies()
+    (found,) = waiting.answer().jobs
+    assert (found.name, found.attempt_id) == ("a", 2)
+    flow.check()
+
+
+def test_a_runner_that_dies_while_its_call_is_held_gets_nothing_more(stage: Stage) -> None:
+    flow = stage.flow(job("a"))
+    runner = flow.runner(cpus=2)
+    runner.takes()
+    waiting = runner.waits()
+    assert waiting.held
+    runner.dies()
+    with pytest.raises(NotFound):
+        waiting.answer()
+    assert (flow.status("a"), flow.attempt("a")) == ("ready", 2)
+    assert flow.runner().takes() == ["a"]
+    flow.check()
+
+
+def test_jobs_handed_out_in_the_same_batch_are_not_taken_for_a_stuck_workflow(stage: Stage) -> None:
+    flow = stage.flow(job("a"), job("b", "a"))
+    one, two = flow.runner(), flow.runner()
+    calls = [each.request(slots=1, wait_ms=10_000) for each in (one, two)]
+
+    async def both() -> str | None:
+        tasks = [asyncio.ensure_future(r.exchange(c)) for r, c in zip((one, two), calls, strict=True)]
+        done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.sleep(0)
+        for task in rest:
+            task.cancel()
+        return next((task.result().stuck for task in done if task.result().stuck), None)
+
+    assert stage.in_one_batch(both) is None
+
+
+def test_a_repeated_registration_keeps_the_held_call(stage: Stage) -> None:
+    flow = stage.flow(*chain(2))
+    flow.runner().takes()
+    runner = flow.runner()
+    waiting = runner.waits()
+    assert waiting.held
+    stage.write(stage.runners.registered, runner.node)
+    flow.cancel()
+    assert waiting.answer().state == "canceled"
+
+
+def test_runners_get_a_full_lease_after_a_restart_of_the_server(tmp_path: Path) -> None:
+    with Stage(tmp_path) as before:
+        flow = before.flow(job("a"), job("b"))
+        runner = flow.runner()
+        runner.takes()
+    with Stage(tmp_path) as after:
+        flow = Flow(after, flow.id)
+        runner.flow = flow
+        after.pass_time(50)
+        assert runner.call().stop == []
+        assert flow.status("a") == "pending"
+        after.pass_time(61)
+        assert (flow.status("a"), flow.attempt("a")) == ("ready", 2)
+
+
+def test_a_repeated_call_is_answered_alike_after_a_restart_of_the_server(tmp_path: Path) -> None:
+    with Stage(tmp_path) as before:
+        flow = before.flow(job("a"), job("b"))
+        runner = flow.runner()
+        runner.takes()
+        request = runner.request(results=[runner.result("a")], slots=1)
+        first = runner.send(request)
+    with Stage(tmp_path) as after:
+        runner.flow = Flow(after, flow.id)
+        second = runner.send(request)
+        assert (
+            [(j.name, j.attempt_id) for j in first.jobs] == [(j.name, j.attempt_id) for j in second.jobs] == [("b", 1)]
+        )
+        assert second.refused == []
+
+
+def test_closing_answers_every_held_call(stage: Stage) -> None:
+    flow = stage.flow(*chain(2))
+    flow.runner().takes()
+    waiting = flow.runner().waits()
+    assert waiting.held
+    stage.runners.close()
+    assert waiting.answer().state == "active"
+
+
+def test_prefetched_jobs_are_pending_and_counted(stage: Stage) -> None:
+    flow = stage.flow(*(job(f"j{i}") for i in range(6)))
+    default = stage.value("SELECT id FROM resource_requirements WHERE workflow_id = ?", flow.id)
+    runner = flow.runner()
+    assert len(runner.takes(1, prefetch=Prefetch(default, 3))) == 4
+    assert flow.kept_counts() == {"pending": 4, "ready": 2}
+    flow.check()
