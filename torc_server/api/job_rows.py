@@ -23,7 +23,7 @@ RELATIONS = {
 }
 """Field of the wire -> its table and column."""
 
-_WITH_RELATIONS = [
+_WITH_RELATIONS: list[Any] = [
     *JOBS.columns,
     *(
         text(f"(SELECT json_group_array({column}) FROM {table} WHERE {table}.job_id = job.id) AS {name}")
@@ -59,13 +59,13 @@ def wire_with_relations(row: Any) -> Wire:
     return found
 
 
-def get_job_row(conn: Connection, job_id: int, *, relations: bool = True) -> Wire:
-    """One job. NotFound."""
-    columns = _WITH_RELATIONS if relations else JOBS.columns
-    row = conn.execute(select(*columns).select_from(schema.job).where(schema.job.c.id == job_id)).one_or_none()
+def get_job_row(conn: Connection, job_id: int) -> Wire:
+    """One job with its relations. NotFound."""
+    one = select(*_WITH_RELATIONS).select_from(schema.job).where(schema.job.c.id == job_id)
+    row = conn.execute(one).one_or_none()
     if row is None:
         raise JOBS.missing(job_id)
-    return wire_with_relations(row) if relations else wire(row)
+    return wire_with_relations(row)
 
 
 def page(conn: Connection, ask: JobQuery) -> Wire:

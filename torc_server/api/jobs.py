@@ -8,15 +8,17 @@ from typing import Any
 import msgspec
 
 from torc_core.models.resources import Job, Result
+from torc_core.models.status import COMPLETE, JobStatus
 from torc_server.api import job_writes
 from torc_server.api.answers import Answer, Malformed, json_answer
 from torc_server.api.call import Call
 from torc_server.api.job_rows import JobQuery, get_job_row, page
+from torc_server.api.nodes import known_node
 from torc_server.api.parameters import OfWorkflow, first_values, integer
 from torc_server.api.resources import Wire
 from torc_server.api.routes import delete, get, post, put
 from torc_server.engine.cancel import cancel_job
-from torc_server.engine.complete import complete_job, manage_status_change, start_job
+from torc_server.engine.complete import complete_job, job_and_run, manage_status_change, start_job
 from torc_server.engine.explain import explain
 from torc_server.engine.retry import retry_job
 from torc_server.store.batch import Batch
@@ -92,12 +94,29 @@ async def delete_jobs(request: Call) -> Answer:
     return json_answer({"count": await request.db.write(job_writes.delete_all, workflow_id)})
 
 
+def start(batch: Batch, job_id: int, run_id: int, node_id: int) -> None:
+    """start_job for a node of the job's workflow; repeating it for the same node changes nothing."""
+    row, current, info = job_and_run(batch, job_id)
+    if row[2] == JobStatus.PENDING:  # else its own refusal says more
+        known_node(batch.conn, row[1], node_id)
+    if not (row[2] == JobStatus.RUNNING and info[5] == node_id and current == run_id):
+        start_job(batch, job_id, run_id, node_id)
+
+
+def complete(batch: Batch, job_id: int, status: JobStatus, run_id: int, result: Result) -> None:
+    """complete_job with a result of a node of the job's workflow."""
+    row, _, _ = job_and_run(batch, job_id)
+    if row[2] not in COMPLETE:  # else its own refusal says more
+        known_node(batch.conn, row[1], result.compute_node_id)
+    complete_job(batch, job_id, status, run_id, result)
+
+
 async def _then_job(request: Call, job_id: int, work: Callable[..., Any], *arguments: Any) -> Answer:
     """Do something to a job and answer with it, as it is in that transaction."""
 
     def both(batch: Batch) -> Wire:
         work(batch, job_id, *arguments)
-        return get_job_row(batch.conn, job_id, relations=False)
+        return get_job_row(batch.conn, job_id)
 
     return json_answer(await request.db.write(both))
 
@@ -111,9 +130,8 @@ async def put_status(request: Call) -> Answer:
 @put("/jobs/{id:str}/start_job/{run_id:str}/{compute_node_id:str}", answer=Job)
 async def put_start(request: Call) -> Answer:
     """A claimed job runs on a compute node."""
-    return await _then_job(
-        request, request.number(), start_job, request.number("run_id"), request.number("compute_node_id")
-    )
+    job_id, run_id, node_id = request.number(), request.number("run_id"), request.number("compute_node_id")
+    return await _then_job(request, job_id, start, run_id, node_id)
 
 
 @post("/jobs/{id:str}/complete_job/{status:str}/{run_id:str}", body=Result, answer=Job)
@@ -121,7 +139,7 @@ async def post_complete(request: Call) -> Answer:
     """A job ended: its result is stored and what waited for it goes on."""
     job_id, status, run_id = request.number(), request.status(), request.number("run_id")
     body = await request.told(Result)
-    return await _then_job(request, job_id, complete_job, status, run_id, body)
+    return await _then_job(request, job_id, complete, status, run_id, body)
 
 
 @post("/jobs/{id:str}/retry/{run_id:str}", query=RetryQuery, answer=Job)

@@ -12,7 +12,7 @@ from torc_server.api.call import Call, Server
 from torc_server.api.parameters import OfWorkflow, WorkflowPage
 from torc_server.api.resources import Resource, Wire, given, require_workflow, same_workflow
 from torc_server.api.routes import delete, get, post, put
-from torc_server.errors import Conflict
+from torc_server.errors import Conflict, Invalid
 from torc_server.store import schema
 from torc_server.store.batch import Batch
 
@@ -54,6 +54,13 @@ def register(batch: Batch, body: ComputeNode, server: Server) -> Wire:
         server.runners.registered(batch, node_id)
     batch.log(body.workflow_id, "node", id=node_id, hostname=body.hostname, is_active=bool(said.get("is_active")))
     return {"id": node_id, **said}
+
+
+def known_node(conn: Connection, workflow_id: int, node_id: int) -> None:
+    """Invalid unless the node exists in the workflow."""
+    found = conn.exec_driver_sql("SELECT workflow_id FROM compute_node WHERE id = ?", (node_id,)).scalar()
+    if found != workflow_id:
+        raise Invalid(f"compute node {node_id} does not exist in workflow {workflow_id}")
 
 
 @post("/compute_nodes", body=ComputeNode, answer=ComputeNode)

@@ -10,6 +10,7 @@ from torc_core.models.resources import Result
 from torc_core.models.status import TERMINAL, JobStatus
 from torc_server.api.answers import Answer, json_answer
 from torc_server.api.call import Call
+from torc_server.api.nodes import known_node
 from torc_server.api.parameters import OfWorkflow, WorkflowPage
 from torc_server.api.resources import Resource, Wire, given, require_workflow, same_workflow
 from torc_server.api.routes import delete, get, post, put
@@ -60,9 +61,7 @@ def check(batch: Batch, body: Result, result_id: int | None = None) -> None:
     if job != body.workflow_id:
         raise Invalid(f"job {body.job_id} does not exist in workflow {body.workflow_id}")
     if result_id is None:
-        node = batch.run("SELECT workflow_id FROM compute_node WHERE id = ?", body.compute_node_id).scalar()
-        if node != body.workflow_id:
-            raise Invalid(f"compute node {body.compute_node_id} does not exist in workflow {body.workflow_id}")
+        known_node(batch.conn, body.workflow_id, body.compute_node_id)
     attempt = body.attempt_id or 1
     if result_id is not None:
         attempt = batch.run("SELECT attempt_id FROM result WHERE id = ?", result_id).scalar_one()
