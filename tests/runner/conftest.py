@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.runner.fake_server import FakeServer
 
 RunnerProcess = subprocess.Popen[str]

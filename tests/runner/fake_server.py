@@ -1,7 +1,8 @@
-"""A server for one workflow: hands out given assignments by the rules of models/exchange.py and records what it is told."""
+"""A server of one workflow: hands out given jobs by the rules of models/exchange.py and records what it is told."""
 
 from __future__ import annotations
 
+import copy
 import socket
 import threading
 import time
@@ -30,7 +31,7 @@ class FakeServer:
     """Listens on a free port of 127.0.0.1 from the start; `leave` and `come_back` make it unreachable for a while."""
 
     def __init__(self, **workflow: Any) -> None:
-        self.workflow = Workflow(id=1, name="fake", user="me", **workflow)
+        self.workflow = self.workflow_of(**workflow)
         self.ready: deque[Assignment] = deque()
         self.assigned: dict[Attempt, Assignment] = {}
         self.stops: dict[Attempt, StopOrder] = {}
@@ -58,6 +59,11 @@ class FakeServer:
         self._connections: set[socket.socket] = set()
         self.port = 0
         self.come_back()
+
+    @staticmethod
+    def workflow_of(**fields: Any) -> Workflow:
+        """The workflow, with these fields."""
+        return Workflow(id=1, name="fake", user="me", **fields)
 
     @property
     def url(self) -> str:
@@ -103,7 +109,7 @@ class FakeServer:
         self._server.shutdown()
         self._server.server_close()
         with self._changed:
-            for connection in self._connections:
+            for connection in list(self._connections):
                 connection.shutdown(socket.SHUT_RDWR)
             self._connections.clear()
             self._changed.notify_all()
@@ -215,7 +221,7 @@ class FakeServer:
         held = set(request.held)
         lacking = [job for attempt, job in self.assigned.items() if self.repeat_everything or attempt not in held]
         taken = []
-        free, slots = request.free, request.slots
+        free, slots = copy.copy(request.free), request.slots
         ahead = request.prefetch.count if request.prefetch else 0
         for job in list(self.ready):
             now = slots > 0 and (

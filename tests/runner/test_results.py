@@ -1,8 +1,14 @@
-"""What a job's end looks like to the server."""
+"""What the end of a job looks like to the server, and what a job's world is."""
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
+
+import pytest
+
+from tests.runner.fake_server import FakeServer
+from torc_core.models.exchange import OutputStat
 
 
 def test_a_job_that_exits_0_is_completed(server, run, tmp_path: Path) -> None:
@@ -11,9 +17,168 @@ def test_a_job_that_exits_0_is_completed(server, run, tmp_path: Path) -> None:
     ended = run()
 
     result = server.results[1]
-    assert (result.status, result.return_code, result.cause) == ("completed", 0, None)
+    assert (result.status, result.return_code, result.cause, result.stderr_tail) == ("completed", 0, None, None)
     assert result.end_ms >= result.start_ms > 1_500_000_000_000
     assert (tmp_path / "output/job_stdio/job_wf1_j1_r1_a1.o").read_text() == "hello\n"
     assert (tmp_path / "output/job_stdio/job_wf1_j1_r1_a1.e").read_text() == "warning\n"
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
     assert server.left
+
+
+def test_an_exit_code_is_reported_with_the_end_of_stderr(server, run) -> None:
+    server.job("head -c 5000 /dev/zero | tr '\\0' x >&2; echo -e 'last\\xff' >&2; exit 44")
+
+    ended = run()
+
+    result = server.results[1]
+    assert (result.status, result.return_code) == ("failed", 44)
+    assert len(result.stderr_tail) == 2000
+    assert result.stderr_tail.endswith("xlast\ufffd\n")
+    assert ended.returncode == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
+def test_death_by_signal_n_is_128_plus_n(server, run, number) -> None:
+    server.job(f"kill -{int(number)} $$")
+
+    run()
+
+    assert (server.results[1].status, server.results[1].return_code) == ("failed", 128 + number)
+
+
+def test_declared_outputs_are_told_with_size_and_time(server, run, tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    server.job(
+        "printf 12345 > a.txt; mkdir folder",
+        cwd="work",
+        output_files=[(11, "a.txt"), (12, "folder"), (13, str(tmp_path / "work/a.txt"))],
+    )
+
+    run()
+
+    stat = (tmp_path / "work/a.txt").stat()
+    assert server.results[1].status == "completed"
+    assert server.results[1].outputs[0] == OutputStat(11, stat.st_mtime, 5)
+    assert [output.file_id for output in server.results[1].outputs] == [11, 12, 13]
+
+
+def test_missing_outputs_make_a_success_a_failure(server, run) -> None:
+    server.job("touch b.txt", output_files=[(1, "a.txt"), (2, "b.txt"), (3, "c/d.txt")])
+
+    ended = run()
+
+    result = server.results[1]
+    assert (result.status, result.return_code) == ("failed", 1)
+    assert result.cause == "missing output files: a.txt, c/d.txt"
+    assert ended.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "return_code", "cause"),
+    [
+        ({"command": "true", "cwd": "nowhere"}, 127, "nowhere: No such file or directory"),
+        ({"command": "true\0false"}, 126, "embedded null byte"),
+        ({"command": "x" * 3_000_000}, 126, "too long"),
+        ({"command": "true", "env": {"A=B": "1"}}, 126, "illegal environment variable name"),
+    ],
+)
+def test_a_job_that_cannot_be_started_has_failed_and_says_why(server, run, fields, return_code, cause) -> None:
+    server.job(**fields)
+    server.job("true")
+
+    run()
+
+    assert (server.results[1].status, server.results[1].return_code) == ("failed", return_code)
+    assert cause in server.results[1].cause
+    assert server.results[2].status == "completed"
+
+
+def test_many_jobs_that_cannot_be_started_do_not_harm_the_runner(server, run) -> None:
+    for _ in range(1200):
+        server.job("true", cwd="nowhere")
+
+    run()
+
+    assert len(server.results) == 1200
+    assert {result.return_code for result in server.results.values()} == {127}
+
+
+def test_jobs_get_the_variables_of_torc_and_of_the_workflow(server, run, tmp_path: Path) -> None:
+    server.change(workflow=FakeServer.workflow_of(env={"FROM": "workflow", "BOTH": "workflow"}))
+    server.job("env", name="my job", env={"BOTH": "job", "TORC_JOB_ID": "forged"})
+
+    run("--output-dir", "out", INHERITED="yes")
+
+    lines = (tmp_path / "out/job_stdio/job_wf1_j1_r1_a1.o").read_text().splitlines()
+    variables = dict(line.split("=", 1) for line in lines)
+    expected = {
+        "TORC_API_URL": f"{server.url}/torc-service/v1",
+        "TORC_WORKFLOW_ID": "1",
+        "TORC_JOB_ID": "1",
+        "TORC_JOB_NAME": "my job",
+        "TORC_ATTEMPT_ID": "1",
+        "TORC_RUN_ID": "1",
+        "TORC_OUTPUT_DIR": str(tmp_path / "out"),
+        "FROM": "workflow",
+        "BOTH": "job",
+        "INHERITED": "yes",
+    }
+    assert {name: variables.get(name) for name in expected} == expected
+    assert "CUDA_VISIBLE_DEVICES" not in variables
+
+
+def test_jobs_work_where_the_workflow_was_created_unless_told_otherwise(server, run, tmp_path: Path) -> None:
+    for folder in ("origin/flow", "origin/job", "other/flow"):
+        (tmp_path / folder).mkdir(parents=True)
+    server.change(workflow=FakeServer.workflow_of(origin=str(tmp_path / "origin"), cwd="flow"))
+    server.job("pwd > $TORC_OUTPUT_DIR/$TORC_JOB_ID")
+    server.job("pwd > $TORC_OUTPUT_DIR/$TORC_JOB_ID", cwd="job")
+    run()
+    server.job("pwd > $TORC_OUTPUT_DIR/$TORC_JOB_ID")
+    run("--cwd", "other")
+
+    where = [(tmp_path / f"output/{job}").read_text().strip() for job in (1, 2, 3)]
+    assert where == [str(tmp_path / folder) for folder in ("origin/flow", "origin/job", "other/flow")]
+
+
+def test_an_invocation_script_is_put_in_front_of_the_command(server, run, tmp_path: Path) -> None:
+    server.job("echo inner", invocation_script="printf %s-")
+
+    run()
+
+    assert (tmp_path / "output/job_stdio/job_wf1_j1_r1_a1.o").read_text() == "echo-inner-"
+
+
+def test_a_job_reads_nothing_from_stdin_and_leads_its_own_session(server, run, tmp_path: Path) -> None:
+    server.job("cat; ps -o sid= -p $$ | tr -d ' '; echo $$")
+
+    run()
+
+    session, pid = (tmp_path / "output/job_stdio/job_wf1_j1_r1_a1.o").read_text().split()
+    assert session == pid
+
+
+def test_the_log_tells_of_each_job_in_the_form_of_torc(server, run, tmp_path: Path) -> None:
+    server.job("exit 3")
+
+    run()
+
+    (path,) = (tmp_path / "output").glob("job_runner_*_wf1_r1.log")
+    lines = path.read_text().splitlines()
+    assert all(line.startswith("[20") and line[20:].startswith("Z INFO  torc::runner] ") for line in lines)
+    assert any("] Job started job_id=1 run_id=1 attempt_id=1" in line for line in lines)
+    assert any("return_code=3 status=failed exec_time_s=" in line for line in lines)
+
+
+def test_cpu_and_memory_of_a_job_are_measured(server, run) -> None:
+    work = "x = bytearray(80_000_000); import time; e = time.process_time() + 0.3\nwhile time.process_time() < e: pass"
+    server.job(f"python3 -c '{work}'")
+    server.job("true")
+
+    run()
+
+    long, short = server.results[1], server.results[2]
+    assert 80_000_000 < long.peak_memory_bytes < 200_000_000
+    assert 0 < long.avg_memory_bytes <= long.peak_memory_bytes
+    assert 10 < long.avg_cpu_percent <= long.peak_cpu_percent < 250
+    assert (short.peak_memory_bytes, short.avg_memory_bytes, short.peak_cpu_percent) == (None, None, None)

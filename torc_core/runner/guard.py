@@ -53,6 +53,7 @@ def _exit(run: Callable[[int | None], int], pipe: int) -> None:
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:
+        _kill_rest()  # the guard does it too, if it still lives
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

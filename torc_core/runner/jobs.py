@@ -254,7 +254,7 @@ class Jobs:
                         f"Output file validation failed for job {job.job_id}: Job {job.job_id} completed successfully "
                         f"but expected output files are missing: {', '.join(missing)}"
                     )
-        if left_behind:
+        if left_behind and ending is None:
             note = f"killed {left_behind} background process{'es' * (left_behind > 1)} left behind"
             self._log.warn(f"Job left processes behind {_names(job)}: {note}")
             cause = f"{cause}; {note}" if cause else note

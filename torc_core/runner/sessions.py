@@ -40,25 +40,35 @@ class ProcessTable:
             if session in found:
                 found[session].append(pid)
                 continue
-            if session not in others:
-                known = self._others.get(session)
-                others[session] = known if session in self._others else self._owner(session) or self._owner(pid)
-            whose = others[session]
+            if session in self._others:
+                others[session] = self._others[session]
+            whose = others[session] if session in others else self._owner(pid, session, others)
             if whose is not None and whose in sessions:
                 found[sessions[whose]].append(pid)
         self._others = others
         return found
 
-    def _owner(self, pid: int) -> Attempt | None:
-        """The attempt of this runner whose environment the process carries."""
+    def _owner(self, pid: int, session: int, others: dict[int, Attempt | None]) -> Attempt | None:
+        """The attempt of this runner whose environment a process carries; entered for its whole session.
+
+        Nothing is entered while the environment is empty, as it is in the moment of an exec.
+        """
         try:
             with open(f"/proc/{pid}/environ", "rb") as file:
-                variables = dict(item.partition(b"=")[::2] for item in file.read().split(b"\0"))
-            if variables.get(RUNNER_VARIABLE.encode()) != self._runner:
-                return None
-            return Attempt(int(variables[b"TORC_JOB_ID"]), int(variables[b"TORC_ATTEMPT_ID"]))
-        except (OSError, KeyError, ValueError):
+                text = file.read()
+        except PermissionError:  # another user's
+            others[session] = None
             return None
+        except OSError:
+            return None
+        variables = dict(item.partition(b"=")[::2] for item in text.split(b"\0"))
+        whose = None
+        if variables.get(RUNNER_VARIABLE.encode()) == self._runner:
+            with contextlib.suppress(KeyError, ValueError):  # the job changed them
+                whose = Attempt(int(variables[b"TORC_JOB_ID"]), int(variables[b"TORC_ATTEMPT_ID"]))
+        if text:
+            others[session] = whose
+        return whose
 
 
 def end(leader: int, pids: Collection[int], number: int = signal.SIGTERM) -> None:

@@ -58,4 +58,4 @@ class Wakeup:
         if now - self._last > SAME_S:
             self.interrupts += 1
             self.reason = f"the runner got {signal.Signals(number).name}"
-        self._last = now
+            self._last = now

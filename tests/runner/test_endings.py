@@ -1,0 +1,181 @@
+"""Jobs that are made to end, and what they leave behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.runner.waiting import is_alive, nobody_is_left, pid_in, until
+
+STUBBORN = "trap '' TERM; echo $$ > pid; while :; do sleep 0.05; done"
+FOREVER = "echo $$ > pid; sleep 1000 & echo $! > child; wait"
+
+
+def test_a_canceled_job_is_terminated_and_reported_as_canceled(server, start, tmp_path: Path) -> None:
+    job = server.job(FOREVER)
+    runner = start()
+    server.until(lambda: server.started, "start")
+    child = pid_in(tmp_path / "child")
+
+    server.stop(job, "canceled")
+
+    runner.communicate(timeout=10)
+    assert (server.results[1].status, server.results[1].return_code) == ("canceled", 143)
+    nobody_is_left(child)
+
+
+def test_a_job_that_ignores_term_is_killed_after_the_grace_period(server, start, tmp_path: Path) -> None:
+    job = server.job(STUBBORN)
+    runner = start("--grace-s", "0.2")
+    pid_in(tmp_path / "pid")
+    server.until(lambda: server.started, "start")
+
+    server.stop(job, "canceled")
+
+    runner.communicate(timeout=10)
+    result = server.results[1]
+    assert (result.status, result.return_code) == ("canceled", 137)
+
+
+def test_what_a_job_is_told_to_stop_may_finish_within_the_grace_period(server, start, tmp_path: Path) -> None:
+    saver = "trap 'sleep 0.2; echo saved > saved; exit' TERM; echo $$ > ready; while :; do sleep 0.01; done"
+    job = server.job(f"bash -c '{saver.replace(chr(39), chr(34))}'; echo never")
+    runner = start()
+    pid_in(tmp_path / "ready")
+    server.until(lambda: server.started, "start")
+
+    server.stop(job, "canceled")
+
+    runner.communicate(timeout=10)
+    assert (tmp_path / "saved").read_text() == "saved\n"
+    assert server.results[1].return_code == 143
+
+
+def test_a_superseded_attempt_is_ended_and_not_reported(server, start, tmp_path: Path) -> None:
+    server.keep_open = True
+    job = server.job(FOREVER)
+    runner = start()
+    server.until(lambda: server.started, "start")
+    pid = pid_in(tmp_path / "child")
+
+    server.stop(job, "superseded")
+
+    nobody_is_left(pid)
+    server.change(keep_open=False)
+    runner.communicate(timeout=15)
+    assert server.results == {}
+
+
+def test_a_canceled_workflow_ends_all_jobs(server, start) -> None:
+    for _ in range(3):
+        server.job("sleep 1000")
+    runner = start("--max-parallel-jobs", "2")
+    server.until(lambda: len(server.started) == 2, "start")
+
+    server.change(state="canceled")
+
+    runner.communicate(timeout=10)
+    assert [server.results[job].status for job in (1, 2)] == ["canceled", "canceled"]
+    assert runner.returncode == 1
+    assert server.left
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_first_signal_stops_jobs_cleanly(server, start, tmp_path: Path, number) -> None:
+    server.job("trap 'exit 9' TERM; echo $$ > pid; while :; do sleep 0.01; done")
+    server.job("sleep 1000")
+    runner = start("--max-parallel-jobs", "2")
+    pid_in(tmp_path / "pid")
+    server.until(lambda: len(server.started) == 2, "start")
+
+    runner.send_signal(number)
+
+    runner.communicate(timeout=10)
+    assert runner.returncode == 130
+    ends = [(server.results[job].status, server.results[job].return_code) for job in (1, 2)]
+    assert ends == [("terminated", 9), ("terminated", 143)]
+    assert server.left
+
+
+def test_ctrl_c_at_the_terminal_reaches_guard_and_runner_and_counts_once(server, start, tmp_path: Path) -> None:
+    server.job("trap 'sleep 0.3; exit 9' TERM; echo $$ > pid; while :; do sleep 0.01; done")
+    runner = start()
+    pid_in(tmp_path / "pid")
+
+    os.killpg(runner.pid, signal.SIGINT)
+
+    runner.communicate(timeout=10)
+    assert (runner.returncode, server.results[1].return_code) == (130, 9)
+
+
+def test_the_second_signal_kills_at_once(server, start, tmp_path: Path) -> None:
+    server.job("trap 'touch termed' TERM; echo $$ > pid; while :; do sleep 0.01; done")
+    runner = start("--grace-s", "60")
+    pid = pid_in(tmp_path / "pid")
+    runner.send_signal(signal.SIGINT)
+    until(lambda: (tmp_path / "termed").exists(), "TERM")
+
+    def interrupt_again() -> bool:
+        runner.send_signal(signal.SIGINT)
+        return runner.poll() is not None
+
+    until(interrupt_again, "end after a later signal")
+
+    assert runner.returncode == 130
+    assert not is_alive(pid)
+    assert server.results[1].return_code == 137
+
+
+def test_processes_left_in_the_background_are_killed_when_their_job_ends(server, run, tmp_path: Path) -> None:
+    server.job("sleep 1000 & echo $! > left")
+    server.job("(setsid bash -c 'echo $$ > daemon; sleep 1000' &); until test -s daemon; do sleep 0.01; done")
+
+    run("--max-parallel-jobs", "1")
+
+    assert [server.results[job].status for job in (1, 2)] == ["completed", "completed"]
+    assert server.results[1].cause == "killed 1 background process left behind"
+    nobody_is_left(pid_in(tmp_path / "left"), pid_in(tmp_path / "daemon"))
+
+
+def test_leftovers_of_one_job_are_no_reason_to_touch_another(server, start, tmp_path: Path) -> None:
+    server.job("(setsid bash -c 'echo $$ > daemon; sleep 1000' &); until test -e gate; do sleep 0.01; done")
+    runner = start("--max-parallel-jobs", "2")
+    daemon = pid_in(tmp_path / "daemon")
+
+    server.job("sleep 1000 & echo $! > left")
+    server.until(lambda: 2 in server.results, "second job")
+
+    nobody_is_left(pid_in(tmp_path / "left"))
+    assert is_alive(daemon)
+    (tmp_path / "gate").touch()
+    runner.communicate(timeout=10)
+    nobody_is_left(daemon)
+
+
+def test_nothing_outlives_a_runner_that_is_killed(server, start, tmp_path: Path) -> None:
+    server.job("(setsid bash -c 'echo $$ > daemon; sleep 1000' &); sleep 1000 & echo $! > pid; wait")
+    guard = start()
+    daemon, pid = pid_in(tmp_path / "daemon"), pid_in(tmp_path / "pid")
+    (runner,) = Path(f"/proc/{guard.pid}/task/{guard.pid}/children").read_text().split()
+
+    os.kill(int(runner), signal.SIGKILL)
+
+    _, err = guard.communicate(timeout=10)
+    assert not is_alive(daemon)
+    assert not is_alive(pid)
+    assert guard.returncode == 137
+    assert err == "torc-runner: the runner was killed by signal 9; its jobs were killed too\n"
+
+
+def test_nothing_outlives_a_guard_that_is_killed(server, start, tmp_path: Path) -> None:
+    server.job("(setsid bash -c 'echo $$ > daemon; sleep 1000' &); sleep 1000 & echo $! > pid; wait")
+    guard = start()
+    daemon, pid = pid_in(tmp_path / "daemon"), pid_in(tmp_path / "pid")
+    (runner,) = Path(f"/proc/{guard.pid}/task/{guard.pid}/children").read_text().split()
+
+    os.kill(guard.pid, signal.SIGKILL)
+
+    nobody_is_left(daemon, pid, int(runner))

@@ -1,0 +1,159 @@
+"""The runner keeps its side of the conversation when calls and answers get lost."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from tests.runner.fake_server import FakeServer
+from tests.runner.waiting import until
+from torc_core.models.exchange import Attempt
+
+
+def test_work_goes_on_while_the_server_is_away_and_is_delivered_later(server, start, tmp_path: Path) -> None:
+    server.job("until test -e gate; do sleep 0.01; done; exit 5")
+    server.job("echo $$ > second; until test -e gate2; do sleep 0.01; done")
+    runner = start("--max-parallel-jobs", "2")
+    server.until(lambda: len(server.started) == 2, "start")
+
+    server.leave()
+    (tmp_path / "gate").touch()
+    until(lambda: "return_code=5" in _log(tmp_path), "end of the first job in the log")
+    until(lambda: "Server is away" in _log(tmp_path), "a log line")
+    server.come_back()
+    server.until(lambda: server.results.get(1), "delivery")
+    (tmp_path / "gate2").touch()
+
+    out, err = runner.communicate(timeout=20)
+    assert (server.results[1].return_code, server.results[2].return_code) == (5, 0)
+    assert _log(tmp_path).count("Server is away") == _log(tmp_path).count("Server is back") == 1
+    assert (runner.returncode, out, err) == (1, "", "")
+
+
+def test_results_whose_answer_was_lost_are_sent_again(server, run) -> None:
+    server.swallow_answers = 2
+    server.job("true")
+
+    assert run().returncode == 0
+
+    assert server.result_deliveries.count(Attempt(1, 1)) >= 2
+
+
+def test_a_job_that_is_handed_out_again_and_again_runs_once(server, run, tmp_path: Path) -> None:
+    server.repeat_everything = True
+    for _ in range(20):
+        server.job("echo ran >> count; sleep 0.03")
+
+    run("--max-parallel-jobs", "4")
+
+    assert (tmp_path / "count").read_text() == "ran\n" * 20
+
+
+def test_held_attempts_are_those_without_an_acknowledged_result(server, run) -> None:
+    server.job("sleep 0.1")
+
+    run("--max-parallel-jobs", "1")
+
+    with_result = [call for call in server.calls if call.results]
+    assert [call.held for call in with_result] == [[Attempt(1, 1)]]
+    assert server.calls[0].held == []
+    assert server.calls[-1].leaving
+    assert server.calls[-1].held == []
+
+
+def test_a_running_job_is_told_as_started_and_a_short_one_is_not(server, run) -> None:
+    server.job("true")
+    server.job("sleep 0.2")
+
+    run("--max-parallel-jobs", "1")
+
+    assert [(told.job_id, told.attempt_id) for told in server.started] == [(2, 1)]
+    assert server.started[0].start_ms == server.results[2].start_ms
+
+
+def test_an_idle_runner_waits_in_held_calls(server, start) -> None:
+    server.job("true")
+    server.keep_open = True
+    start()
+    server.until(lambda: 1 in server.results, "first job")
+    server.until(lambda: server.calls[-1].wait_ms > 0, "a waiting call")
+    quiet = len(server.calls)
+
+    server.job("true")
+
+    server.until(lambda: 2 in server.results, "second job", 5)
+    assert len(server.calls) - quiet <= 3
+
+
+def test_a_runner_that_the_server_has_forgotten_stops_its_jobs_and_leaves(server, start) -> None:
+    server.job("sleep 1000")
+    runner = start()
+    server.until(lambda: server.started, "start")
+
+    server.change(refuse_with=404)
+    server.job("true")
+
+    _, err = runner.communicate(timeout=10)
+    assert runner.returncode == 1
+    assert err.startswith("torc-runner: stopped: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("status", [401, 503])
+def test_a_server_that_refuses_for_a_while_is_asked_again(server, start, tmp_path: Path, status: int) -> None:
+    server.job("echo $$ > ran; sleep 0.1")
+    runner = start()
+    server.until(lambda: server.started, "start")
+
+    server.change(refuse_with=status)
+    until(lambda: "Server is away" in _log(tmp_path), "a log line")
+    server.change(refuse_with=0)
+
+    runner.communicate(timeout=10)
+    assert (runner.returncode, server.results[1].status) == (0, "completed")
+
+
+def test_credentials_are_sent_as_basic_authentication(server, run) -> None:
+    server.job("true")
+
+    run(TORC_USERNAME="anna", TORC_PASSWORD="pass word")
+
+    assert server.authorization == "Basic " + base64.b64encode(b"anna:pass word").decode()
+
+
+def test_the_machine_is_registered_with_what_it_offers(server, run) -> None:
+    server.job("true")
+
+    run("--num-cpus", "3", "--memory-gb", "1.5", "--num-gpus", "2")
+
+    node = server.nodes[0]
+    assert (node.workflow_id, node.num_cpus, node.memory_gb, node.num_gpus) == (1, 3, 1.5, 2)
+    assert node.compute_node_type == "local"
+    assert node.uuid
+
+
+def test_an_unknown_workflow_is_one_line(server, run) -> None:
+    ended = run("--workflow", "99")
+
+    assert ended.returncode == 2
+    assert (
+        ended.stderr
+        == f"torc-runner: there is no workflow 99 at {server.url}; 'torc workflows list' shows what there is\n"
+    )
+
+
+def test_a_folder_that_is_not_on_this_host_is_one_line(server, run) -> None:
+    server.change(workflow=FakeServer.workflow_of(origin="/not/here"))
+    server.job("true")
+
+    ended = run()
+
+    assert ended.returncode == 2
+    assert "/not/here, which is no directory on this host; give --cwd DIR" in ended.stderr
+    assert not server.nodes
+
+
+def _log(folder: Path) -> str:
+    return "".join(path.read_text() for path in (folder / "output").glob("job_runner_*.log"))

@@ -1,0 +1,52 @@
+"""Limits that the user wrote are kept; the built-in defaults and switched-off ones are not."""
+
+from __future__ import annotations
+
+from tests.runner.fake_server import MIB, FakeServer
+
+EATER = "python3 -c 'x = bytearray(100_000_000); import time; time.sleep({seconds})'"
+
+
+def test_a_job_over_its_runtime_is_terminated_with_152(server, run) -> None:
+    server.job("sleep 1000", limits=True, runtime_s=1, memory_bytes=100 * MIB)
+
+    ended = run()
+
+    result = server.results[1]
+    assert (result.status, result.return_code, result.cause) == ("terminated", 152, "over runtime: limit 1 s")
+    assert 950 < result.end_ms - result.start_ms < 3000
+    assert ended.returncode == 1
+
+
+def test_a_job_over_its_memory_is_killed_with_137(server, run) -> None:
+    server.job(EATER.format(seconds=1000) + " & wait", limits=True, memory_bytes=50 * MIB)
+
+    run()
+
+    result = server.results[1]
+    assert (result.status, result.return_code) == ("failed", 137)
+    assert result.cause.startswith("over memory: ")
+    assert result.cause.endswith(" MiB used, limit 50 MiB")
+
+
+def test_the_default_requirement_is_not_enforced(server, run) -> None:
+    server.job(EATER.format(seconds=1.2), limits=False, runtime_s=1, memory_bytes=MIB)
+
+    assert run().returncode == 0
+
+
+def test_limits_can_be_switched_off_for_a_workflow(server, run) -> None:
+    server.change(workflow=FakeServer.workflow_of(limit_resources=False))
+    server.job(EATER.format(seconds=1.2), limits=True, runtime_s=1, memory_bytes=MIB)
+
+    assert run().returncode == 0
+
+
+def test_the_runner_stops_its_jobs_when_its_own_time_is_over(server, run) -> None:
+    server.job("sleep 1000")
+
+    ended = run("--time-left-s", "0.5")
+
+    assert (server.results[1].status, server.results[1].return_code) == ("terminated", 143)
+    assert server.calls[0].time_left_s == 0
+    assert ended.returncode == 1
