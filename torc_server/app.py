@@ -34,6 +34,7 @@ from torc_server.changes import Changes, prune
 from torc_server.deaths import Deaths
 from torc_server.engine.create import sweep
 from torc_server.engine.exchange import Runners
+from torc_server.engine.serve import Fairness
 from torc_server.settings import Settings
 from torc_server.store.database import Database
 
@@ -48,7 +49,7 @@ ROUTES: list[ControllerRouterHandler] = [handler for module in MODULES for handl
 def create_app(settings: Settings) -> Litestar:
     """The server's application; opens the database. TorcError when it cannot be used."""
     db = Database(settings.database)
-    runners = Runners(db.writer, lease_s=settings.lease_s)
+    runners = Runners(db.writer, lease_s=settings.lease_s, fairness=Fairness(settings.starvation_s))
     server = Server(settings, db, runners, Changes(db), Deaths(runners.died), Activity())
     app = Litestar(
         route_handlers=ROUTES,

@@ -66,6 +66,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add("-t", "--threads", type=int, help="accepted and not needed")
     add("--idle-exit-s", type=float, default=0.0, help="exit when unused for so many seconds, 0 never (%(default)s)")
     add("--lease-s", type=float, default=60.0, help="a runner silent for so long has lost its jobs (%(default)s)")
+    add("--starvation-s", type=float, default=60.0, help="so long others may overtake a ready job (%(default)s)")
     return parser.parse_args(arguments)
 
 
@@ -81,6 +82,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
         token=None if options.no_auth else _token(options.token_file, database),
         idle_exit_s=options.idle_exit_s,
         lease_s=options.lease_s,
+        starvation_s=options.starvation_s,
     )
 
 

@@ -19,3 +19,5 @@ class Settings:
     """Exit when nobody called, no runner was active and no stream was open for so long; 0 never."""
     lease_s: float = 60.0
     """How long a runner may be silent before its jobs are given to others."""
+    starvation_s: float = 60.0
+    """How long ready jobs may be overtaken before a runner that they fit is kept free for them."""
