@@ -77,7 +77,9 @@ class Lab:
     def begin(self, path: Path) -> subprocess.Popen[bytes]:
         """Start a `torc run` and do not wait for it."""
         command = [BIN / "torc", "run", path, "--num-cpus", "2", "-o", str(self.folder / "output")]
-        return subprocess.Popen(command, env=self.env, cwd=self.folder, stdout=subprocess.DEVNULL)
+        return subprocess.Popen(
+            command, env=self.env, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
 
     def write(self, name: str, jobs: list[dict[str, object]]) -> Path:
         """A workflow file (JSON)."""
@@ -146,7 +148,7 @@ def runner_mb(run: subprocess.Popen[bytes], until: float) -> float:
     while time.perf_counter() < until:
         for process in psutil.Process(run.pid).children(recursive=True):
             with contextlib.suppress(psutil.Error, OSError):
-                if any("torc-runner" in part for part in process.cmdline()):
+                if any("runner" in part for part in process.cmdline()):
                     most = max(most, resident_mb(process.pid))
         time.sleep(0.5)  # samples, not waits: the length of the measurement is given
     return most
