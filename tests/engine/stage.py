@@ -331,7 +331,8 @@ class Flow:
         assert self.kept_counts() == dict(Counter(self.statuses().values())), "kept counts differ from counted"
         wrong = self.stage.rows(
             "SELECT name, unmet, bad, told.u, told.b FROM job JOIN (SELECT child.id AS id,"
-            "  ifnull(sum(parent.status NOT IN (5, 6, 7, 8, 9)), 0) AS u, ifnull(sum(parent.status IN (6, 7, 8, 9)), 0) AS b"
+            "  ifnull(sum(parent.status NOT IN (5, 6, 7, 8, 9)), 0) AS u,"
+            "  ifnull(sum(parent.status IN (6, 7, 8, 9)), 0) AS b"
             "  FROM job AS child LEFT JOIN job_depends_on AS edge ON edge.job_id = child.id"
             "  LEFT JOIN job AS parent ON parent.id = edge.depends_on_job_id WHERE child.workflow_id = ?"
             "  GROUP BY child.id) AS told ON told.id = job.id WHERE unmet <> told.u OR bad <> told.b",
@@ -340,8 +341,9 @@ class Flow:
         assert not wrong, f"(job, unmet, bad, counted unmet, counted bad): {wrong}"
         stranded = self.stage.rows(
             "SELECT job.name, job.status FROM job LEFT JOIN compute_node AS node ON node.id = job.node_id"
-            " WHERE job.workflow_id = ? AND (job.status IN (3, 4) AND job.node_id IS NOT NULL AND node.is_active IS NOT 1"
-            " OR job.status NOT IN (3, 4, 7) AND job.node_id IS NOT NULL)",
+            " WHERE job.workflow_id = ?"
+            " AND (job.status IN (3, 4) AND job.node_id IS NOT NULL AND node.is_active IS NOT 1"
+            "  OR job.status NOT IN (3, 4, 7) AND job.node_id IS NOT NULL)",
             self.id,
         )
         assert not stranded, f"jobs with a node that is gone, or that should have none: {stranded}"

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -95,6 +96,7 @@ class Runners:
 
     def failed(self, calls: Sequence[Call], error: BaseException) -> None:
         """The batch was not committed: its calls get the error, and held ones, which may have been part of it, too."""
+        self._next_tick = time.monotonic() + TICK_S
         held = [node.waiting for node in self.nodes.by_id.values() if node.waiting is not None]
         for node in self.nodes.by_id.values():
             node.waiting = None
@@ -254,7 +256,8 @@ def _resolve(calls: Sequence[Call]) -> None:
     for call in calls:
         by_loop.setdefault(call.loop, []).append(call)
     for loop, mine in by_loop.items():
-        loop.call_soon_threadsafe(_set_results, mine)
+        with suppress(RuntimeError):  # the loop is closed, and with it those who waited
+            loop.call_soon_threadsafe(_set_results, mine)
 
 
 def _set_results(calls: Sequence[Call]) -> None:
@@ -268,4 +271,5 @@ def _reject(call: Call, error: BaseException) -> None:
         if not call.done.done():
             call.done.set_exception(error)
 
-    call.loop.call_soon_threadsafe(set_error)
+    with suppress(RuntimeError):
+        call.loop.call_soon_threadsafe(set_error)

@@ -1,10 +1,10 @@
 """The single writer: one thread owns the one writing connection and takes what waits as one batch.
 
 Three phases in one transaction (design: section 3): *apply* (all reports of runners together and set-wise, then each
-administrative call in a savepoint of its own), *unblock* (once for all the reports; a call that ends jobs unblocks
-inside its savepoint, so that later calls find the counters right), *serve* (jobs for the runners that wait). Then
-commit, then tell everybody. When the commit fails every caller of the batch gets the error; memory is changed after the
-commit only.
+administrative call in a savepoint of its own: one that fails, for whatever reason, leaves nothing and hurts no other),
+*unblock* (once for all the reports; a call that ends jobs unblocks inside its savepoint, so that later calls find the
+counters right), *serve* (jobs for the runners that wait). Then commit, then tell everybody. When the commit fails every
+caller of the batch gets the error; memory is changed after the commit only.
 """
 
 from __future__ import annotations
@@ -134,8 +134,7 @@ class Writer:
         wait = bool(not calls)
         while True:
             try:
-                due = min(self.exchanges.due() if self.exchanges else 1.0, 1.0)
-                item = self._queue.get(wait and due > 0, max(due, 0.0)) if wait else self._queue.get_nowait()
+                item = self._next(wait)
             except queue.Empty:
                 return exchanges, calls
             wait = False
@@ -144,9 +143,14 @@ class Writer:
             elif item is not None:
                 exchanges.append(item)
 
+    def _next(self, wait: bool) -> Any:
+        """The next item; queue.Empty when there is none, if `wait` not before a timer is due."""
+        due = min(self.exchanges.due() if self.exchanges else 1.0, 1.0) if wait else 0.0
+        return self._queue.get(timeout=due) if due > 0 else self._queue.get_nowait()
+
     def _batch(self, conn: Connection, exchanges: list[Any], calls: list[_Call]) -> None:
         self._batches += 1
-        outcomes: list[tuple[_Call, Any, BaseException | None]] = []
+        outcomes: list[tuple[_Call, Any, Exception | None]] = []
         try:
             with conn.begin():
                 batch = Batch(conn)
@@ -157,23 +161,24 @@ class Writer:
                 self._apply_calls(batch, calls, outcomes)
                 answer = self.exchanges.serve(batch, exchanges) if self.exchanges else _nothing
                 logged = batch.flush()
-        except BaseException as error:
+        except BaseException as failure:
             log.exception("a batch was not committed")
+            _roll_back(conn)
             for call in calls:
-                _resolve(call.future, None, error)
+                _resolve(call.future, None, failure)
             if self.exchanges:
-                self.exchanges.failed(exchanges, error)
+                self.exchanges.failed(exchanges, failure)
             return
-        for action in batch.after_commit:
-            action()
-        if logged:
-            self.committed()
-        answer()
-        for call, value, refusal in outcomes:
-            _resolve(call.future, value, refusal)
+        for action in [*batch.after_commit, *([self.committed] if logged else []), answer]:
+            try:
+                action()
+            except Exception:
+                log.exception("after a commit something failed; what was committed stays")
+        for call, value, error in outcomes:
+            _resolve(call.future, value, error)
 
     def _apply_calls(
-        self, batch: Batch, calls: list[_Call], outcomes: list[tuple[_Call, Any, BaseException | None]]
+        self, batch: Batch, calls: list[_Call], outcomes: list[tuple[_Call, Any, Exception | None]]
     ) -> None:
         until = time.monotonic() + BUDGET_S
         for i, call in enumerate(calls):
@@ -182,13 +187,19 @@ class Writer:
                 del calls[i:]
                 return
             part = Batch(batch.conn)
+            savepoint = batch.conn.begin_nested()
             try:
-                with batch.conn.begin_nested():
-                    value = call.work(part)
-                    propagate(part)
-            except Refusal as refusal:
-                outcomes.append((call, None, refusal))
+                value = call.work(part)
+                propagate(part)
+            except Exception as error:
+                if not _in_transaction(batch.conn):  # disk full, I/O error: SQLite has undone the whole batch
+                    raise
+                savepoint.rollback()
+                if not isinstance(error, Refusal):
+                    log.exception("a call failed")
+                outcomes.append((call, None, error))
             else:
+                savepoint.commit()
                 batch.absorb(part)
                 outcomes.append((call, value, None))
 
@@ -202,6 +213,21 @@ class Writer:
                 raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except Exception:
             log.warning("checkpoint failed; it is tried again", exc_info=True)
+
+
+def _in_transaction(conn: Connection) -> bool:
+    raw = conn.connection.driver_connection
+    return raw is not None and bool(raw.in_transaction)
+
+
+def _roll_back(conn: Connection) -> None:
+    """End what a failed COMMIT leaves open: SQLAlchemy takes the transaction for ended then."""
+    raw = conn.connection.driver_connection
+    if raw is not None and raw.in_transaction:
+        try:
+            raw.rollback()
+        except Exception:
+            log.exception("a batch could not be rolled back")
 
 
 def _nothing() -> None:
