@@ -36,8 +36,14 @@ IDLE_EXIT_S = 15 * 60
 START_LIMIT_S = 60.0
 """How long a server may take to start: migrations of a large database included."""
 
+SILENT_LIMIT_S = 15.0
+"""How long a server may live without answering: it has this time to stop."""
+
 STOP_LIMIT_S = 60.0
 """How long a server may take to stop."""
+
+COMMAND_MARK = b"\0torc_server\0run\0"
+"""In the command line of every server that is started here."""
 
 PORT_LINE = b"TORC_SERVER_PORT="
 """What the server says on stdout once it listens (server.md 8)."""
@@ -99,25 +105,28 @@ def ensure(say: Callable[[str], None] = lambda _: None) -> Address:
         if found and not _replaceable(found[1]):
             say(f"the server here is torc {found[0].version} and busy; it is replaced by {VERSION} once it is idle")
             return found[0].address
+        old = read_record()
         if found:
             _end(found[0].pid)
+        elif old and _is_server(old):
+            _await_silent(old)
         _tell_other_hosts(say)
-        return _start(read_record()).address
+        return _start(old).address
 
 
 def stop() -> Record | None:
     """Stop the user's own server and wait for its end; None when none is running."""
     with _lock():
-        found = find()
-        if found is None:
+        record = read_record()
+        if record is None or not _is_server(record):
             return None
-        _end(found[0].pid)
-        return found[0]
+        _end(record.pid)
+        return record
 
 
 def _ask(record: Record) -> ServerInfo | None:
-    """What the recorded server says about itself; None when it is gone or another process took its place."""
-    if record.boot_id != boot_id() or not _is_own_process(record.pid):
+    """What the recorded server says about itself; None when it is gone, or stopping."""
+    if not _is_server(record):
         return None
     try:
         with Client(record.address) as client:
@@ -201,6 +210,15 @@ def _write_record(record: Record) -> None:
     temporary.replace(home() / "server.json")
 
 
+def _await_silent(record: Record) -> None:
+    """A server that lives and does not answer is about to end; TorcError when it does not end either."""
+    if not _wait_for_end(record.pid, SILENT_LIMIT_S):
+        raise TorcError(
+            f"your server at {record.url} (pid {record.pid}) does not answer; "
+            f"'torc server stop' ends it, its log is {log_path()}"
+        )
+
+
 def _end(pid: int) -> None:
     """SIGTERM and wait: the server finishes its batch, tells its callers and leaves."""
     try:
@@ -224,7 +242,9 @@ def _wait_for_end(pid: int, limit_s: float) -> bool:
             with os.fdopen(descriptor) as file:
                 return bool(select.select([file], [], [], limit_s)[0])
     while time.monotonic() < deadline:
-        if not _is_own_process(pid):
+        try:
+            os.kill(pid, 0)
+        except OSError:
             return True
         time.sleep(0.02)
     return False
@@ -266,13 +286,21 @@ def _is_free(port: int) -> bool:
         return True
 
 
-def _is_own_process(pid: int) -> bool:
-    """Whether a process of this user has this id: nobody else gets to see the token."""
+def _is_server(record: Record) -> bool:
+    """Whether the recorded process lives and is a server of this user: nobody else gets to see the token."""
+    if record.boot_id != boot_id():
+        return False
+    if not Path("/proc/self/cmdline").exists():
+        try:
+            os.kill(record.pid, 0)
+        except OSError:
+            return False
+        return True
+    process = Path(f"/proc/{record.pid}")
     try:
-        os.kill(pid, 0)
+        return process.stat().st_uid == os.getuid() and COMMAND_MARK in (process / "cmdline").read_bytes()
     except OSError:
         return False
-    return True
 
 
 def boot_id() -> str:

@@ -102,7 +102,7 @@ def ping() -> Request[Ping]:
 
 
 def server_info() -> Request[ServerInfo]:
-    return Request("GET", "/server", ServerInfo, "asking who it is")
+    return Request("GET", "/server", ServerInfo, "asking who it is", patience=10.0)
 
 
 def create_from_plan(lines: Callable[[], Iterator[bytes]], name: str) -> Request[PlanAnswer]:
