@@ -384,8 +384,12 @@ def test_a_call_renews_the_lease_even_when_it_comes_with_the_expiry(stage: Stage
     runner.call()
     stage.pass_time(50)
     assert flow.status("a") == "pending"
-    stage.clock.ahead_s += 11  # noticed together with the call that follows
-    assert runner.call().stop == []
+
+    async def calls_with_the_expiry() -> list[StopOrder]:
+        stage.clock.ahead_s += 11
+        return (await runner.exchange(runner.request())).stop
+
+    assert stage.in_one_batch(calls_with_the_expiry) == []
     assert (flow.status("a"), flow.attempt("a")) == ("pending", 1)
 
 

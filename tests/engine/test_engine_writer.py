@@ -121,9 +121,13 @@ def test_a_failing_commit_gives_every_caller_the_error_and_the_run_goes_on(stage
 def test_a_lease_whose_end_was_not_committed_ends_in_a_later_batch(stage: Stage) -> None:
     flow = stage.flow(job("a"))
     flow.runner().takes()
-    stage.clock.ahead_s += 61
-    with pytest.raises(IntegrityError):
-        stage.write(breaks_the_commit)
+
+    async def fails_with_the_expiry() -> None:
+        stage.clock.ahead_s += 61
+        with pytest.raises(IntegrityError):
+            await stage.db.write(breaks_the_commit)
+
+    stage.in_one_batch(fails_with_the_expiry)
     assert flow.status("a") == "pending"
     stage.pass_time(2)
     assert (flow.status("a"), flow.attempt("a")) == ("ready", 2)
