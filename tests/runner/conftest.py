@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,25 @@ def server() -> Iterator[FakeServer]:
 @pytest.fixture
 def start(server: FakeServer, tmp_path: Path) -> Iterator[Callable[..., RunnerProcess]]:
     """Starts `torc-runner` for the server's workflow with more options, in tmp_path; ends it after the test."""
+    with _starter(server, tmp_path) as start_runner:
+        yield lambda *options, **environment: start_runner("-m", "torc_core.runner.main", *options, **environment)
+
+
+@pytest.fixture
+def start_python(server: FakeServer, tmp_path: Path) -> Iterator[Callable[[str], RunnerProcess]]:
+    """Starts `torc-runner` by some lines of Python; ends it after the test."""
+    with _starter(server, tmp_path) as start_runner:
+        yield lambda code: start_runner("-c", code)
+
+
+@contextmanager
+def _starter(server: FakeServer, folder: Path) -> Iterator[Callable[..., RunnerProcess]]:
     running: list[RunnerProcess] = []
 
-    def start_runner(*options: str, **environment: str) -> RunnerProcess:
+    def start_runner(how: str, what: str, *options: str, **environment: str) -> RunnerProcess:
         process = subprocess.Popen(
-            [sys.executable, "-m", "torc_core.runner.main", "--url", server.url, "--workflow", "1", *options],
-            cwd=tmp_path,
+            [sys.executable, how, what, "--url", server.url, "--workflow", "1", *options],
+            cwd=folder,
             env=os.environ | {"TORC_PASSWORD": "secret", "USER": "me"} | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

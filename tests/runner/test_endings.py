@@ -179,3 +179,28 @@ def test_nothing_outlives_a_guard_that_is_killed(server, start, tmp_path: Path) 
     os.kill(guard.pid, signal.SIGKILL)
 
     nobody_is_left(daemon, pid, int(runner))
+
+
+@pytest.mark.parametrize("lacking", ["del os.pidfd_open", "import resource; resource.setrlimit(7, (70, 70))"])
+def test_ends_are_noticed_without_pidfds_too(server, start_python, lacking: str) -> None:
+    for code in range(20):
+        server.job(f"exit {code}")
+
+    runner = start_python(f"import os; {lacking}; from torc_core.runner.main import main; main()")
+    _, err = runner.communicate(timeout=20)
+
+    assert err == ""
+    assert [server.results[code + 1].return_code for code in range(20)] == list(range(20))
+
+
+def test_a_job_that_takes_long_to_end_does_not_make_the_runner_call_in_a_circle(server, start, tmp_path: Path) -> None:
+    job = server.job(STUBBORN)
+    runner = start("--grace-s", "1")
+    pid_in(tmp_path / "pid")
+    server.until(lambda: server.started, "start")
+    before = len(server.calls)
+
+    server.stop(job, "canceled")
+
+    runner.communicate(timeout=10)
+    assert len(server.calls) - before < 12

@@ -226,10 +226,10 @@ class Conversation:
         self.left = self.left or call.leaving
 
     def _pace(self, call: Call, answer: ExchangeAnswer, now: float) -> None:
-        """A held call that comes back at once with no work must not be repeated in a circle."""
+        """When to listen again: soon, but not in a circle, and not while a job just handed out may end at once."""
         in_vain = not call.reports and not answer.jobs and now - call.sent < 0.05 and call.sequence == self._sequence
         self._pace_s = min(max(self._pace_s * 2, 0.05), 1.0) if in_vain else 0.0
-        self._wait_at = now + self._pace_s
+        self._wait_at = now + (BATCH_S if answer.jobs else self._pace_s)
 
     def _failed(self, call: Call, now: float) -> None:
         error = call.error

@@ -21,6 +21,9 @@ from torc_core.runner.sessions import ProcessTable, Strays, end
 LINGER_S = 0.05
 """How often the rest of a job that was told to end is looked at, once its first process has gone."""
 
+SPARE_FDS = 64
+"""Descriptors that are kept for starting jobs: pidfds take no more than the rest of the limit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
@@ -100,6 +103,7 @@ class Jobs:
         self._log = log
         self._grace_s = grace_s
         self._look_at = float("inf")
+        self._last_fd = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_FDS
 
     def start(self, attempt: Attempt, job: Assignment) -> Running | Ended:
         """Start a job; when that is impossible it has ended, as failed."""
@@ -199,11 +203,19 @@ class Jobs:
     def _watch(self, running: Running) -> None:
         try:
             running.fd = os.pidfd_open(running.pid)
-        except (AttributeError, OSError):  # macOS, an old kernel, or no descriptor left
-            self._unwatched[running.attempt] = running
-            signal.signal(signal.SIGCHLD, lambda *_: None)  # wakes the loop through its wake-up descriptor
-        else:
-            self._selector.register(running.fd, selectors.EVENT_READ, running)
+        except (AttributeError, OSError):  # macOS, or an old kernel
+            self._unwatch(running)
+            return
+        if running.fd > self._last_fd:
+            os.close(running.fd)
+            self._unwatch(running)
+            return
+        self._selector.register(running.fd, selectors.EVENT_READ, running)
+
+    def _unwatch(self, running: Running) -> None:
+        running.fd = -1
+        self._unwatched[running.attempt] = running
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # wakes the loop through its wake-up descriptor
 
     def _signal(self, jobs: list[Running], number: int) -> None:
         if jobs:

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from torc_core.models.exchange import Attempt, ExchangeAnswer, ExchangeRequest
+from torc_core.models.exchange import Assignment, Attempt, ExchangeAnswer, ExchangeRequest
 from torc_core.runner.exchange import Conversation, Gone
 from torc_core.runner.jobs import Ended, Ending, Jobs, Running
 from torc_core.runner.limits import Watch
@@ -75,7 +75,8 @@ class Runner:
         self._log_path = log_path
         self._settings = settings
         self._waiting = Waiting()
-        self._done: dict[Attempt, None] = {}
+        self._done: dict[tuple[int, int, int], None] = {}
+        """Job, run and attempt of what is over."""
         now = time.monotonic()
         self._began = now
         self._idle_since = now
@@ -132,7 +133,7 @@ class Runner:
 
     def _over(self, ended: Ended) -> None:
         now = time.monotonic()
-        self._done[ended.attempt] = None
+        self._done[_identity(ended.job)] = None
         if len(self._done) > REMEMBERED:
             del self._done[next(iter(self._done))]
         self._idle_since = now
@@ -186,7 +187,7 @@ class Runner:
         self._obey(answer, now)
         for job in answer.jobs:
             attempt = Attempt(job.job_id, job.attempt_id)
-            if self.outcome is None and not self._holds(attempt):
+            if self.outcome is None and not self._holds(attempt, job):
                 self._waiting.add(attempt, job, now)
                 self._idle_since = now
         if answer.state == "canceled":
@@ -212,12 +213,12 @@ class Runner:
         self._jobs.stop(canceled, Ending("canceled"))
         self._jobs.stop(superseded, Ending(None))
 
-    def _holds(self, attempt: Attempt) -> bool:
+    def _holds(self, attempt: Attempt, job: Assignment) -> bool:
         return (
             attempt in self._jobs.running
             or attempt in self._waiting.jobs
             or attempt in self._conversation.results
-            or attempt in self._done
+            or _identity(job) in self._done
         )
 
     def _heed_signals(self, now: float) -> None:
@@ -229,6 +230,8 @@ class Runner:
             self.outcome = Outcome.INTERRUPTED
         self._leave(Outcome.INTERRUPTED, now)
         self._jobs.stop(list(self._jobs.running), Ending("terminated", self._wakeup.reason), kill=interrupts > 1)
+        if interrupts > 1:
+            self._leave_by = min(self._leave_by, now + LEAVE_KILLED_S)
 
     def _keep_house(self, now: float) -> None:
         """Once a second: the log goes to disk, dead strays are reaped, idleness and time are looked at."""
@@ -259,9 +262,11 @@ class Runner:
         patience = LEAVE_S
         if self.outcome is Outcome.INTERRUPTED:
             patience = LEAVE_KILLED_S if self._interrupts > 1 else LEAVE_INTERRUPTED_S
-        self._leave_by = now + patience
+        self._leave_by = min(self._leave_by, now + patience)
 
     def _may_go(self, now: float) -> bool:
+        if self._interrupts > 1 and now >= self._leave_by:
+            return True  # what cannot even be killed (waiting for a dead disk) is left to the guard
         told = self._conversation.left or now >= self._leave_by or self.outcome is Outcome.GONE
         return told and not self._jobs.running
 
@@ -290,7 +295,12 @@ class Runner:
             self._log.info("Workflow complete")
         self._log.info(
             f"Job runner completed outcome={outcome.value!r} had_failures={str(self.had_failures).lower()} "
-            f"had_terminations={str(self.had_terminations).lower()} duration_s={seconds:.1f}"
+            f"had_terminations={str(self.had_terminations).lower()} duration_s={seconds:.1f} "
+            f"cpu_s={time.process_time():.3f}"
         )
         self._log.flush()
         return outcome
+
+
+def _identity(job: Assignment) -> tuple[int, int, int]:
+    return job.job_id, job.run_id, job.attempt_id
