@@ -180,7 +180,7 @@ def test_the_openapi_document_describes_every_endpoint_and_resolves(http: httpx.
     assert "command" in document["components"]["schemas"]["Job"]["properties"]
 
 
-def test_anything_else_is_a_page_for_browsers(http: httpx.Client, shared_server: ServerProcess) -> None:
+def test_anything_else_is_a_page_for_browsers(shared_server: ServerProcess) -> None:
     page = httpx.get(f"http://127.0.0.1:{shared_server.port}/")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert "torc tui" in page.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,21 @@ def test_a_crash_loses_nothing_that_was_answered(tmp_path: Path) -> None:
     server.crash()
     with server.start(), server.client() as http:
         assert http.get(f"/workflows/{created['id']}").json()["name"] == "kept"
+
+
+def test_a_full_disk_is_said_and_what_was_there_stays(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server, server.client() as http:
+        kept = http.post("/workflows", json={"name": "kept", "user": "u"}).json()
+        size = max(file.stat().st_size for file in tmp_path.iterdir())
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+        refused = http.post("/workflows", json={"name": "x" * 200_000, "user": "u"})
+        assert refused.status_code == 503
+        assert "database" in refused.json()["error"]["message"]
+        assert refused.headers["retry-after"] == "1"
+        assert http.get("/workflows").json()["items"][0]["id"] == kept["id"]
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert http.post("/workflows", json={"name": "later", "user": "u"}).status_code == 200
+        assert [w["name"] for w in http.get("/workflows").json()["items"]] == ["kept", "later"]
 
 
 def test_a_second_server_on_the_same_database_names_the_owner(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import OperationalError
 
 from torc_server.errors import Busy, Refusal
 
@@ -18,6 +18,8 @@ log = logging.getLogger("torc_server.api")
 Headers = tuple[tuple[bytes, bytes], ...]
 
 JSON: Headers = ((b"content-type", b"application/json"),)
+
+RETRY: Headers = ((b"retry-after", b"1"),)
 
 WARNING = "torc.warning"
 """Key of the scope under which the value of the `Warning` header is left by who read the body."""
@@ -76,8 +78,7 @@ def error_answer(status: int, message: str, headers: Headers = (), **details: An
 
 def refuse(_: Request[Any, Any, Any], refusal: Refusal) -> Answer:
     """The engine did not do it."""
-    headers: Headers = ((b"retry-after", b"1"),) if isinstance(refusal, Busy) else ()
-    return error_answer(refusal.status, str(refusal), headers, **refusal.details)
+    return error_answer(refusal.status, str(refusal), RETRY if isinstance(refusal, Busy) else (), **refusal.details)
 
 
 def malformed(_: Request[Any, Any, Any], error: Malformed) -> Answer:
@@ -106,8 +107,8 @@ def http_error(_: Request[Any, Any, Any], error: HTTPException) -> Answer:
 def broken(request: Request[Any, Any, Any], error: Exception) -> Answer:
     """A defect, or a store that does not take what is written: said to the caller, logged with its traceback."""
     log.error("%s %s failed", request.scope["method"], request.scope["path"], exc_info=error)
-    if isinstance(error, DBAPIError):
-        return error_answer(500, f"the database does not answer: {error.orig}")
+    if isinstance(error, OperationalError):
+        return error_answer(503, f"the database cannot do it now: {error.orig}; nothing was changed", RETRY)
     return error_answer(500, f"internal error: {type(error).__name__}: {error}")
 
 
