@@ -35,7 +35,7 @@ class ClientConfig(Struct):
     api_url: str | None = None
     password: str | None = None
     format: str = "table"
-    log_level: str = "warning"
+    log_level: str | None = None
     run: RunConfig = field(default_factory=RunConfig)
 
 

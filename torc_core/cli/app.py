@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from torc_core.errors import InputError
+from torc_core.errors import InputError, TorcError
 
 if TYPE_CHECKING:
     from torc_core.client.http import Address, Client
@@ -78,14 +78,15 @@ class App:
         click.echo(f"torc: {line}", err=True)
 
     def confirm(self, question: str) -> None:
-        """Ask before something is destroyed; InputError without a terminal, Abort when the user declines."""
+        """Ask before something is destroyed; InputError without a terminal, TorcError when the user declines."""
         if self.options.get("yes"):
             return
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise InputError(
                 f"{question} Nothing is done: give --yes if that is meant (there is no terminal to ask at)"
             )
-        click.confirm(question, abort=True, err=True)
+        if not click.confirm(question, err=True):
+            raise TorcError("nothing is done")
 
 
 pass_app = click.make_pass_decorator(App, ensure=True)
@@ -109,7 +110,7 @@ def global_options() -> list[click.Option]:
         click.Option(["-f", "--format"], type=formats, help="How results are printed.", **common),
         click.Option(["--url"], metavar="URL", help="Server to talk to [env: TORC_API_URL].", **common),
         click.Option(["--password"], metavar="TEXT", help="Password for it [env: TORC_PASSWORD].", **common),
-        click.Option(["--log-level"], type=levels, help="How much the runner and the log say.", **common),
+        click.Option(["--log-level"], type=levels, help="How much the runner writes into its log.", **common),
         click.Option(["--yes"], is_flag=True, help="Answer yes where it would ask.", **common),
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -57,6 +58,9 @@ torc = Group(
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and give its exit code; whatever goes wrong becomes one line on stderr."""
     app = App()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no ✓ shows ?
     try:
         code = torc.main(arguments, prog_name="torc", standalone_mode=False, obj=app)
         sys.stdout.flush()

@@ -38,15 +38,29 @@ def print_table(
 
 
 def _print_boxed(columns: Sequence[str], cells: list[list[str]]) -> None:
+    """A table as wide as the terminal, or as it needs: only free text is folded, nothing is cut off."""
     from rich import box
+    from rich.cells import cell_len
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*columns, box=box.ROUNDED)
+    table = Table(box=box.ROUNDED)
+    for name, *column in zip(columns, *cells, strict=True):
+        width = None if name in FREE_TEXT else max(cell_len(text) for text in (name, *column))
+        table.add_column(name, overflow="fold", min_width=width)
     for row in cells:
         table.add_row(*(Text(cell, style=STATUS_STYLES.get(cell.lower(), "")) for cell in row))
-    Console().print(table)
+    console = Console()
+    needed = Measurement.get(console, console.options.update(max_width=UNLIMITED), table).minimum
+    console.width = max(console.width, needed)
+    console.print(table)
+
+
+FREE_TEXT = ("Command", "Data", "Description", "Metadata")
+
+UNLIMITED = 100_000
 
 
 STATUS_STYLES = {

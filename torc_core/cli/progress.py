@@ -106,10 +106,11 @@ class LineProgress:
         done = ended(summary)
         self._rate.add(time.monotonic(), done)
         share = done / summary.total if summary.total else 1.0
-        bar = "█" * round(share * BAR_WIDTH)
-        parts = [f"{bar:░<{BAR_WIDTH}} {share:4.0%}", f"{done}/{summary.total}", ordered_counts(summary)]
-        line = "  ".join([*parts, _pace(summary, self._rate)]).rstrip()
+        parts = [f"{share:4.0%}", f"{done}/{summary.total}", ordered_counts(summary), _pace(summary, self._rate)]
+        line = "  ".join(part for part in parts if part)
         width = shutil.get_terminal_size().columns - 1
+        if len(line) + BAR_WIDTH <= width:
+            line = f"{'█' * round(share * BAR_WIDTH):░<{BAR_WIDTH}}{line}"
         sys.stderr.write(f"\r{line[:width]}\x1b[K")
         sys.stderr.flush()
         self._shown = True

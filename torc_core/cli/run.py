@@ -90,6 +90,7 @@ def _run(app: App, workflow_id: int, origin: str, options: dict[str, Any]) -> in
         num_cpus=_first(options["num_cpus"], defaults.num_cpus),
         memory_gb=_first(options["memory_gb"], defaults.memory_gb),
         num_gpus=_first(options["num_gpus"], defaults.num_gpus),
+        log_level=app.options.get("log_level") or app.config.client.log_level,
     )
     return run_on_this_machine(app, workflow_id, runner_options)
 

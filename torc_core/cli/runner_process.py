@@ -28,6 +28,7 @@ class RunnerOptions:
     num_cpus: int | None = None
     memory_gb: float | None = None
     num_gpus: int | None = None
+    log_level: str | None = None
 
     def arguments(self) -> list[str]:
         named = {
@@ -36,6 +37,7 @@ class RunnerOptions:
             "--num-cpus": self.num_cpus,
             "--memory-gb": self.memory_gb,
             "--num-gpus": self.num_gpus,
+            "--log-level": self.log_level,
         }
         return [text for name, value in named.items() if value is not None for text in (name, str(value))]
 
@@ -94,7 +96,8 @@ class RunnerProcess:
             if self.exit_code is None and select.select([wake_end], [], [], seconds)[0]:
                 wake_end.recv(4096)
 
-        before = {number: signal.signal(number, pass_on) for number in FORWARDED}
+        heard = [number for number in FORWARDED if signal.getsignal(number) != signal.SIG_IGN]  # not under nohup
+        before = {number: signal.signal(number, pass_on) for number in heard}
         before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         wakeup_before = signal.set_wakeup_fd(signal_end.fileno(), warn_on_full_buffer=False)
         try:

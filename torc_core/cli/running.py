@@ -17,7 +17,6 @@ from torc_core.cli.progress import Progress, make_progress, ordered_counts
 from torc_core.cli.runner_process import RunnerOptions, RunnerProcess
 from torc_core.client import endpoints
 from torc_core.client.endpoints import Summary
-from torc_core.client.errors import ServerUnreachableError
 from torc_core.errors import CannotFinishError, InputError, TorcError
 from torc_core.models.resources import Result
 
@@ -88,13 +87,13 @@ def _follow(
             continue
         try:
             summary = app.client.send(endpoints.summary(workflow_id))
-        except ServerUnreachableError as error:
+        except TorcError as error:
             if not away:
-                progress.say(f"torc: {error}; the runner goes on and reports when the server is back")
+                progress.say(f"torc: {error}; the runner goes on")
             away, pause = True, SLOWEST_LOOK_S
             continue
         if away:
-            progress.say("torc: the server is back")
+            progress.say("torc: the server answers again")
         away = False
         changed = last is None or summary.counts != last.counts
         pause = progress.interval_s if changed else min(pause * 1.3, max(SLOWEST_LOOK_S, progress.interval_s))

@@ -45,11 +45,15 @@ def _wait(app: App, number: int, timeout: float | None, quiet: bool) -> Summary:
     deadline = None if timeout is None else time.monotonic() + timeout
     progress = make_progress(quiet or app.json)
     news = News(app, number)
+    told = quiet
     try:
         while True:
             summary = app.client.send(endpoints.summary(number))
             if summary.is_complete and not any(summary.counts.get(status.label) for status in ACTIVE):
                 return summary
+            if not summary.active_nodes and not told:
+                progress.say(f"torc: no runner is at work on workflow {number}; 'torc run {number}' runs it")
+                told = True
             progress.show(summary)
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:

@@ -18,7 +18,6 @@ from torc_core.models.resources import (
     Event,
     File,
     Job,
-    ResourceRequirements,
     Result,
     Workflow,
     WorkflowStatus,
@@ -79,22 +78,12 @@ class Explanation(Struct):
     details: list[str]
 
 
-class Completeness(Struct):
-    is_canceled: bool
-    is_complete: bool
-    needs_to_run_completion_script: bool
-
-
 class JobReset(Struct):
     """Answer of reset_job_status."""
 
     workflow_id: int
     updated_count: int
     status: str
-
-
-class Message(Struct):
-    message: str
 
 
 def ping() -> Request[Ping]:
@@ -154,15 +143,6 @@ def restart(workflow_id: int, *, dry_run: bool) -> Request[RestartAnswer]:
 
 def cancel_workflow(workflow_id: int) -> Request[WorkflowStatus]:
     return _on_workflow("PUT", workflow_id, "/cancel", WorkflowStatus, "cancelling")
-
-
-def initialize_jobs(workflow_id: int, *, only_uninitialized: bool = False) -> Request[Message]:
-    query = {"only_uninitialized": only_uninitialized}
-    return _on_workflow("POST", workflow_id, "/initialize_jobs", Message, "initializing", query=query)
-
-
-def put_workflow_status(workflow_id: int, status: WorkflowStatus) -> Request[WorkflowStatus]:
-    return _on_workflow("PUT", workflow_id, "/status", WorkflowStatus, "changing the status of", body=status)
 
 
 def reset_workflow_status(workflow_id: int, *, force: bool = False) -> Request[WorkflowStatus]:
@@ -250,12 +230,6 @@ def list_files(
 ) -> Request[Page[File]]:
     query = {"is_output": is_output, **_page(offset, limit)}
     return _list("/files", workflow_id, Page[File], "files", query)
-
-
-def get_resource_requirements(requirements_id: int) -> Request[ResourceRequirements]:
-    thing = f"resource requirements {requirements_id}"
-    path = f"/resource_requirements/{requirements_id}"
-    return Request("GET", path, ResourceRequirements, f"getting {thing}", thing)
 
 
 def list_compute_nodes(

@@ -216,7 +216,13 @@ def base_url(url: str) -> str:
 
 def user_name() -> str:
     """Who the user is to the server: USER, else USERNAME, else the account's name (cli.md 0.6)."""
-    return os.environ.get("USER") or os.environ.get("USERNAME") or getpass.getuser()
+    named = os.environ.get("USER") or os.environ.get("USERNAME")
+    if named:
+        return named
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
 
 
 def _repeatable(request: Request[Any]) -> bool:
