@@ -61,13 +61,19 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add("--no-auth", action="store_true", help="let everybody in: whoever can reach the port can run commands")
     add("--token-file", type=Path, help="file with the password of all callers; made when it does not exist")
     add("--auth-file", help="htpasswd file")
-    add("-l", "--log-level", default=os.environ.get("RUST_LOG", "info"), choices=LOG_LEVELS, type=str.lower)
+    add("-l", "--log-level", default=_log_level(), choices=LOG_LEVELS, type=str.lower, help="what to log (%(default)s)")
     add("-c", "--completion-check-interval-secs", type=float, help="accepted and not needed: nothing polls")
     add("-t", "--threads", type=int, help="accepted and not needed")
     add("--idle-exit-s", type=float, default=0.0, help="exit when unused for so many seconds, 0 never (%(default)s)")
     add("--lease-s", type=float, default=60.0, help="a runner silent for so long has lost its jobs (%(default)s)")
     add("--starvation-s", type=float, default=60.0, help="so long others may overtake a ready job (%(default)s)")
     return parser.parse_args(arguments)
+
+
+def _log_level() -> str:
+    """RUST_LOG where it is a plain level, as torc's server reads it."""
+    level = os.environ.get("RUST_LOG", "info").lower()
+    return level if level in LOG_LEVELS else "info"
 
 
 def settings_of(options: argparse.Namespace) -> Settings:

@@ -18,6 +18,9 @@ from torc_server.settings import Settings
 
 log = logging.getLogger("torc_server")
 
+KEEP_ALIVE_S = 75
+"""How long an unused connection stays open: longer than clients keep theirs, so that none is closed under a request."""
+
 GRACE_S = 5
 """How long requests may take to finish after a stop."""
 
@@ -37,6 +40,7 @@ def serve(settings: Settings, listening: socket.socket) -> None:
             log_config=None,
             server_header=False,
             date_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=GRACE_S,
         )
         _announce(settings, listening)

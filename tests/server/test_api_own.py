@@ -184,3 +184,12 @@ def test_anything_else_is_a_page_for_browsers(shared_server: ServerProcess) -> N
     page = httpx.get(f"http://127.0.0.1:{shared_server.port}/")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert "torc tui" in page.text
+
+
+def test_a_runner_that_is_active_cannot_be_deleted(http: httpx.Client) -> None:
+    workflow_id, _ = new_workflow(http)
+    node = register(http, workflow_id)
+    assert http.delete(f"/compute_nodes/{node['id']}").status_code == 409
+    assert http.delete(f"/compute_nodes?workflow_id={workflow_id}").json() == {"count": 0}
+    exchange(http, workflow_id, node["id"], leaving=True)
+    assert http.delete(f"/compute_nodes/{node['id']}").status_code == 200

@@ -52,6 +52,16 @@ def test_a_plan_in_small_pieces_becomes_an_initialised_workflow(http: httpx.Clie
     assert http.get(f"/workflows/{workflow_id}/status").json()["run_id"] == 1
 
 
+def test_a_plan_may_be_large(http: httpx.Client) -> None:
+    jobs = [{"name": f"j{i}", "command": "true " + "x" * 1500} for i in range(10_000)]
+    start, *_, end = plan(jobs=len(jobs), files=0)
+    lines = [{"kind": "jobs", "items": jobs[i : i + 1000]} for i in range(0, len(jobs), 1000)]
+    answer = http.post("/workflows/from_plan", content=encoded([start, *lines, end]))
+    assert answer.json()["jobs"] == 10_000
+    summary = http.get(f"/workflows/{answer.json()['workflow_id']}/summary").json()
+    assert summary["counts"]["ready"] == 10_000
+
+
 def test_repeating_a_plan_finds_the_workflow_it_made(http: httpx.Client) -> None:
     body = encoded(plan())
     first = http.post("/workflows/from_plan", content=body).json()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import resource
+import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
 from server_process import ServerProcess
+
+from torc_core.host import process_space
 
 
 def run_server(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -137,3 +141,47 @@ def test_an_unused_server_ends_by_itself(tmp_path: Path) -> None:
     assert server.process.wait(10) == 0
     assert "it ends" in server.log
     server.process.stdout.close()  # type: ignore[union-attr]
+
+
+def test_a_deletion_cut_off_by_a_crash_is_finished_at_the_next_start(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path).start()
+    with server.client() as http:
+        workflow_id = http.post("/workflows", json={"name": "w", "user": "u"}).json()["id"]
+        http.post("/jobs", json={"workflow_id": workflow_id, "name": "j", "command": "true"})
+    server.crash()
+    with sqlite3.connect(server.database) as db:
+        db.execute("UPDATE workflow SET state = 'deleting'")
+    db.close()
+    with server.start(), server.client() as http:
+        deadline = time.monotonic() + 10
+        while http.get(f"/jobs?workflow_id={workflow_id}").json()["items"] and time.monotonic() < deadline:
+            pass
+        assert http.get(f"/jobs?workflow_id={workflow_id}").json()["items"] == []
+        assert http.get("/workflows").json()["total_count"] == 0
+
+
+def test_a_runner_of_this_host_that_died_while_the_server_was_down_loses_its_jobs_at_once(tmp_path: Path) -> None:
+    runner = subprocess.Popen(["sleep", "60"])
+    server = ServerProcess(tmp_path).start()
+    with server.client() as http:
+        workflow_id = http.post("/workflows", json={"name": "w", "user": "u"}).json()["id"]
+        http.post("/jobs", json={"workflow_id": workflow_id, "name": "j", "command": "true"})
+        http.post(f"/workflows/{workflow_id}/initialize_jobs")
+        node = {
+            "workflow_id": workflow_id, "hostname": "h", "pid": runner.pid, "start_time": "2024-01-01T00:00:00Z",
+            "num_cpus": 2, "memory_gb": 4, "num_gpus": 0, "num_nodes": 1, "compute_node_type": "local", "uuid": "r",
+            "boot_id": process_space(),
+        }  # fmt: skip
+        node_id = http.post("/compute_nodes", json=node).json()["id"]
+        asked = {"sequence": 1, "free": {"num_cpus": 2, "memory_bytes": 4 << 30}, "slots": 1}
+        path = f"/workflows/{workflow_id}/compute_nodes/{node_id}/exchange"
+        assert len(http.post(path, json=asked).json()["jobs"]) == 1
+    server.stop()
+    runner.kill()
+    runner.wait()
+    with server.start(), server.client() as http:
+        deadline = time.monotonic() + 10
+        while http.get(f"/compute_nodes/{node_id}").json()["is_active"] and time.monotonic() < deadline:
+            pass
+        (job,) = http.get(f"/jobs?workflow_id={workflow_id}").json()["items"]
+        assert (job["status"], job["attempt_id"]) == ("ready", 2)

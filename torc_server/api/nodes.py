@@ -38,6 +38,12 @@ def get_node_row(conn: Connection, node_id: int) -> Wire:
     return {**found, "is_active": found.get("is_active", False)}
 
 
+def active_runners(conn: Connection) -> list[tuple[int, int, str | None]]:
+    """(id, pid, process space) of every runner that has not left."""
+    rows = conn.exec_driver_sql("SELECT id, pid, boot_id FROM compute_node WHERE is_active = 1 AND uuid IS NOT NULL")
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
 def register(batch: Batch, body: ComputeNode, server: Server) -> Wire:
     """Store a node; with a `uuid` it is a runner with a lease, and repeating its registration finds it."""
     require_workflow(batch.conn, body.workflow_id)
@@ -120,6 +126,8 @@ async def delete_node(request: Call) -> Answer:
 
     def work(batch: Batch) -> Wire:
         node = get_node_row(batch.conn, node_id)
+        if node["is_active"] and "uuid" in node:
+            raise Conflict(f"compute node {node_id} is an active runner on {node['hostname']}; stop it first")
         NODES.delete(batch, node_id)
         batch.log(node["workflow_id"], "node", id=node_id, deleted=True)
         return node
@@ -129,9 +137,18 @@ async def delete_node(request: Call) -> Answer:
 
 @delete("/compute_nodes", query=OfWorkflow)
 async def delete_nodes(request: Call) -> Answer:
-    """Delete all compute nodes of a workflow."""
+    """Delete the compute nodes of a workflow, except those of runners that are active."""
     workflow_id = request.ask(OfWorkflow).workflow_id
-    return json_answer({"count": await request.db.write(NODES.delete_all, workflow_id)})
+
+    def work(batch: Batch) -> int:
+        count = batch.run(
+            "DELETE FROM compute_node WHERE workflow_id = ? AND (uuid IS NULL OR is_active IS NOT 1)", workflow_id
+        ).rowcount
+        if count:
+            batch.log(workflow_id, "node")
+        return count
+
+    return json_answer({"count": await request.db.write(work)})
 
 
 HANDLERS = [create_node, list_nodes, get_node, update_node, delete_node, delete_nodes]
