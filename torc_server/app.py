@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,6 +14,7 @@ from litestar.types import ControllerRouterHandler
 from torc_server.api import (
     answers,
     changes,
+    console,
     control,
     events,
     exchange,
@@ -32,28 +34,34 @@ from torc_server.api.front import Activity, FrontDoor
 from torc_server.auth import Authenticator
 from torc_server.changes import Changes, prune
 from torc_server.deaths import Deaths
-from torc_server.engine.create import sweep
+from torc_server.engine.create import hide_half_created
 from torc_server.engine.exchange import Runners
 from torc_server.engine.serve import Fairness
+from torc_server.gradual import Gradual
 from torc_server.settings import Settings
 from torc_server.store.database import Database
 
 MODULES = (
     service, workflows, control, graph, plans, jobs, files, user_data, requirements, results, events, nodes, exchange,
-    changes,
+    changes, console,
 )  # fmt: skip
 
 ROUTES: list[ControllerRouterHandler] = [handler for module in MODULES for handler in module.HANDLERS]
+
+
+PRUNE_S = 3600
+"""How often changes that are too old are forgotten."""
 
 
 def create_app(settings: Settings) -> Litestar:
     """The server's application; opens the database. TorcError when it cannot be used."""
     db = Database(settings.database)
     runners = Runners(db.writer, lease_s=settings.lease_s, fairness=Fairness(settings.starvation_s))
-    server = Server(settings, db, runners, Changes(db), Deaths(runners.died), Activity())
+    server = Server(settings, db, runners, Changes(db), Deaths(runners.died), Activity(), Gradual(db))
     app = Litestar(
         route_handlers=ROUTES,
         request_class=Call,
+        request_max_body_size=None,  # plans are streamed, and torc has no limit (server.md 0)
         exception_handlers=answers.HANDLERS,
         lifespan=[_life],
         state=State({"server": server}),
@@ -72,14 +80,22 @@ async def _life(app: Litestar) -> AsyncIterator[None]:
     await db.read(server.runners.load)
     server.changes.attach()
     db.writer.start()
-    await db.write(sweep)
-    await db.write(prune)
-    for workflow_id in await db.read(workflows.half_deleted):
-        while await db.write(workflows.delete_some, workflow_id):
-            pass
+    await db.write(hide_half_created)
+    for node_id, pid, space in await db.read(nodes.active_runners):
+        server.deaths.watch(node_id, pid, space)
+    keeping = asyncio.create_task(_keep_house(server))
     try:
         yield
     finally:
+        keeping.cancel()
         server.close()
         server.deaths.close()
         db.close()
+
+
+async def _keep_house(server: Server) -> None:
+    """Finish what the last server had begun, then forget old changes, now and every hour."""
+    await server.gradual.resume()
+    while True:
+        await server.db.write(prune)
+        await asyncio.sleep(PRUNE_S)

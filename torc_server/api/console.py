@@ -1,0 +1,226 @@
+"""What the console asks for, each in one cheap request: tables, workflows with their pace, a job with all around it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from torc_core.models.status import JobStatus
+from torc_server.api.answers import Answer, json_answer
+from torc_server.api.call import Call
+from torc_server.api.console_tables import TABLES, WORKFLOWS, TablePage, TableQuery
+from torc_server.api.job_rows import get_job_row
+from torc_server.api.resources import Wire, require_workflow
+from torc_server.api.routes import get
+from torc_server.api.workflows import get_workflow_row
+from torc_server.engine.explain import explain
+from torc_server.engine.nodes import Node
+from torc_server.errors import NotFound
+from torc_server.store.batch import now_ms
+
+PACE_RESULTS = 64
+PACE_MS = 60_000
+"""The pace of a workflow is that of its last results, so many at most, of so long at most."""
+
+NEIGHBOURS = 100
+"""So many parents and children of a job are named; how many there are is always said."""
+
+
+class WorkflowsQuery(TableQuery, kw_only=True):
+    """Workflows of one user, or of all."""
+
+    user: str | None = None
+
+
+class JobDetail(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A job with all around it. Relations are (id, name, status); `needs` and `unlocks` may be cut, totals are not."""
+
+    job: dict[str, Any]
+    workflow_name: str
+    run_id: int
+    origin: str | None = None
+    requirements: dict[str, Any]
+    why: str
+    details: list[str]
+    attempts: list[dict[str, Any]]
+    needs: list[tuple[int, str, str]]
+    needs_total: int
+    unlocks: list[tuple[int, str, str]]
+    unlocks_total: int
+    inputs: list[dict[str, Any]]
+    outputs: list[dict[str, Any]]
+    node: dict[str, Any] | None = None
+    start: int | None = None
+
+
+class WorkflowDetail(msgspec.Struct, kw_only=True):
+    """A workflow: its row in the list, the resource itself, and how many of each thing it has."""
+
+    row: dict[str, Any]
+    workflow: dict[str, Any]
+    sizes: dict[str, int]
+    """Table of the console -> rows."""
+
+
+def pace(conn: Connection, workflow_id: int, now: int) -> float:
+    """Jobs that end per second, from the newest results; 0 when none ended in the last minute."""
+    ends = conn.exec_driver_sql(
+        "SELECT end_ms FROM result WHERE workflow_id = ? ORDER BY id DESC LIMIT ?", (workflow_id, PACE_RESULTS)
+    ).scalars()
+    recent = [end for end in ends if end is not None and end > now - PACE_MS]
+    return len(recent) * 1000 / max(now - min(recent), 1000) if recent else 0.0
+
+
+def workflows(conn: Connection, ask: WorkflowsQuery) -> TablePage:
+    """A page of workflows; those with running jobs also say their pace."""
+    if ask.user is not None:
+        name = ask.user.replace('"', "")
+        ask = msgspec.structs.replace(ask, filter=f'{ask.filter} user="{name}"')
+    page = WORKFLOWS.page(conn, None, ask)
+    now = now_ms()
+    for row in page.items:
+        if row["state"] == "running":
+            row["pace"] = round(pace(conn, row["id"], now), 3)
+    return page
+
+
+def workflow_detail(conn: Connection, workflow_id: int) -> WorkflowDetail:
+    """One workflow. NotFound."""
+    workflow = get_workflow_row(conn, workflow_id)
+    row = WORKFLOWS.page(conn, None, TableQuery(filter=f"id={workflow_id}", limit=1)).items[0]
+    if row["state"] == "running":
+        row["pace"] = round(pace(conn, workflow_id, now_ms()), 3)
+    one = TableQuery(limit=1)
+    sizes = {name: table.page(conn, workflow_id, one).total for name, table in TABLES.items()}
+    return WorkflowDetail(row=row, workflow=workflow, sizes=sizes)
+
+
+def rows(conn: Connection, name: str, workflow_id: int, ask: TableQuery) -> TablePage:
+    """A page of a table of one workflow. NotFound for an unknown table or workflow."""
+    table = TABLES.get(name)
+    if table is None:
+        raise NotFound(f"there is no table {name!r}; there are {', '.join(TABLES)}")
+    require_workflow(conn, workflow_id)
+    return table.page(conn, workflow_id, ask)
+
+
+def job_detail(conn: Connection, job_id: int, nodes: list[Node]) -> JobDetail:
+    """A job with its attempts, neighbours, files and the reason of its status. NotFound."""
+    job = get_job_row(conn, job_id)
+    told = explain(conn, job_id, nodes)
+    flow = conn.exec_driver_sql(
+        "SELECT name, run_id, origin FROM workflow WHERE id = ?", (job["workflow_id"],)
+    ).one()  # fmt: skip
+    node, start = conn.exec_driver_sql("SELECT node_id, start_ms FROM job WHERE id = ?", (job_id,)).one()
+    return JobDetail(
+        job=job,
+        workflow_name=flow[0],
+        run_id=flow[1],
+        origin=flow[2],
+        requirements=_requirements(conn, job["resource_requirements_id"]),
+        why=told["why"],
+        details=told["details"],
+        attempts=_attempts(conn, job_id),
+        needs=_neighbours(conn, job_id, "job_id", "depends_on_job_id"),
+        needs_total=_edges(conn, job_id, "job_id"),
+        unlocks=_neighbours(conn, job_id, "depends_on_job_id", "job_id"),
+        unlocks_total=_edges(conn, job_id, "depends_on_job_id"),
+        inputs=_files(conn, job_id, "job_input_file"),
+        outputs=_files(conn, job_id, "job_output_file"),
+        node=_node(conn, node),
+        start=start,
+    )
+
+
+def _dicts(conn: Connection, sql: str, *values: Any) -> list[Wire]:
+    return [
+        {name: value for name, value in row._mapping.items() if value is not None}
+        for row in conn.exec_driver_sql(sql, values)
+    ]
+
+
+def _requirements(conn: Connection, requirements_id: int) -> Wire:
+    (found,) = _dicts(
+        conn,
+        "SELECT id, name, num_cpus AS cpus, memory_bytes AS memory, num_gpus AS gpus, num_nodes AS nodes,"
+        " runtime_s AS runtime, is_default AS built_in FROM resource_requirements WHERE id = ?",
+        requirements_id,
+    )
+    found["built_in"] = bool(found["built_in"])
+    return found
+
+
+def _attempts(conn: Connection, job_id: int) -> list[Wire]:
+    found = _dicts(
+        conn,
+        "SELECT result.id, run_id AS run, attempt_id AS attempt, status, return_code AS exit, cause, hostname AS node,"
+        " compute_node_id AS node_id, start_ms AS start, end_ms AS end, exec_time_minutes * 60 AS time,"
+        " completion_time AS completed, peak_memory_bytes AS mem, peak_cpu_percent AS cpu, avg_memory_bytes AS avg_mem,"
+        " avg_cpu_percent AS avg_cpu, stderr_tail AS stderr"
+        " FROM result LEFT JOIN compute_node AS node ON node.id = compute_node_id"
+        " WHERE job_id = ? ORDER BY run_id DESC, attempt_id DESC LIMIT 50",
+        job_id,
+    )
+    for attempt in found:
+        attempt["status"] = JobStatus(attempt["status"]).label
+    return found
+
+
+def _neighbours(conn: Connection, job_id: int, mine: str, other: str) -> list[tuple[int, str, str]]:
+    """The jobs at the other end of the edges, the unsuccessful and the waiting ones first."""
+    found = conn.exec_driver_sql(
+        f"SELECT job.id, job.name, job.status FROM job_depends_on AS edge JOIN job ON job.id = edge.{other}"
+        f" WHERE edge.{mine} = ? ORDER BY job.status = 5, job.status NOT IN (6, 7, 8, 10), job.id LIMIT ?",
+        (job_id, NEIGHBOURS),
+    )
+    return [(row[0], row[1], JobStatus(row[2]).label) for row in found]
+
+
+def _edges(conn: Connection, job_id: int, mine: str) -> int:
+    sql = f"SELECT count(*) FROM job_depends_on WHERE {mine} = ?"
+    return int(conn.exec_driver_sql(sql, (job_id,)).scalar_one())
+
+
+def _files(conn: Connection, job_id: int, relation: str) -> list[Wire]:
+    return _dicts(
+        conn,
+        f"SELECT file.id, name, path, size, st_mtime AS modified FROM {relation} AS used"
+        " JOIN file ON file.id = used.file_id WHERE used.job_id = ? ORDER BY file.id LIMIT 200",
+        job_id,
+    )
+
+
+def _node(conn: Connection, node_id: int | None) -> Wire | None:
+    sql = "SELECT id, hostname AS host, pid, ifnull(is_active, 0) AS active FROM compute_node WHERE id = ?"
+    return next(iter(_dicts(conn, sql, node_id)), None) if node_id is not None else None
+
+
+@get("/console/workflows", query=WorkflowsQuery, answer=TablePage)
+async def get_workflows(request: Call) -> Answer:
+    """A page of workflows with their jobs by status, sorted and filtered."""
+    return json_answer(await request.db.read(workflows, request.ask(WorkflowsQuery)))
+
+
+@get("/console/workflows/{id:str}", answer=WorkflowDetail)
+async def get_workflow(request: Call) -> Answer:
+    """A workflow, with how many of each thing it has."""
+    return json_answer(await request.db.read(workflow_detail, request.number()))
+
+
+@get("/console/workflows/{id:str}/{table:str}", query=TableQuery, answer=TablePage)
+async def get_rows(request: Call) -> Answer:
+    """A page of jobs, results, files, events, nodes or requirements, sorted and filtered."""
+    name = request.scope["path_params"]["table"]
+    return json_answer(await request.db.read(rows, name, request.number(), request.ask(TableQuery)))
+
+
+@get("/console/jobs/{id:str}", answer=JobDetail)
+async def get_job(request: Call) -> Answer:
+    """A job with its attempts, neighbours and files, and why it is where it is."""
+    nodes = list(request.server.runners.nodes.by_id.values())
+    return json_answer(await request.db.read(job_detail, request.number(), nodes))
+
+
+HANDLERS = [get_workflows, get_workflow, get_rows, get_job]
