@@ -17,6 +17,7 @@ from torc_server.api.parameters import integer, path_parameter, query, status
 from torc_server.changes import Changes
 from torc_server.deaths import Deaths
 from torc_server.engine.exchange import Runners
+from torc_server.gradual import Gradual
 from torc_server.settings import Settings
 from torc_server.store.database import Database
 
@@ -34,6 +35,7 @@ class Server:
     changes: Changes
     deaths: Deaths
     activity: Activity
+    gradual: Gradual
     started: float = field(default_factory=time.monotonic)
 
     def close(self) -> None:

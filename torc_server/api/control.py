@@ -17,9 +17,7 @@ from torc_server.api.routes import get, post, put
 from torc_server.api.workflows import counts_of, status_row
 from torc_server.engine.cancel import cancel_workflow
 from torc_server.engine.claim import claim_jobs_based_on_resources, claim_next_jobs
-from torc_server.engine.initialize import initialize
-from torc_server.engine.reset import reset_job_status, reset_workflow_status
-from torc_server.engine.restart import restart
+from torc_server.engine.reset import reset_workflow_status
 from torc_server.errors import Invalid, NotFound
 from torc_server.store.batch import Batch
 
@@ -156,17 +154,19 @@ async def put_cancel(request: Call) -> Answer:
     return json_answer(await request.db.write(work))
 
 
+def clear_ephemeral(batch: Batch, workflow_id: int) -> None:
+    """Forget the data that lives for one run only."""
+    batch.run("UPDATE user_data SET data = NULL WHERE workflow_id = ? AND is_ephemeral = 1", workflow_id)
+
+
 @post("/workflows/{id:str}/initialize_jobs", query=InitializeQuery)
 async def post_initialize(request: Call) -> Answer:
     """Make jobs ready or blocked, as their dependencies say."""
     workflow_id, ask = request.number(), request.ask(InitializeQuery)
 
-    def work(batch: Batch) -> None:
-        initialize(batch, workflow_id, ask.only_uninitialized)
-        if ask.clear_ephemeral_user_data:
-            batch.run("UPDATE user_data SET data = NULL WHERE workflow_id = ? AND is_ephemeral = 1", workflow_id)
-
-    await request.db.write(work)
+    await request.server.gradual.initialize(workflow_id, ask.only_uninitialized)
+    if ask.clear_ephemeral_user_data:
+        await request.db.write(clear_ephemeral, workflow_id)
     return json_answer({"message": "Initialized job status"})
 
 
@@ -186,7 +186,7 @@ async def post_reset_status(request: Call) -> Answer:
 async def post_reset_jobs(request: Call) -> Answer:
     """Make jobs uninitialized: all, or those that failed and what is below them."""
     workflow_id, failed_only = request.number(), request.ask(ResetJobsQuery).failed_only
-    n = await request.db.write(reset_job_status, workflow_id, failed_only, request.caller)
+    n = await request.server.gradual.reset_jobs(workflow_id, failed_only, request.caller)
     answer: dict[str, Any] = {"workflow_id": workflow_id, "updated_count": n, "status": "uninitialized"}
     if failed_only:
         answer["reset_type"] = "failed_only"
@@ -197,7 +197,7 @@ async def post_reset_jobs(request: Call) -> Answer:
 async def post_restart(request: Call) -> Answer:
     """Begin a new run of what is not completed and of everything below it; `dry_run` only says what that is."""
     dry_run = request.ask(RestartQuery).dry_run
-    return json_answer(await request.db.write(restart, request.number(), dry_run))
+    return json_answer(await request.server.gradual.restart(request.number(), dry_run))
 
 
 def _at_least_none(limit: int) -> int:

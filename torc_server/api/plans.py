@@ -8,11 +8,10 @@ import msgspec
 
 from torc_core.models.plan import PlanAnswer, PlanEnd, PlanLine, PlanStart
 from torc_server.api.answers import Answer, Malformed, json_answer
-from torc_server.api.call import Call
+from torc_server.api.call import Call, Server
 from torc_server.api.routes import post
-from torc_server.engine.create import Creation, add, begin, discard, finish
+from torc_server.engine.create import Creation, add, begin, discard
 from torc_server.errors import Invalid
-from torc_server.store.database import Database
 
 MAX_LINE = 64 << 20
 """Longest line in bytes: 1,000 jobs with commands of 60 kB. What a plan takes in memory is two of them at most."""
@@ -44,8 +43,9 @@ def _line(text: bytes, number: int) -> PlanLine:
         raise Malformed(f"Couldn't parse line {number} of the plan: {error}") from None
 
 
-async def _store(db: Database, lines: AsyncIterator[PlanLine]) -> PlanAnswer:
+async def _store(server: Server, lines: AsyncIterator[PlanLine]) -> PlanAnswer:
     """Store a plan line by line, each in a transaction of its own, hidden until the last."""
+    db = server.db
     start = await anext(lines, None)
     if not isinstance(start, PlanStart):
         raise Invalid("a plan begins with a line of kind workflow")
@@ -53,12 +53,15 @@ async def _store(db: Database, lines: AsyncIterator[PlanLine]) -> PlanAnswer:
     try:
         async for line in lines:
             if isinstance(line, PlanEnd):
-                return await db.write(finish, creation)
+                answer: PlanAnswer = await server.gradual.finish_creation(creation)
+                return answer
             if not creation.repeated:
                 await db.write(add, creation, line)
         raise Invalid("the plan was cut off: its last line, of kind end, did not come; send it again")
     except BaseException:
-        await db.write(discard, creation)
+        if not creation.repeated:
+            await db.write(discard, creation.workflow_id)
+            await server.gradual.delete(creation.workflow_id)
         raise
 
 
@@ -67,7 +70,7 @@ async def create_from_plan(request: Call) -> Answer:
     """Create a workflow with everything in it; repeating a plan finds the workflow that it made."""
     chunks = request.stream()
     try:
-        answer = await _store(request.db, _lines(chunks))
+        answer = await _store(request.server, _lines(chunks))
     finally:
         async for _ in chunks:  # a client hears an answer only when it has sent everything
             pass

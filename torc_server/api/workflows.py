@@ -162,13 +162,8 @@ async def delete_workflow(request: Call) -> Answer:
     """Delete a workflow and everything in it. It is hidden at once, its rows go in small portions."""
     workflow_id = request.number()
     gone = await request.db.write(hide, workflow_id)
-    while await request.db.write(delete_some, workflow_id):
-        pass
+    await request.server.gradual.delete(workflow_id)
     return json_answer(gone)
-
-
-PORTION = 1_000
-"""Jobs deleted in one transaction."""
 
 
 def hide(batch: Batch, workflow_id: int) -> Wire:
@@ -179,31 +174,6 @@ def hide(batch: Batch, workflow_id: int) -> Wire:
     batch.wake_workflows.add(workflow_id)
     batch.log(workflow_id, "workflow", deleted=True, name=gone["name"])
     return gone
-
-
-def delete_some(batch: Batch, workflow_id: int) -> bool:
-    """Delete a portion of a hidden workflow; True while something is left."""
-    jobs = batch.run(
-        "DELETE FROM job WHERE id IN (SELECT id FROM job WHERE workflow_id = ? LIMIT ?)", workflow_id, PORTION
-    ).rowcount
-    if jobs:
-        return True
-    for table in ("result", "event", "file", "user_data"):
-        rows = batch.run(
-            f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE workflow_id = ? LIMIT ?)",
-            workflow_id,
-            10 * PORTION,
-        ).rowcount
-        if rows:
-            return True
-    batch.run("DELETE FROM status_count WHERE workflow_id = ?", workflow_id)
-    batch.run("DELETE FROM workflow WHERE id = ?", workflow_id)
-    return False
-
-
-def half_deleted(conn: Connection) -> list[int]:
-    """Workflows whose deletion was cut off by the end of the process."""
-    return list(conn.exec_driver_sql("SELECT id FROM workflow WHERE state = 'deleting'").scalars())
 
 
 @get("/workflows/{id:str}/status", answer=WorkflowStatus)

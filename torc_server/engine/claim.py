@@ -22,7 +22,7 @@ MOST = 10_000
 def claim_next_jobs(batch: Batch, workflow_id: int, limit: int) -> list[dict[str, Any]]:
     """The next ready jobs in order of priority and id, whatever they need; they become pending."""
     now = _progress(batch, workflow_id)
-    if now.is_canceled or limit == 0:
+    if now.is_canceled or now.busy or limit == 0:
         return []
     ids = list(
         batch.run(
@@ -52,6 +52,8 @@ def claim_jobs_based_on_resources(
     now = _progress(batch, workflow_id)
     if now.is_canceled:
         return [], "Workflow is canceled"
+    if now.busy:
+        return [], "Workflow is being initialized or reset"
     time_limit = _time_limit(resources.time_limit)
     method = sort_method if sort_method in SORT else "none"
     taken = _greedy(batch, workflow_id, resources, _limit(limit), method, time_limit, strict)

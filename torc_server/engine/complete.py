@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from torc_core.models.resources import Result
-from torc_core.models.status import COMPLETE, TERMINAL, JobStatus
+from torc_core.models.status import ACTIVE, COMPLETE, ENDED, TERMINAL, JobStatus
 from torc_server.engine.initialize import rows_below, uninitialize
-from torc_server.engine.transition import Row, force_status, recount, set_status
+from torc_server.engine.transition import Row, force_status, new_attempt, recount_around, set_status
+from torc_server.engine.unblock import block_again
 from torc_server.errors import Conflict, Invalid, NotFound
 from torc_server.store.batch import Batch
 
@@ -82,6 +83,8 @@ def complete_job(batch: Batch, job_id: int, status: JobStatus, run_id: int, resu
             run_id,
             result.attempt_id or info[4],
         )
+    if info[5] is not None:
+        batch.wake_nodes.add(info[5])
     result_id = store_result(batch, row[1], job_id, run_id, result, status, result.attempt_id or info[4])
     batch.run("UPDATE job SET result_id = ? WHERE id = ?", result_id, job_id)
     force_status(batch, row, status)
@@ -108,7 +111,11 @@ def store_result(
 
 
 def manage_status_change(batch: Batch, job_id: int, status: JobStatus, run_id: int) -> None:
-    """Set a status that ends nothing (server.md 3.4); a complete job taken back takes its finished dependents along."""
+    """Set a status that ends nothing (server.md 3.4), and keep what depends on it right.
+
+    A complete job made uninitialized takes everything below along; one that is to run again otherwise makes what had
+    been decided below it wait again.
+    """
     if status in COMPLETE:
         raise Invalid(
             f"Cannot set completion status '{status.label}' via manage_status_change. Use complete_job API instead."
@@ -118,8 +125,13 @@ def manage_status_change(batch: Batch, job_id: int, status: JobStatus, run_id: i
     if old == status:
         return
     same_run(run_id, current)
+    if status == JobStatus.UNINITIALIZED:
+        below = rows_below(batch.conn, [job_id]) if old in COMPLETE else []
+        uninitialize(batch, [row, *below])
+        recount_around(batch, [job_id, *(r[0] for r in below)])
+        return
+    if not (old in ACTIVE and status in ACTIVE):
+        new_attempt(batch, [job_id])
     force_status(batch, row, status)
-    if old in COMPLETE and status == JobStatus.UNINITIALIZED:
-        below = rows_below(batch, [job_id])
-        uninitialize(batch, below)
-        recount(batch, "SELECT value FROM json_each(?)", batch.json([r[0] for r in below]))
+    if old in ENDED and status not in ENDED:
+        block_again(batch, [job_id])

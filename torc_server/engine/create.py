@@ -19,10 +19,10 @@ from torc_core.models.plan import (
 )
 from torc_core.models.status import JobStatus
 from torc_core.units import UnitError, parse_duration, parse_memory
-from torc_server.engine.initialize import initialize
+from torc_server.engine.ready import SORT
 from torc_server.engine.report import iso_time
 from torc_server.engine.workflow import DEFAULTS, add_default_requirements
-from torc_server.errors import Invalid
+from torc_server.errors import Conflict, Invalid
 from torc_server.store.batch import Batch
 
 KINDS = ("job", "file", "user_data", "resource_requirements")
@@ -56,7 +56,7 @@ def begin(batch: Batch, start: PlanStart) -> Creation:
     if old is not None and old[1] == "visible":
         return Creation(old[0], start.initialize, announced, repeated=True)
     if old is not None:
-        remove(batch, old[0])
+        discard(batch, old[0])  # a second stream of the same plan: the first one ends as cut off
     creation = Creation(_insert_workflow(batch, start), start.initialize, announced)
     creation.default_requirements = add_default_requirements(batch, creation.workflow_id)
     creation.base = {kind: _set_aside(batch, kind, n) for kind, n in announced.items()}
@@ -64,7 +64,11 @@ def begin(batch: Batch, start: PlanStart) -> Creation:
 
 
 def add(batch: Batch, creation: Creation, line: PlanLine) -> None:
-    """Store one line. Invalid when it is out of order, too long, or refers to what the plan does not have."""
+    """Store one line. Invalid when it is out of order, too long, or refers to what the plan does not have.
+
+    Conflict when the same plan was sent again meanwhile: the newer stream goes on.
+    """
+    _still_wanted(batch, creation)
     match line:
         case PlanFiles():
             rows = [
@@ -94,49 +98,47 @@ def add(batch: Batch, creation: Creation, line: PlanLine) -> None:
             raise Invalid("a plan has one first and one last line")
 
 
+def complete(creation: Creation) -> None:
+    """Invalid when something that was announced did not come."""
+    for kind, n in creation.announced.items():
+        if creation.came[kind] != n and not creation.repeated:
+            raise Invalid(f"the plan announced {n} {kind} and brought {creation.came[kind]}; send it again")
+
+
 def finish(batch: Batch, creation: Creation) -> PlanAnswer:
-    """Make the workflow visible, initialised when that was asked for. Invalid when something announced did not come."""
+    """Make the workflow visible, in run 1 when it was initialised."""
     if creation.repeated:
         n = batch.run("SELECT sum(n) FROM status_count WHERE workflow_id = ?", creation.workflow_id).scalar_one()
         return PlanAnswer(creation.workflow_id, n or 0, repeated=True)
-    for kind, n in creation.announced.items():
-        if creation.came[kind] != n:
-            raise Invalid(f"the plan announced {n} {kind} and brought {creation.came[kind]}; send it again")
-    workflow_id, jobs = creation.workflow_id, creation.announced["job"]
-    batch.run("UPDATE workflow SET state = 'visible', run_id = ? WHERE id = ?", int(creation.initialize), workflow_id)
+    _still_wanted(batch, creation)
     batch.run(
-        "INSERT INTO status_count (workflow_id, status, n) VALUES (?, ?, ?)",
-        workflow_id,
-        int(JobStatus.UNINITIALIZED),
-        jobs,
+        "UPDATE workflow SET state = 'visible', run_id = ? WHERE id = ?", int(creation.initialize), creation.workflow_id
     )
-    batch.log(workflow_id, "workflow", created=True)
-    if creation.initialize:
-        initialize(batch, workflow_id)
-    return PlanAnswer(workflow_id, jobs)
+    batch.log(creation.workflow_id, "workflow", created=True)
+    batch.wake_workflows.add(creation.workflow_id)
+    return PlanAnswer(creation.workflow_id, creation.announced["job"])
 
 
-def discard(batch: Batch, creation: Creation) -> None:
-    """The stream was cut off or refused: nothing of it stays."""
-    if not creation.repeated:
-        remove(batch, creation.workflow_id)
+def _still_wanted(batch: Batch, creation: Creation) -> None:
+    sql = "SELECT 1 FROM workflow WHERE id = ? AND state = 'creating'"
+    if batch.run(sql, creation.workflow_id).one_or_none() is None:
+        raise Conflict("this plan was sent again while it came in; the newer stream goes on")
 
 
-def remove(batch: Batch, workflow_id: int) -> None:
-    """Delete a workflow that never became visible."""
-    batch.run("DELETE FROM workflow WHERE id = ? AND state = 'creating'", workflow_id)
+def discard(batch: Batch, workflow_id: int) -> None:
+    """The stream was cut off or refused: what came of it waits to be deleted, and its plan may come again."""
+    batch.run("UPDATE workflow SET state = 'deleting', uuid = NULL WHERE id = ? AND state <> 'visible'", workflow_id)
 
 
-def sweep(batch: Batch) -> int:
-    """At start: remove what a crash left half-created; returns how many."""
-    ids = list(batch.run("SELECT id FROM workflow WHERE state = 'creating'").scalars())
-    for workflow_id in ids:
-        remove(batch, workflow_id)
-    return len(ids)
+def hide_half_created(batch: Batch) -> None:
+    """At start, before anybody calls: plans that were cut off with the last server may come again."""
+    batch.run("UPDATE workflow SET state = 'deleting', uuid = NULL WHERE state = 'creating'")
 
 
 def _insert_workflow(batch: Batch, start: PlanStart) -> int:
     planned = start.workflow
+    if planned.jobs_sort_method not in (None, *SORT):
+        raise Invalid(f"jobs_sort_method {planned.jobs_sort_method!r} is unknown; one of {', '.join(SORT)}")
     row: dict[str, Any] = {
         key: getattr(planned, key)
         for key in planned.__struct_fields__
@@ -201,6 +203,7 @@ def _add_jobs(batch: Batch, creation: Creation, items: list[PlannedJob]) -> None
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
         rows,
     )
+    batch.counts[creation.workflow_id, JobStatus.UNINITIALIZED] += len(rows)
     edges = []
     for job_id, job in placed:
         for parent in set(job.depends_on):

@@ -216,7 +216,7 @@ class Runners:
             batch.run("UPDATE job SET node_id = NULL WHERE id IN (SELECT value FROM json_each(?))", batch.json(gone))
 
     def _share(self, batch: Batch, workflow_id: int, now: Progress | None, wants: list[Want]) -> None:
-        if now is None or now.is_canceled or not now.count(JobStatus.READY):
+        if now is None or now.is_canceled or now.busy or not now.count(JobStatus.READY):
             return
         runners = len(self.nodes.of_workflow(workflow_id))
         share_out(batch, workflow_id, now.sort_method, now.count(JobStatus.READY), wants, runners, self.fair)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from torc_core.models.status import JobStatus
-from torc_server.engine.transition import Row, recount, set_status
+from sqlalchemy import Connection
+
+from torc_core.models.status import ACTIVE, JobStatus
+from torc_server.engine.transition import Row, new_attempt, recount, set_status
 from torc_server.errors import Invalid, NotFound
-from torc_server.store.batch import Batch
+from torc_server.store.batch import Batch, json_text
+
+EVERY = (0, 1 << 62)
+"""The range of all job ids."""
 
 _IMPLIED = """
-INSERT OR IGNORE INTO job_depends_on (job_id, depends_on_job_id)
-SELECT DISTINCT consumer.job_id, producer.job_id
-FROM job_output_{kind} AS producer JOIN job_input_{kind} AS consumer ON consumer.{kind}_id = producer.{kind}_id
-JOIN {kind} ON {kind}.id = producer.{kind}_id
-WHERE {kind}.workflow_id = ? AND consumer.job_id <> producer.job_id
+SELECT consumer.job_id, producer.job_id
+FROM job_input_{kind} AS consumer JOIN job_output_{kind} AS producer ON producer.{kind}_id = consumer.{kind}_id
+JOIN job ON job.id = consumer.job_id
+WHERE job.workflow_id = ?1 AND job.id BETWEEN ?2 AND ?3 AND consumer.job_id <> producer.job_id
 """
 
 
@@ -26,80 +30,112 @@ def initialize(batch: Batch, workflow_id: int, only_uninitialized: bool = False)
     """
     if batch.run("SELECT 1 FROM workflow WHERE id = ?", workflow_id).one_or_none() is None:
         raise NotFound(f"Workflow not found with ID: {workflow_id}")
+    refuse_cycle(batch.conn, workflow_id)
+    imply(batch, workflow_id, *EVERY)
+    uninitialize(batch, to_run_again(batch.conn, workflow_id, only_uninitialized))
+    if not only_uninitialized:
+        release_claims(batch, workflow_id)
+    return start(batch, workflow_id, *EVERY)
+
+
+def imply(batch: Batch, workflow_id: int, first: int, last: int) -> None:
+    """Store the dependencies that files and user data imply for the jobs of an id range."""
     for kind in ("file", "user_data"):
-        batch.run(_IMPLIED.format(kind=kind), workflow_id)
+        batch.run(
+            "INSERT OR IGNORE INTO job_depends_on (job_id, depends_on_job_id)" + _IMPLIED.format(kind=kind),
+            workflow_id,
+            first,
+            last,
+        )
+
+
+def to_run_again(conn: Connection, workflow_id: int, only_uninitialized: bool) -> list[Row]:
+    """What an initialisation takes back before it starts: see `initialize`."""
     if only_uninitialized:
-        uninitialize(batch, _below_uninitialized(batch, workflow_id))
-    else:
-        again = (JobStatus.TERMINATED, JobStatus.PENDING_FAILED)
-        uninitialize(batch, [row for status in again for row in _with_status(batch, workflow_id, status)])
-        unheld = "SELECT id FROM job WHERE workflow_id = ? AND status = 3 AND node_id IS NULL"
-        claimed = batch.run(unheld, workflow_id).scalars()
-        set_status(batch, [(job, workflow_id, JobStatus.PENDING) for job in claimed], JobStatus.READY)
-    refuse_cycle(batch, workflow_id)
-    recount(batch, "SELECT id FROM job WHERE workflow_id = ?", workflow_id)
-    return start_waiting(batch, workflow_id)
+        begin = conn.exec_driver_sql("SELECT id FROM job WHERE workflow_id = ? AND status = 0", (workflow_id,))
+        return rows_below(conn, list(begin.scalars()))
+    rows = conn.exec_driver_sql(
+        "SELECT id, status FROM job WHERE workflow_id = ? AND status IN (8, 10)", (workflow_id,)
+    )
+    return [(row[0], workflow_id, JobStatus(row[1])) for row in rows]
 
 
-def start_waiting(batch: Batch, workflow_id: int) -> int:
-    """Uninitialized jobs become ready, blocked, or canceled, as their counters say; returns how many there were."""
+def release_claims(batch: Batch, workflow_id: int) -> None:
+    """Jobs that were claimed without a lease and never started are ready again."""
+    sql = "SELECT id FROM job WHERE workflow_id = ? AND status = 3 AND node_id IS NULL"
+    claimed = batch.run(sql, workflow_id).scalars().all()
+    set_status(batch, [(job, workflow_id, JobStatus.PENDING) for job in claimed], JobStatus.READY)
+
+
+def start(batch: Batch, workflow_id: int, first: int, last: int) -> int:
+    """Set the counters of the jobs of an id range; the uninitialized ones become ready, blocked, or canceled.
+
+    So do blocked ones that wait for nobody and ready ones that have to wait. Returns how many there were.
+    """
+    in_range = "SELECT id FROM job WHERE workflow_id = ?1 AND id BETWEEN ?2 AND ?3"
+    recount(batch, in_range, workflow_id, first, last)
     rows = batch.run(
-        "SELECT id, unmet, bad, cancel_on_blocking_job_failure FROM job WHERE workflow_id = ? AND status = 0",
+        "SELECT id, status, unmet, bad AND cancel_on_blocking_job_failure FROM job"
+        " WHERE workflow_id = ? AND id BETWEEN ? AND ?"
+        " AND (status = 0 OR status = 1 AND unmet = 0 OR status = 2 AND unmet > 0)",
         workflow_id,
+        first,
+        last,
     ).all()
-    uninitialized = JobStatus.UNINITIALIZED
-    set_status(batch, [(r[0], workflow_id, uninitialized) for r in rows if r[1]], JobStatus.BLOCKED)
-    ended = [r for r in rows if not r[1]]
-    set_status(batch, [(r[0], workflow_id, uninitialized) for r in ended if r[2] and r[3]], JobStatus.CANCELED)
-    set_status(batch, [(r[0], workflow_id, uninitialized) for r in ended if not (r[2] and r[3])], JobStatus.READY)
+    set_status(batch, [(r[0], workflow_id, r[1]) for r in rows if r[2]], JobStatus.BLOCKED)
+    set_status(batch, [(r[0], workflow_id, r[1]) for r in rows if not r[2] and r[3]], JobStatus.CANCELED)
+    set_status(batch, [(r[0], workflow_id, r[1]) for r in rows if not r[2] and not r[3]], JobStatus.READY)
     return len(rows)
 
 
-def _with_status(batch: Batch, workflow_id: int, status: JobStatus) -> list[Row]:
-    rows = batch.run("SELECT id FROM job WHERE workflow_id = ? AND status = ?", workflow_id, int(status))
-    return [(row[0], workflow_id, status) for row in rows]
-
-
-def _below_uninitialized(batch: Batch, workflow_id: int) -> list[Row]:
-    """What is below the uninitialized jobs of a workflow."""
-    start = batch.run("SELECT id FROM job WHERE workflow_id = ? AND status = 0", workflow_id).scalars().all()
-    return rows_below(batch, list(start))
-
-
-def rows_below(batch: Batch, job_ids: list[int]) -> list[Row]:
+def rows_below(conn: Connection, job_ids: list[int]) -> list[Row]:
     """Jobs at any depth below these that are neither uninitialized, disabled nor with a runner."""
-    rows = batch.run(
+    rows = conn.exec_driver_sql(
         "WITH RECURSIVE below(id) AS ("
         " SELECT edge.job_id FROM json_each(?) AS told"
         "  JOIN job_depends_on AS edge ON edge.depends_on_job_id = told.value"
         " UNION SELECT edge.job_id FROM below JOIN job_depends_on AS edge ON edge.depends_on_job_id = below.id)"
         " SELECT job.id, job.workflow_id, job.status FROM below JOIN job ON job.id = below.id"
         " WHERE job.status NOT IN (0, 3, 4, 9)",
-        batch.json(job_ids),
+        (json_text(job_ids),),
     )
     return [(row[0], row[1], row[2]) for row in rows]
 
 
 def uninitialize(batch: Batch, rows: list[Row]) -> None:
-    """Back to the start: no status, no current result. Their dependents' counters are the caller's to recount."""
-    set_status(batch, rows, JobStatus.UNINITIALIZED, release=True)
-    if rows:
-        batch.run(
-            "UPDATE job SET result_id = NULL, start_ms = NULL, ready_ms = NULL, lost = 0"
-            " WHERE id IN (SELECT value FROM json_each(?))",
-            batch.json([row[0] for row in rows]),
-        )
+    """Back to the start: no status, no current result; what is with a runner is stopped, by way of canceled.
+
+    Their dependents' counters are the caller's to recount.
+    """
+    if not rows:
+        return
+    ids = [row[0] for row in rows]
+    new_attempt(batch, ids)
+    active = [row for row in rows if row[2] in ACTIVE]
+    set_status(batch, active, JobStatus.CANCELED)
+    for row in active:
+        batch.ended.pop(row[0], None)  # taken back at once: nobody below is to hear of it
+    canceled = JobStatus.CANCELED
+    back = [(row[0], row[1], canceled if row[2] in ACTIVE else row[2]) for row in rows]
+    set_status(batch, back, JobStatus.UNINITIALIZED, release=True)
+    batch.run(
+        "UPDATE job SET result_id = NULL, start_ms = NULL, ready_ms = NULL, lost = 0"
+        " WHERE id IN (SELECT value FROM json_each(?))",
+        batch.json(ids),
+    )
 
 
-def refuse_cycle(batch: Batch, workflow_id: int) -> None:
-    """Raise Invalid with the path when dependencies form a cycle: such jobs would wait for ever."""
+def refuse_cycle(conn: Connection, workflow_id: int) -> None:
+    """Raise Invalid with the path when dependencies, stored or implied, form a cycle: such jobs would wait for ever."""
     children: dict[int, list[int]] = {}
     waiting: dict[int, int] = {}
-    for child, parent in batch.run(
+    edges = conn.exec_driver_sql(
         "SELECT edge.job_id, edge.depends_on_job_id FROM job JOIN job_depends_on AS edge ON edge.job_id = job.id"
-        " WHERE job.workflow_id = ?",
-        workflow_id,
-    ):
+        " WHERE job.workflow_id = ?1"
+        f" UNION {_IMPLIED.format(kind='file')} UNION {_IMPLIED.format(kind='user_data')}",
+        (workflow_id, *EVERY),
+    )
+    for child, parent in edges:
         children.setdefault(parent, []).append(child)
         waiting[child] = waiting.get(child, 0) + 1
     free = [job for job in children if job not in waiting]
@@ -110,20 +146,22 @@ def refuse_cycle(batch: Batch, workflow_id: int) -> None:
                 del waiting[child]
                 free.append(child)
     if waiting:
-        raise Invalid(f"dependencies form a cycle: {_cycle_path(batch, children, waiting)}")
+        raise Invalid(f"dependencies form a cycle: {_cycle_path(conn, children, waiting)}")
 
 
-def _cycle_path(batch: Batch, children: dict[int, list[int]], waiting: dict[int, int]) -> str:
+def _cycle_path(conn: Connection, children: dict[int, list[int]], waiting: dict[int, int]) -> str:
     """One cycle by names; every job in `waiting` is in one or below one, so walk up until a job comes again."""
     parent_of = {child: parent for parent, below in children.items() for child in below if child in waiting}
     job = next(iter(waiting))
-    seen: list[int] = []
+    seen: dict[int, int] = {}
     while job not in seen:
-        seen.append(job)
+        seen[job] = len(seen)
         job = parent_of[job]
-    path = [*seen[seen.index(job) :], job][::-1]
+    path = [*list(seen)[seen[job] :], job][::-1]
     shown = path if len(path) <= 12 else [*path[:11], path[-1]]
-    rows = batch.run("SELECT id, name FROM job WHERE id IN (SELECT value FROM json_each(?))", batch.json(shown))
+    rows = conn.exec_driver_sql(
+        "SELECT id, name FROM job WHERE id IN (SELECT value FROM json_each(?))", (json_text(shown),)
+    )
     names: dict[int, str] = {row[0]: row[1] for row in rows}
     parts = [names[i] for i in shown]
     if len(path) > 12:

@@ -21,10 +21,16 @@ class Progress:
     ignore_completion: bool
     sort_method: str
     counts: Counts
+    busy: bool
+    """It is being initialised or reset: its counts are on their way, nothing is handed out or concluded from them."""
 
     @property
     def is_complete(self) -> bool:
         """Canceled, or every job ended (server.md 3.6)."""
+        return not self.busy and self._ended
+
+    @property
+    def _ended(self) -> bool:
         return self.is_canceled or all(status in ENDED or not n for status, n in self.counts.items())
 
     @property
@@ -45,8 +51,8 @@ def counts(conn: Connection, workflow_id: int) -> Counts:
 def progress(batch: Batch, workflow_id: int) -> Progress | None:
     """The progress as this batch will leave it; None for an unknown workflow."""
     row = batch.run(
-        "SELECT run_id, is_canceled, compute_node_ignore_workflow_completion, jobs_sort_method"
-        " FROM workflow WHERE id = ?",
+        "SELECT run_id, is_canceled, compute_node_ignore_workflow_completion, jobs_sort_method,"
+        " work IS NOT NULL OR state <> 'visible' FROM workflow WHERE id = ?",
         workflow_id,
     ).one_or_none()
     if row is None:
@@ -55,4 +61,4 @@ def progress(batch: Batch, workflow_id: int) -> Progress | None:
     for (workflow, status), n in batch.counts.items():
         if workflow == workflow_id:
             now[JobStatus(status)] = now.get(JobStatus(status), 0) + n
-    return Progress(row[0], bool(row[1]), bool(row[2]), row[3], now)
+    return Progress(row[0], bool(row[1]), bool(row[2]), row[3], now, bool(row[4]))

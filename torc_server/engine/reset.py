@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from torc_core.models.status import ACTIVE, JobStatus
+from sqlalchemy import Connection
+
+from torc_core.models.status import JobStatus
 from torc_server.engine.initialize import rows_below, uninitialize
 from torc_server.engine.notes import note
-from torc_server.engine.transition import Row, recount, set_status
+from torc_server.engine.transition import recount_around
 from torc_server.errors import Invalid, NotFound
-from torc_server.store.batch import Batch
+from torc_server.store.batch import Batch, json_text
 
 FAILED = (JobStatus.FAILED, JobStatus.CANCELED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED)
 """What `failed_only` resets."""
@@ -45,16 +47,36 @@ def reset_job_status(
     With `failed_only` the number is that of the failed jobs themselves. Jobs with a runner are stopped first; without
     `force` they make the request Invalid.
     """
+    may_reset(batch, workflow_id, force)
+    chosen, below = to_reset(batch.conn, workflow_id, failed_only)
+    take_back(batch, [*below, *chosen])
+    note_reset(batch, workflow_id, failed_only, user, len(chosen))
+    return len(chosen)
+
+
+def may_reset(batch: Batch, workflow_id: int, force: bool) -> None:
+    """NotFound for an unknown workflow; Invalid when jobs are with a runner, unless `force` stops them."""
     if batch.run("SELECT 1 FROM workflow WHERE id = ?", workflow_id).one_or_none() is None:
         raise NotFound(f"Workflow not found with ID: {workflow_id}")
     if not force and _active(batch, workflow_id):
         raise Invalid("Cannot reset jobs: some are currently running or pending; cancel or wait, or use force")
-    if failed_only:
-        rows = _rows(batch, workflow_id, FAILED)
-        taken = rows + [r for r in rows_below(batch, [row[0] for row in rows]) if r[2] not in FAILED]
-    else:
-        rows = taken = _rows(batch, workflow_id, tuple(s for s in JobStatus if s != JobStatus.UNINITIALIZED))
-    take_back(batch, workflow_id, taken)
+
+
+def to_reset(conn: Connection, workflow_id: int, failed_only: bool) -> tuple[list[int], list[int]]:
+    """(ids of the jobs to reset, ids of what is below them and goes along)."""
+    statuses = FAILED if failed_only else tuple(s for s in JobStatus if s != JobStatus.UNINITIALIZED)
+    chosen = list(
+        conn.exec_driver_sql(
+            "SELECT id FROM job WHERE workflow_id = ? AND status IN (SELECT value FROM json_each(?)) ORDER BY id",
+            (workflow_id, json_text([int(status) for status in statuses])),
+        ).scalars()
+    )
+    below = [row[0] for row in rows_below(conn, chosen) if row[2] not in FAILED] if failed_only else []
+    return chosen, below
+
+
+def note_reset(batch: Batch, workflow_id: int, failed_only: bool, user: str, count: int) -> None:
+    """The event that torc writes for a reset."""
     note(
         batch,
         workflow_id,
@@ -63,38 +85,18 @@ def reset_job_status(
         user=user,
         workflow_id=workflow_id,
         failed_only=failed_only,
-        updated_count=len(rows),
+        updated_count=count,
     )
-    return len(rows)
 
 
-def take_back(batch: Batch, workflow_id: int, rows: list[Row]) -> None:
-    """Make these jobs uninitialized; those with a runner by way of canceled, and their processes are stopped."""
-    active = [row for row in rows if row[2] in ACTIVE]
-    if active:
-        ids = batch.json([row[0] for row in active])
-        batch.wake_nodes.update(
-            batch.run(
-                "SELECT DISTINCT node_id FROM job WHERE node_id IS NOT NULL AND id IN (SELECT value FROM json_each(?))",
-                ids,
-            ).scalars()
-        )
-        set_status(batch, active, JobStatus.CANCELED)
-        for row in active:
-            batch.ended.pop(row[0], None)  # taken back at once: nobody below is to hear of it
-        batch.run("UPDATE job SET attempt_id = attempt_id + 1 WHERE id IN (SELECT value FROM json_each(?))", ids)
-    uninitialize(batch, [(r[0], r[1], JobStatus.CANCELED) if r[2] in ACTIVE else r for r in rows])
-    recount(batch, "SELECT id FROM job WHERE workflow_id = ?", workflow_id)
-
-
-def _rows(batch: Batch, workflow_id: int, statuses: tuple[JobStatus, ...]) -> list[Row]:
+def take_back(batch: Batch, job_ids: list[int]) -> None:
+    """Make these jobs uninitialized; those with a runner are stopped."""
     rows = batch.run(
-        "SELECT id, workflow_id, status FROM job WHERE workflow_id = ?"
-        " AND status IN (SELECT value FROM json_each(?)) ORDER BY id",
-        workflow_id,
-        batch.json([int(status) for status in statuses]),
+        "SELECT id, workflow_id, status FROM job WHERE status <> 0 AND id IN (SELECT value FROM json_each(?))",
+        batch.json(job_ids),
     )
-    return [(row[0], row[1], JobStatus(row[2])) for row in rows]
+    uninitialize(batch, [(row[0], row[1], row[2]) for row in rows])
+    recount_around(batch, job_ids)
 
 
 def _active(batch: Batch, workflow_id: int) -> bool:

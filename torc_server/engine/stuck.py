@@ -14,7 +14,7 @@ def why_stuck(now: Progress, classes: list[ReadyClass], nodes: list[Node]) -> st
 
     `classes` are the workflow's ready classes, `nodes` its live runners.
     """
-    if now.active or now.is_complete:
+    if now.active or now.busy or now.is_complete:
         return None
     if classes:
         if any(node.ignores_resources or fits(cls, node) for node in nodes for cls in classes):

@@ -50,6 +50,23 @@ def record(batch: Batch, rows: Iterable[Row], new: JobStatus) -> None:
             batch.wake_workflows.add(workflow)
 
 
+def new_attempt(batch: Batch, job_ids: list[int]) -> None:
+    """Before these jobs are taken back: a new attempt number for those that were handed out or have a result for the
+    present one, so that whatever an old process reports is refused, and no result meets another of the same number.
+    Runners that have one are told."""
+    told = batch.json(job_ids)
+    holders = batch.run(
+        "SELECT DISTINCT node_id FROM job WHERE node_id IS NOT NULL AND id IN (SELECT value FROM json_each(?))", told
+    )
+    batch.wake_nodes.update(holders.scalars())
+    batch.run(
+        "UPDATE job SET attempt_id = attempt_id + 1 WHERE id IN (SELECT value FROM json_each(?))"
+        " AND (status = 4 OR node_id IS NOT NULL OR EXISTS (SELECT 1 FROM result WHERE result.job_id = job.id"
+        "  AND run_id = (SELECT run_id FROM workflow WHERE id = job.workflow_id) AND attempt_id = job.attempt_id))",
+        told,
+    )
+
+
 def recount(batch: Batch, jobs_sql: str, *params: object) -> None:
     """Compute both counters anew for the jobs that `jobs_sql` (a SELECT of ids) names."""
     batch.run("UPDATE job SET unmet = 0, bad = 0 WHERE (unmet <> 0 OR bad <> 0) AND id IN (" + jobs_sql + ")", *params)
@@ -61,6 +78,16 @@ def recount(batch: Batch, jobs_sql: str, *params: object) -> None:
         f"  WHERE edge.job_id IN ({jobs_sql}) GROUP BY edge.job_id"
         ") AS told WHERE job.id = told.id",
         *params,
+    )
+
+
+def recount_around(batch: Batch, job_ids: list[int]) -> None:
+    """Compute the counters anew for these jobs and the jobs that depend on them."""
+    recount(
+        batch,
+        "SELECT value FROM json_each(?1) UNION SELECT job_id FROM job_depends_on"
+        " WHERE depends_on_job_id IN (SELECT value FROM json_each(?1))",
+        batch.json(job_ids),
     )
 
 

@@ -8,7 +8,7 @@ which is itself an end, and so on at any depth; otherwise it becomes ready. An e
 from __future__ import annotations
 
 from torc_core.models.status import JobStatus
-from torc_server.engine.transition import set_status
+from torc_server.engine.transition import Row, recount_around, set_status
 from torc_server.store.batch import Batch
 
 
@@ -31,3 +31,32 @@ def propagate(batch: Batch) -> None:
         ready = [(row[0], row[1], JobStatus.BLOCKED) for row in decided if not (row[4] and row[5])]
         set_status(batch, ready, JobStatus.READY)
         set_status(batch, canceled, JobStatus.CANCELED)
+
+
+def block_again(batch: Batch, job_ids: list[int]) -> None:
+    """Descendants that were canceled from upstream wait again: `job_ids` will run once more.
+
+    Walks down through canceled jobs (and no others): a job that ran keeps its end. What had become ready in spite of
+    the failure, and was not yet handed out, waits for the new outcome.
+    """
+    rows = batch.run(
+        "WITH RECURSIVE below(id) AS ("
+        " SELECT edge.job_id FROM json_each(?) AS told"
+        "  JOIN job_depends_on AS edge ON edge.depends_on_job_id = told.value"
+        "  JOIN job ON job.id = edge.job_id AND job.status = 7 AND job.result_id IS NULL AND job.node_id IS NULL"
+        " UNION SELECT edge.job_id FROM below JOIN job_depends_on AS edge ON edge.depends_on_job_id = below.id"
+        "  JOIN job ON job.id = edge.job_id AND job.status = 7 AND job.result_id IS NULL AND job.node_id IS NULL)"
+        " SELECT job.id, job.workflow_id, job.status FROM below JOIN job ON job.id = below.id",
+        batch.json(job_ids),
+    ).all()
+    canceled: list[Row] = [(row[0], row[1], row[2]) for row in rows]
+    set_status(batch, canceled, JobStatus.BLOCKED)
+    touched = [*job_ids, *(row[0] for row in canceled)]
+    recount_around(batch, touched)
+    early = batch.run(
+        "SELECT DISTINCT job.id, job.workflow_id, job.status FROM job_depends_on AS edge"
+        " JOIN job ON job.id = edge.job_id"
+        " WHERE edge.depends_on_job_id IN (SELECT value FROM json_each(?)) AND job.status = 2 AND job.unmet > 0",
+        batch.json(touched),
+    ).all()
+    set_status(batch, [(row[0], row[1], row[2]) for row in early], JobStatus.BLOCKED)

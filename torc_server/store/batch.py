@@ -15,6 +15,11 @@ from torc_core.models.status import JobStatus
 encode = msgspec.json.encode
 
 
+def json_text(value: Any) -> str:
+    """The text of a JSON parameter or column."""
+    return encode(value).decode()
+
+
 def now_ms() -> int:
     """Milliseconds since 1970."""
     return time.time_ns() // 1_000_000
@@ -56,7 +61,7 @@ class Batch:
 
     def json(self, value: Any) -> str:
         """The text of a JSON parameter."""
-        return encode(value).decode()
+        return json_text(value)
 
     def record_move(self, workflow_id: int, ids: Sequence[int], old: JobStatus, new: JobStatus) -> None:
         """Keep counts and change log in step with jobs that went from `old` to `new`."""

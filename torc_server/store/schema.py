@@ -87,6 +87,7 @@ workflow = _table(
     Column("origin", Text),  # folder it was created from
     Column("limit_resources", Integer),
     Column("state", Text, nullable=False, server_default=text("'visible'")),  # else hidden: 'creating', 'deleting'
+    Column("work", Text),  # what is done to it in portions (`gradual.py`): meanwhile it hands out no jobs
     Index("ix_workflow_user", "user", "id"),
     Index("ix_workflow_hidden", "state", sqlite_where=text("state <> 'visible'")),
 )

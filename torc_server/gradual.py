@@ -1,0 +1,198 @@
+"""Work on all jobs of a workflow, a portion at a time, so that nobody else waits for it (design: section 3, long work).
+
+While it goes on the workflow's `work` column says what is being done: no job is handed out and no end is concluded.
+A server that is killed in between goes on with it at its next start, so that after all it is done whole. Every step may
+be repeated: it looks at what is there. Small workflows are done in one transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from torc_server.engine import create, restart
+from torc_server.engine.delete import delete_some, half_deleted
+from torc_server.engine.initialize import (
+    imply,
+    initialize,
+    refuse_cycle,
+    release_claims,
+    start,
+    to_run_again,
+    uninitialize,
+)
+from torc_server.engine.reset import may_reset, note_reset, reset_job_status, take_back, to_reset
+from torc_server.errors import NotFound
+from torc_server.store.batch import Batch
+from torc_server.store.database import Database
+
+PORTION = 1_000
+"""Jobs worked on in one transaction: a few milliseconds."""
+
+SMALL = 2 * PORTION
+"""Workflows up to this size are done at once."""
+
+
+class Gradual:
+    """Long work on workflows; one piece at a time for each of them."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def initialize(self, workflow_id: int, only_uninitialized: bool) -> None:
+        """See `engine.initialize.initialize`; raises what it raises, before anything is changed."""
+        async with self._locks[workflow_id]:
+            if await self._db.read(_jobs, workflow_id) <= SMALL:
+                await self._db.write(initialize, workflow_id, only_uninitialized)
+                return
+            await self._db.read(refuse_cycle, workflow_id)
+            await self._db.write(
+                _begin, workflow_id, "initialize_uninitialized" if only_uninitialized else "initialize"
+            )
+            await self._initialize(workflow_id, only_uninitialized)
+            await self._db.write(_end, workflow_id)
+
+    async def reset_jobs(self, workflow_id: int, failed_only: bool, user: str, force: bool = True) -> int:
+        """See `engine.reset.reset_job_status`."""
+        async with self._locks[workflow_id]:
+            if await self._db.read(_jobs, workflow_id) <= SMALL:
+                return await self._db.write(reset_job_status, workflow_id, failed_only, user, force)
+
+            def begin(batch: Batch) -> None:
+                may_reset(batch, workflow_id, force)
+                _begin(batch, workflow_id, "reset_failed" if failed_only else "reset")
+
+            await self._db.write(begin)
+            n = await self._reset(workflow_id, failed_only)
+            await self._db.write(note_reset, workflow_id, failed_only, user, n)
+            await self._db.write(_end, workflow_id)
+            return n
+
+    async def restart(self, workflow_id: int, dry_run: bool) -> dict[str, Any]:
+        """See `engine.restart`; with `dry_run` only what it would do."""
+        async with self._locks[workflow_id]:
+            found = await self._db.read(restart.scope, workflow_id)
+            if dry_run or not found.jobs:
+                return found.answer(found.run_id)
+            if await self._db.read(_jobs, workflow_id) <= SMALL:
+                return await self._db.write(restart.restart, workflow_id)
+            await self._db.read(refuse_cycle, workflow_id)
+
+            def begin(batch: Batch) -> int:
+                _begin(batch, workflow_id, "restart")
+                return restart.new_run(batch, workflow_id)
+
+            run_id = await self._db.write(begin)
+            await self._restart(workflow_id)
+            await self._db.write(_end, workflow_id)
+            return found.answer(run_id)
+
+    async def finish_creation(self, creation: create.Creation) -> Any:
+        """Initialise a plan that has come in whole, if it asked for that, and make the workflow visible."""
+        create.complete(creation)
+        if creation.repeated or not creation.initialize:
+            return await self._db.write(create.finish, creation)
+        if creation.announced["job"] <= SMALL:
+
+            def at_once(batch: Batch) -> Any:
+                initialize(batch, creation.workflow_id)
+                return create.finish(batch, creation)
+
+            return await self._db.write(at_once)
+        await self._db.read(refuse_cycle, creation.workflow_id)
+        await self._initialize(creation.workflow_id, only_uninitialized=False)
+        return await self._db.write(create.finish, creation)
+
+    async def delete(self, workflow_id: int) -> None:
+        """Delete a workflow that was hidden."""
+        while await self._db.write(delete_some, workflow_id):
+            pass
+
+    async def resume(self) -> None:
+        """At start: finish what the last server had begun; what it had half created is removed."""
+        for workflow_id in await self._db.read(half_deleted):
+            await self.delete(workflow_id)
+        for workflow_id, work in await self._db.read(_unfinished):
+            async with self._locks[workflow_id]:
+                match work:
+                    case "initialize" | "initialize_uninitialized":
+                        await self._initialize(workflow_id, work == "initialize_uninitialized")
+                    case "reset" | "reset_failed":
+                        await self._reset(workflow_id, work == "reset_failed")
+                    case "restart":
+                        await self._restart(workflow_id)
+                await self._db.write(_end, workflow_id)
+
+    async def _initialize(self, workflow_id: int, only_uninitialized: bool) -> None:
+        await self._over_jobs(workflow_id, imply)
+        again = await self._db.read(to_run_again, workflow_id, only_uninitialized)
+        for rows in _portions(again):
+            await self._db.write(uninitialize, rows)
+        if not only_uninitialized:
+            await self._db.write(release_claims, workflow_id)
+        await self._over_jobs(workflow_id, start)
+
+    async def _reset(self, workflow_id: int, failed_only: bool) -> int:
+        chosen, below = await self._db.read(to_reset, workflow_id, failed_only)
+        for ids in _portions([*below, *chosen]):  # what was chosen last: begun again, it finds what is below once more
+            await self._db.write(take_back, ids)
+        return len(chosen)
+
+    async def _restart(self, workflow_id: int) -> None:
+        found = await self._db.read(restart.scope, workflow_id)
+        for ids in _portions([job for job, _ in found.jobs]):
+            await self._db.write(take_back, ids)
+        await self._initialize(workflow_id, only_uninitialized=True)
+
+    async def _over_jobs(self, workflow_id: int, work: Callable[[Batch, int, int, int], object]) -> None:
+        """Call `work(batch, workflow, first id, last id)` for each portion of the workflow's jobs."""
+        after = 0
+        while (last := await self._db.read(_last_of_portion, workflow_id, after)) is not None:
+            await self._db.write(work, workflow_id, after + 1, last)
+            after = last
+
+
+def _portions(items: Sequence[Any]) -> Iterator[list[Any]]:
+    for i in range(0, len(items), PORTION):
+        yield list(items[i : i + PORTION])
+
+
+def _jobs(conn: Connection, workflow_id: int) -> int:
+    """How many jobs a workflow has; NotFound for an unknown one."""
+    row = conn.exec_driver_sql(
+        "SELECT (SELECT ifnull(sum(n), 0) FROM status_count WHERE workflow_id = workflow.id) FROM workflow"
+        " WHERE id = ? AND state = 'visible'",
+        (workflow_id,),
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"Workflow not found with ID: {workflow_id}")
+    return int(row[0])
+
+
+def _last_of_portion(conn: Connection, workflow_id: int, after: int) -> int | None:
+    row = conn.exec_driver_sql(
+        "SELECT max(id) FROM (SELECT id FROM job WHERE workflow_id = ? AND id > ? ORDER BY id LIMIT ?)",
+        (workflow_id, after, PORTION),
+    ).one()
+    return None if row[0] is None else int(row[0])
+
+
+def _unfinished(conn: Connection) -> list[tuple[int, str]]:
+    rows = conn.exec_driver_sql("SELECT id, work FROM workflow WHERE work IS NOT NULL AND state = 'visible'")
+    return [(row[0], row[1]) for row in rows]
+
+
+def _begin(batch: Batch, workflow_id: int, work: str) -> None:
+    batch.run("UPDATE workflow SET work = ? WHERE id = ?", work, workflow_id)
+    batch.log(workflow_id, "workflow", work=work)
+
+
+def _end(batch: Batch, workflow_id: int) -> None:
+    batch.run("UPDATE workflow SET work = NULL WHERE id = ?", workflow_id)
+    batch.log(workflow_id, "workflow", work=None)
+    batch.wake_workflows.add(workflow_id)
