@@ -29,6 +29,7 @@ from torc_core.client.endpoints import ServerInfo, server_info
 from torc_core.client.http import Address, Client
 from torc_core.config import state_dir
 from torc_core.errors import TorcError
+from torc_core.host import process_space
 
 IDLE_EXIT_S = 15 * 60
 """A server started here ends when nothing has used it for so long."""
@@ -56,7 +57,7 @@ class Record(Struct):
     port: int
     token: str
     pid: int
-    boot_id: str
+    process_space: str
     version: str
 
     @property
@@ -169,7 +170,7 @@ def _start(old: Record | None) -> Record:
         import httpx  # noqa: F401  the caller needs it next: loaded while the server starts
 
         port = _read_port(process, log_start)
-        record = Record(f"http://127.0.0.1:{port}", port, token, process.pid, boot_id(), VERSION)
+        record = Record(f"http://127.0.0.1:{port}", port, token, process.pid, process_space(), VERSION)
         _write_record(record)
     except BaseException:
         process.terminate()
@@ -288,7 +289,7 @@ def _is_free(port: int) -> bool:
 
 def _is_server(record: Record) -> bool:
     """Whether the recorded process lives and is a server of this user: nobody else gets to see the token."""
-    if record.boot_id != boot_id():
+    if record.process_space != process_space():
         return False
     if not Path("/proc/self/cmdline").exists():
         try:
@@ -301,13 +302,3 @@ def _is_server(record: Record) -> bool:
         return process.stat().st_uid == os.getuid() and COMMAND_MARK in (process / "cmdline").read_bytes()
     except OSError:
         return False
-
-
-def boot_id() -> str:
-    """What tells this boot of the machine from the others."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        import psutil
-
-        return str(int(psutil.boot_time()))

@@ -52,6 +52,15 @@ def test_get_shows_relations(torc: Torc) -> None:
     assert f"Depends on jobs: {first}" in torc("jobs", "get", second).out
 
 
+def test_a_job_may_be_named_within_a_workflow(torc: Torc) -> None:
+    older, (_, second) = started(torc)
+    newer, _ = started(torc)
+    assert torc("jobs", "get", "second", "-f", "json").json["workflow_id"] == newer
+    assert torc("explain", "second", "-w", older, "-f", "json").json["job_id"] == second
+    shown = torc("jobs", "logs", "third", code=2).err
+    assert f"workflow {newer}, your newest, has no job 'third'; give its id, or another workflow with -w" in shown
+
+
 def test_cancel_ends_a_job_and_what_needs_it(torc: Torc) -> None:
     number, (first, _) = started(torc)
     assert torc("jobs", "cancel", first).out == f"Job {first} 'first' is canceled\n"

@@ -22,6 +22,7 @@ from torc_core.cli.app import App
 from torc_core.client import endpoints
 from torc_core.client.http import Client
 from torc_core.errors import TorcError
+from torc_core.host import process_space
 
 DEADLINE_S = 30.0
 
@@ -112,14 +113,14 @@ def test_workflows_are_kept_when_it_stops(own_torc: Torc) -> None:
     assert own_torc("workflows", "get", "kept", "-f", "json").json["name"] == "kept"
 
 
-@pytest.mark.parametrize("stale", [{"boot_id": "another boot"}, {"pid": 2**22 + 1}])
+@pytest.mark.parametrize("stale", [{"process_space": "another boot"}, {"pid": 2**22 + 1}])
 def test_a_record_of_a_server_that_is_gone_is_not_believed(own_torc: Torc, stale: dict[str, object]) -> None:
     own_torc("server", "start")
     own_torc("server", "stop")
     rewrite(**stale)
     own_torc("workflows", "list")
     assert record().pid != stale.get("pid")
-    assert record().boot_id == local_server.boot_id()
+    assert record().process_space == process_space()
 
 
 def test_another_process_under_its_number_is_not_taken_for_it(own_torc: Torc) -> None:

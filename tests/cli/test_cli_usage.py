@@ -54,7 +54,7 @@ def test_a_misspelt_command_is_wrong_use_and_the_nearest_is_named(torc: Torc) ->
 
 @pytest.mark.parametrize(
     "arguments",
-    [["run"], ["jobs", "get", "x"], ["jobs", "list", "1", "--status", "done"], ["-f", "xml", "ping"], ["jobs", "nope"]],
+    [["run"], ["jobs", "get"], ["jobs", "list", "1", "--status", "done"], ["-f", "xml", "ping"], ["jobs", "nope"]],
 )
 def test_wrong_use_is_one_line_and_exit_code_2(torc: Torc, arguments: list[str]) -> None:
     shown = torc(*arguments, code=2)

@@ -6,15 +6,19 @@ import click
 
 from torc_core.cli.app import App, command, pass_app
 from torc_core.cli.output import print_json
+from torc_core.cli.select import job_argument, job_id
 from torc_core.client import endpoints
 
 
 @command()
-@click.argument("job", type=int)
+@job_argument
 @pass_app
-def explain(app: App, job: int) -> None:
-    """Say why JOB does not run: which parents it waits for, which resource no runner offers, which runner has it."""
-    answer = app.client.send(endpoints.explain_job(job))
+def explain(app: App, job: str, of: str | None) -> None:
+    """Say why JOB (id, or name with -w) does not run.
+
+    That is: which parents it waits for, which resource no runner offers, which runner has it.
+    """
+    answer = app.client.send(endpoints.explain_job(job_id(app, job, of)))
     if app.json:
         print_json(answer)
         return

@@ -14,6 +14,7 @@ import click
 from torc_core.cli.app import App, command, pass_app
 from torc_core.cli.news import News
 from torc_core.cli.output_folder import output_folder, stdio_path
+from torc_core.cli.select import job_argument, job_id
 from torc_core.cli.tail import LOOK_EVERY_S, copy_rest
 from torc_core.client import endpoints
 from torc_core.client.stream import job_ids
@@ -32,7 +33,7 @@ class Attempt:
 
 
 @command()
-@click.argument("job", type=int)
+@job_argument
 @click.option("--follow", is_flag=True, help="Go on until the job has ended.")
 @click.option("--stdout", "only", flag_value="o", default=None, help="Only what it wrote to stdout.")
 @click.option("--stderr", "only", flag_value="e", help="Only what it wrote to stderr.")
@@ -42,22 +43,25 @@ class Attempt:
 @pass_app
 def logs(
     app: App,
-    job: int,
+    job: str,
+    of: str | None,
     follow: bool,
     only: str | None,
     attempt: int | None,
     run_id: int | None,
     output_dir: str | None,
 ) -> None:
-    """Print what JOB wrote to stdout and stderr."""
-    found = app.client.send(endpoints.get_job(job))
+    """Print what JOB (id, or name with -w) wrote to stdout and stderr."""
+    found = app.client.send(endpoints.get_job(job_id(app, job, of)))
     streams = [only] if only else ["o", "e"]
     if follow and attempt is None and run_id is None:
         _follow(app, found, streams, output_dir)
         return
     chosen = _attempt(app, found, attempt, run_id, output_dir)
     if chosen is None:
-        raise TorcError(f"job {job} '{found.name}' is {found.status} and has no output; 'torc explain {job}' says why")
+        raise TorcError(
+            f"job {found.id} '{found.name}' is {found.status} and has no output; 'torc explain {found.id}' says why"
+        )
     paths = {stream: _path(found, chosen, stream) for stream in streams}
     if not any(path.exists() for path in paths.values()):
         _complain(found, paths)
@@ -66,6 +70,10 @@ def logs(
 
 def _path(job: Job, attempt: Attempt, stream: str) -> Path:
     return stdio_path(attempt.folder, job.workflow_id, int(job.id or 0), attempt.run_id, attempt.attempt_id, stream)
+
+
+def _no_output(job: Job) -> str:
+    return f"job {job.id} '{job.name}' is {job.status} and has no output; 'torc explain {job.id}' says why"
 
 
 def _complain(job: Job, paths: dict[str, Path]) -> None:

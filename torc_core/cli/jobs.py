@@ -8,7 +8,7 @@ import click
 
 from torc_core.cli.app import App, group, pass_app
 from torc_core.cli.output import print_fields, print_json, print_list, print_table
-from torc_core.cli.select import workflow_id
+from torc_core.cli.select import job_argument, job_id, jobs_argument, workflow_id
 from torc_core.client import endpoints
 from torc_core.models.resources import Job
 from torc_core.models.status import JobStatus
@@ -51,11 +51,11 @@ def list_(app: App, /, workflow: str | None, limit: int, offset: int, **filters:
 
 
 @jobs.command()
-@click.argument("job", type=int)
+@job_argument
 @pass_app
-def get(app: App, job: int) -> None:
-    """Show one job."""
-    found = app.client.send(endpoints.get_job(job))
+def get(app: App, job: str, of: str | None) -> None:
+    """Show JOB (id, or name with -w)."""
+    found = app.client.send(endpoints.get_job(job_id(app, job, of)))
     if app.json:
         print_json(found)
         return
@@ -77,12 +77,12 @@ def get(app: App, job: int) -> None:
 
 
 @jobs.command()
-@click.argument("job", type=int, nargs=-1, required=True)
+@jobs_argument
 @pass_app
-def retry(app: App, job: tuple[int, ...]) -> None:
-    """Make failed JOBs ready again, and what was canceled below them wait again."""
+def retry(app: App, job: tuple[str, ...], of: str | None) -> None:
+    """Make failed JOBs (ids, or names with -w) ready again, and what was canceled below them wait again."""
     retried: list[Job] = []
-    for number in job:
+    for number in [job_id(app, text, of) for text in job]:
         status = app.client.send(endpoints.workflow_status(app.client.send(endpoints.get_job(number)).workflow_id))
         retried.append(app.client.send(endpoints.retry_job(number, status.run_id, max_retries=ANY_ATTEMPT)))
     _tell(app, retried, "is ready again")
@@ -92,11 +92,12 @@ def retry(app: App, job: tuple[int, ...]) -> None:
 
 
 @jobs.command()
-@click.argument("job", type=int, nargs=-1, required=True)
+@jobs_argument
 @pass_app
-def cancel(app: App, job: tuple[int, ...]) -> None:
-    """Cancel JOBs: one that runs is stopped, and what depends on it follows its own cancel flag."""
-    _tell(app, [app.client.send(endpoints.cancel_job(number)) for number in job], "is canceled")
+def cancel(app: App, job: tuple[str, ...], of: str | None) -> None:
+    """Cancel JOBs (ids, or names with -w): what runs is stopped, what depends on it follows its own cancel flag."""
+    numbers = [job_id(app, text, of) for text in job]
+    _tell(app, [app.client.send(endpoints.cancel_job(number)) for number in numbers], "is canceled")
 
 
 def _tell(app: App, changed: list[Job], what: str) -> None:

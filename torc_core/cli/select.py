@@ -1,9 +1,11 @@
-"""Which workflow or file an argument means: ids, unambiguous names, or a choice on the terminal."""
+"""Which workflow, job or file an argument means: ids, unambiguous names, or a choice on the terminal."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -47,13 +49,58 @@ def workflow(app: App, text: str | None) -> Workflow:
     return app.client.send(endpoints.get_workflow(workflow_id(app, text)))
 
 
+def job_id(app: App, text: str, of: str | None) -> int:
+    """The id that an id means, or the name of a job of workflow `of` (None: the user's newest).
+
+    InputError when the name is unknown there, or means several.
+    """
+    if text.isdigit():
+        return int(text)
+    workflow = _newest(app) if of is None else workflow_id(app, of)
+    found = app.client.send(endpoints.list_jobs(workflow, name=text, limit=MENU_LIMIT)).items
+    if len(found) > 1:
+        ids = ", ".join(str(job.id) for job in found)
+        raise InputError(f"{len(found)} jobs of workflow {workflow} are called {text!r}: give one of the ids {ids}")
+    if not found:
+        which = f"workflow {workflow}" if of else f"workflow {workflow}, your newest,"
+        raise InputError(f"{which} has no job {text!r}; give its id, or another workflow with -w")
+    return int(found[0].id or 0)
+
+
+_of_option = click.option(
+    "-w", "--workflow", "of", metavar="WORKFLOW", help="Where a name is looked for.  [default: your newest]"
+)
+
+
+def job_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The argument JOB and the option -w, as `job_id` takes them."""
+    return click.argument("job")(_of_option(command))
+
+
+def jobs_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for several jobs."""
+    return click.argument("job", nargs=-1, required=True)(_of_option(command))
+
+
+def _newest(app: App) -> int:
+    request = endpoints.list_workflows(user=app.client.user, is_archived=False, limit=1, reverse_sort=True)
+    found = app.client.send(request).items
+    if not found:
+        raise _no_workflows(app)
+    return int(found[0].id or 0)
+
+
+def _no_workflows(app: App) -> InputError:
+    return InputError(f"user {app.client.user!r} has no workflows; 'torc run FILE' makes one")
+
+
 def _choose(app: App) -> int:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise InputError("which workflow? Give its id or name; 'torc workflows list' shows yours")
     request = endpoints.list_workflows(user=app.client.user, is_archived=False, limit=MENU_LIMIT, reverse_sort=True)
     found = app.client.send(request).items
     if not found:
-        raise InputError(f"user {app.client.user!r} has no workflows; 'torc run FILE' makes one")
+        raise _no_workflows(app)
     for one in found:
         click.echo(f"{one.id:>6}  {one.name}  {one.description or ''}".rstrip(), err=True)
     ids = click.Choice([str(one.id) for one in found])

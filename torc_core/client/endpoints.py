@@ -164,6 +164,7 @@ def list_jobs(
     *,
     status: str | None = None,
     upstream_job_id: int | None = None,
+    name: str | None = None,
     needs_file_id: int | None = None,
     active_compute_node_id: int | None = None,
     include_relationships: bool = False,
@@ -175,6 +176,7 @@ def list_jobs(
     query = {
         "status": status,
         "upstream_job_id": upstream_job_id,
+        "name": name,
         "needs_file_id": needs_file_id,
         "active_compute_node_id": active_compute_node_id,
         "include_relationships": include_relationships or None,
