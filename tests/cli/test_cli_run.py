@@ -164,6 +164,7 @@ def test_output_goes_where_told_and_jobs_know(torc: Torc) -> None:
     (job,) = torc("jobs", "list", number, "-f", "json").json["jobs"]
     written = torc.folder / f"elsewhere/job_stdio/job_wf{number}_j{job['id']}_r1_a1.o"
     assert written.read_text().strip() == str((torc.folder / "elsewhere").resolve())
+    assert torc("jobs", "logs", job["id"], "--stdout").out == written.read_text()
 
 
 def test_from_another_folder_an_id_works_where_it_was_created(torc: Torc, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,7 +97,7 @@ def _work(options: argparse.Namespace, guard_pipe: int | None) -> int:
     workflow = _ask(connection, "GET", f"/workflows/{options.workflow}", None, Workflow, f"workflow {options.workflow}")
     offer = _offer(options)
     place = _place(options, workflow, connection.url)
-    node = _register(connection, options.workflow, offer, place.runner_uuid)
+    node = _register(connection, options.workflow, offer, place)
     log = Log(options.log_level)
     selector = selectors.DefaultSelector()
     wakeup = Wakeup(selector, guard_pipe)
@@ -152,8 +152,11 @@ def _place(options: argparse.Namespace, workflow: Workflow, url: str) -> Place:
     )
 
 
-def _register(connection: Connection, workflow_id: int, offer: Offer, runner_uuid: str) -> ComputeNode:
-    """Tell the server of this machine. The pid is the guard's: it ends when nothing of the runner is left."""
+def _register(connection: Connection, workflow_id: int, offer: Offer, place: Place) -> ComputeNode:
+    """Tell the server of this machine and where the jobs' output is (`torc jobs logs` reads it there).
+
+    The pid is the guard's: it ends when nothing of the runner is left.
+    """
     node = ComputeNode(
         workflow_id=workflow_id,
         hostname=socket.gethostname(),
@@ -165,7 +168,8 @@ def _register(connection: Connection, workflow_id: int, offer: Offer, runner_uui
         num_nodes=1,
         compute_node_type="local",
         is_active=True,
-        uuid=runner_uuid,
+        uuid=place.runner_uuid,
+        scheduler={"output_dir": str(place.output_dir)},
         boot_id=_boot_id(),
     )
     return _ask(connection, "POST", "/compute_nodes", msgspec.json.encode(node), ComputeNode, "registering")
