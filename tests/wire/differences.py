@@ -90,6 +90,11 @@ DIFFERENCES: dict[str, Differences] = {
     "lifecycle": {
         "retry: the node is still recorded": ("nothing runs there", {"states": None}),
         "dependants: f stays canceled": ("a retry puts them back", {"states": {"f": "blocked"}}),
+        "pending_failed: retry": (
+            "a job that waits for a decision can be retried",
+            {"status": 200, "json": {"status": "ready", "attempt_id": 2}},
+        ),
+        "cancel: event": ("the retry above has an event too", {"json": {"items": [{"id": 6, "workflow_id": 5}]}}),
         "cancel: states": ("waiting jobs are canceled too", canceled("ready", "blocked")),
         "canceled: reset failed jobs": ("the waiting ones were canceled too", {"json": {"updated_count": 4}}),
         "reversal: only the direct dependant is reset": (

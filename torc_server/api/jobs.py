@@ -104,10 +104,11 @@ def start(batch: Batch, job_id: int, run_id: int, node_id: int) -> None:
 
 
 def complete(batch: Batch, job_id: int, status: JobStatus, run_id: int, result: Result) -> None:
-    """complete_job with a result of a node of the job's workflow."""
+    """complete_job with a result of a node of the job's workflow; one that names no attempt is of the first."""
     row, _, _ = job_and_run(batch, job_id)
     if row[2] not in COMPLETE:  # else its own refusal says more
         known_node(batch.conn, row[1], result.compute_node_id)
+    result.attempt_id = result.attempt_id or 1
     complete_job(batch, job_id, status, run_id, result)
 
 
