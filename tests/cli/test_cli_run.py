@@ -70,6 +70,13 @@ def test_the_next_command_finds_the_same_server(own_torc: Torc) -> None:
     assert local_server.read_record() == before
 
 
+def test_a_job_can_ask_the_server_of_its_run(own_torc: Torc) -> None:
+    ask = f"{sys.executable} -m torc_core.cli.main jobs get $TORC_JOB_ID -f json > seen.json"
+    own_torc("run", own_torc.write(f"name: asking\njobs: [{{name: curious, command: '{ask}'}}]\n"))
+    seen = msgspec.json.decode((own_torc.folder / "seen.json").read_bytes())
+    assert (seen["name"], seen["status"]) == ("curious", "running")
+
+
 def test_a_file_always_makes_a_new_workflow(torc: Torc) -> None:
     path = torc.write(THREE)
     first = torc("run", path, "-f", "json").json

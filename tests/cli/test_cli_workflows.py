@@ -71,7 +71,9 @@ def test_get_shows_json_texts_as_what_they_mean_with_sorted_keys(torc: Torc) -> 
 
 def test_list_has_the_columns_of_torc_and_a_total(torc: Torc) -> None:
     number = torc.create(CHAIN)
-    lines = torc("workflows", "list", "--limit", 1, "--sort-by", "id", "--reverse-sort").out.splitlines()
+    shown = torc("workflows", "list", "--limit", 1, "--sort-by", "id", "--reverse-sort")
+    assert shown.err == "torc: there may be more than these 1: --limit and --offset show others\n"
+    lines = shown.out.splitlines()
     assert lines[0] == "Workflows for user tester:"
     assert lines[1].split() == ["ID", "Name", "Description", "Project", "Metadata", "Timestamp"]
     assert lines[2].split()[:4] == [str(number), "chain", "Demo", "proj"]

@@ -77,6 +77,11 @@ class App:
         """Tell the user something beside the output."""
         click.echo(f"torc: {line}", err=True)
 
+    def note_limit(self, shown: int, limit: int) -> None:
+        """Tell that a list may go on beyond its limit."""
+        if shown == limit:
+            self.note(f"there may be more than these {shown}: --limit and --offset show others")
+
     def confirm(self, question: str) -> None:
         """Ask before something is destroyed; InputError without a terminal, TorcError when the user declines."""
         if self.options.get("yes"):

@@ -65,6 +65,7 @@ def events(
             limit,
         )
     )
+    app.note_limit(len(found), limit)
     _show(app, number, found)
 
 

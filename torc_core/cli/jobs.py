@@ -40,6 +40,7 @@ def list_(app: App, /, workflow: str | None, limit: int, offset: int, **filters:
             lambda start, size: endpoints.list_jobs(number, offset=offset + start, limit=size, **filters), limit
         )
     )
+    app.note_limit(len(found), limit)
     if app.json:
         print_list("jobs", found)
     elif not found:

@@ -65,6 +65,7 @@ def list_(app: App, /, workflow: str | None, failed: bool, limit: int, offset: i
         wanted = limit + offset - len(found)
         found += app.client.pages(partial(_request, number, chosen), wanted)
     found = found[offset:]
+    app.note_limit(len(found), limit)
     if app.json:
         print_list("results", found)
     elif not found:

@@ -66,6 +66,7 @@ def list_(
             limit,
         )
     )
+    app.note_limit(len(found), limit)
     if app.json:
         print_list("workflows", [expanded(one) for one in found])
     elif not found:
