@@ -49,9 +49,10 @@ from torc_core.models.plan import (
 )
 from torc_core.models.resources import Result
 from torc_core.models.status import JobStatus
-from torc_server.engine import cancel, claim, complete, create, initialize, reset, restart, retry
+from torc_server.engine import cancel, claim, complete, create, retry
 from torc_server.engine.exchange import Runners
 from torc_server.engine.serve import Fairness
+from torc_server.gradual import Gradual
 from torc_server.store.batch import Batch
 from torc_server.store.database import Database
 
@@ -129,6 +130,7 @@ class Stage:
         self.db = Database(folder / "torc.db")
         fairness = None if starved_s is None else Fairness(starved_s)
         self.runners = Runners(self.db.writer, lease_s=lease_s, fairness=fairness)
+        self.gradual = Gradual(self.db)
         self.db.writer.exchanges = self.runners
         self.run(self.db.read(self.runners.load))
         self.db.writer.start()
@@ -184,6 +186,11 @@ class Stage:
             return await work
 
         return self.run(held_up())
+
+    def discard(self, creation: create.Creation) -> None:
+        """A plan was cut off or refused, as the API deals with it."""
+        self.write(create.discard, creation.workflow_id)
+        self.run(self.gradual.delete(creation.workflow_id))
 
     def read(self, work: Callable[..., T], *args: Any) -> T:
         """Call a function of a reading connection."""
@@ -272,9 +279,14 @@ class Plan:
     def store(self, stage: Stage) -> PlanAnswer:
         """All of it, as the API does."""
         creation = stage.write(create.begin, self.start)
-        for line in self.lines:
+        for line in [] if creation.repeated else self.lines:
             stage.write(create.add, creation, line)
-        return stage.write(create.finish, creation)
+        return self.finish(stage, creation)
+
+    def finish(self, stage: Stage, creation: create.Creation) -> PlanAnswer:
+        """The last line has come."""
+        answer: PlanAnswer = stage.run(stage.gradual.finish_creation(creation))
+        return answer
 
 
 def _places(*lists: list[str]) -> dict[str, int]:
@@ -407,13 +419,13 @@ class Flow:
 
     def reset(self, failed_only: bool = False, force: bool = True) -> int:
         """Reset jobs; returns how many."""
-        return self.stage.write(reset.reset_job_status, self.id, failed_only, force=force)
+        return self.stage.run(self.stage.gradual.reset_jobs(self.id, failed_only, "tester", force))
 
-    def initialize(self, only_uninitialized: bool = False) -> int:
-        return self.stage.write(initialize.initialize, self.id, only_uninitialized)
+    def initialize(self, only_uninitialized: bool = False) -> None:
+        self.stage.run(self.stage.gradual.initialize(self.id, only_uninitialized))
 
     def restart(self, dry_run: bool = False) -> dict[str, Any]:
-        return self.stage.write(restart.restart, self.id, dry_run)
+        return self.stage.run(self.stage.gradual.restart(self.id, dry_run))
 
 
 def unpack(ids: str) -> list[int]:

@@ -218,8 +218,8 @@ class Runners:
     def _share(self, batch: Batch, workflow_id: int, now: Progress | None, wants: list[Want]) -> None:
         if now is None or now.is_canceled or now.busy or not now.count(JobStatus.READY):
             return
-        runners = len(self.nodes.of_workflow(workflow_id))
-        share_out(batch, workflow_id, now.sort_method, now.count(JobStatus.READY), wants, runners, self.fair)
+        live = {node.id for node in self.nodes.of_workflow(workflow_id)} - self._gone
+        share_out(batch, workflow_id, now.sort_method, now.count(JobStatus.READY), wants, live, self.fair)
         for want in wants:
             want.call.answer.jobs += assignments(batch, want.taken, now.run_id)
 

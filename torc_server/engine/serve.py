@@ -66,41 +66,50 @@ class Fairness:
         """A node that the class fits in total gave its room to others."""
         self.since.setdefault(key, time.monotonic())
 
-    def starved(self, workflow_id: int, classes: list[ReadyClass], node: Node, live: set[int]) -> ReadyClass | None:
-        """The class that has waited longest for this node and may keep it free, if any waits too long."""
+    def starved(self, workflow_id: int, classes: list[ReadyClass], want: Want, live: set[int]) -> ReadyClass | None:
+        """The class that has waited longest for this node and may keep it free, if any waits too long.
+
+        One node is kept for a class, as long as it is among the `live` and has the time to run one of its jobs.
+        """
         now = time.monotonic()
-        waiting = [
-            (self.since[key], cls)
-            for cls in classes
-            if (key := (workflow_id, *cls.key)) in self.since and now - self.since[key] > self.starved_s
-            if fits(cls, node) and (self.kept_by.get(key) in (None, node.id) or self.kept_by[key] not in live)
-        ]
+        waiting = []
+        for cls in classes:
+            key = (workflow_id, *cls.key)
+            keeper = self.kept_by.get(key)
+            if not _could_run(cls, want):
+                if keeper == want.node.id:
+                    del self.kept_by[key]
+            elif now - self.since.get(key, now) > self.starved_s and (keeper == want.node.id or keeper not in live):
+                waiting.append((self.since[key], cls))
         return min(waiting, key=lambda pair: pair[0])[1] if waiting else None
 
 
 def share_out(
-    batch: Batch, workflow_id: int, sort_method: str, ready: int, wants: list[Want], runners: int, fair: Fairness
+    batch: Batch, workflow_id: int, sort_method: str, ready: int, wants: list[Want], live: set[int], fair: Fairness
 ) -> None:
     """Hand the ready jobs of one workflow to the runners that want some; fills `taken` and writes the jobs' rows.
 
-    `ready` is how many jobs are ready, `runners` how many runners the workflow has, those that do not ask included.
+    `ready` is how many jobs are ready, `live` are the ids of the workflow's nodes, those that do not ask included.
     """
     classes = ready_classes(batch.conn, workflow_id, sort_method)
     if not classes:
         return
     wants.sort(key=lambda want: want.node.served)
-    live = {want.node.id for want in wants}
     asked = sum(max(want.slots, 0) for want in wants)
-    for want in wants:
-        part = want.slots if asked <= ready else max(1, want.slots * ready // asked)
+    left = ready
+    for behind, want in zip(range(len(wants) - 1, -1, -1), wants, strict=True):
+        part = want.slots if asked <= ready else max(1, min(want.slots * ready // asked, left - behind))
         classes = _fill(batch, workflow_id, classes, want, part, fair, live)
+        left -= len(want.taken)
     if len(wants) > 1:
         for want in wants:
             classes = _fill(batch, workflow_id, classes, want, want.slots, fair, live)
     left = ready - sum(len(want.taken) for want in wants)
     for want in wants:
         if not want.closed:
-            left -= _prefetch(batch, workflow_id, classes, want, left if runners == 1 else left // (2 * runners), fair)
+            left -= _prefetch(
+                batch, workflow_id, classes, want, left if len(live) == 1 else left // (2 * len(live)), fair
+            )
     for want in wants:
         if want.taken:
             want.node.served = time.monotonic()
@@ -111,7 +120,7 @@ def _fill(
 ) -> list[ReadyClass]:
     """Give one runner up to `limit` jobs that fit what it has free; returns the classes that may have jobs left."""
     ordered = classes
-    starved = None if want.call.request.ignore_resources else fair.starved(workflow_id, classes, want.node, live)
+    starved = None if want.call.request.ignore_resources else fair.starved(workflow_id, classes, want, live)
     if starved is not None:
         if not fits(starved, want.free):
             fair.kept_by[workflow_id, *starved.key] = want.node.id
@@ -132,7 +141,7 @@ def _fill(
             got_any = True
             want.served.add(cls.key)
             fair.served((workflow_id, *cls.key))
-        elif fits(cls, want.node):
+        elif _could_run(cls, want):
             unserved.append(cls)
         if len(ids) == n:
             left.append(cls)
@@ -149,12 +158,21 @@ def _matching(classes: list[ReadyClass], want: Want) -> list[ReadyClass]:
 
 
 def _room(cls: ReadyClass, want: Want, limit: int) -> int:
-    request = want.call.request
-    if request.time_left_s is not None and cls.runtime_s > request.time_left_s:
+    if not _has_time(cls, want):
         return 0
-    if request.ignore_resources:
+    if want.call.request.ignore_resources:
         return limit
     return how_many_fit(cls, want.free, limit)
+
+
+def _has_time(cls: ReadyClass, want: Want) -> bool:
+    time_left = want.call.request.time_left_s
+    return time_left is None or cls.runtime_s <= time_left
+
+
+def _could_run(cls: ReadyClass, want: Want) -> bool:
+    """A job of the class fits the node when it is empty, and the time that is left."""
+    return _has_time(cls, want) and fits(cls, want.node)
 
 
 def _take(batch: Batch, workflow_id: int, want: Want, cls: ReadyClass, ids: list[int]) -> None:
@@ -167,10 +185,11 @@ def _take(batch: Batch, workflow_id: int, want: Want, cls: ReadyClass, ids: list
 def _prefetch(batch: Batch, workflow_id: int, classes: list[ReadyClass], want: Want, most: int, fair: Fairness) -> int:
     """Jobs of the class that the runner is running, to start the moment a slot is free; returns how many.
 
-    `most` keeps the last jobs of a workflow for runners that are free at once.
+    `most` keeps the last jobs of a workflow for runners that are free at once. What was sent again beyond the slots
+    waits there already.
     """
     ahead = want.call.request.prefetch
-    if ahead is None or (count := min(ahead.count, most)) <= 0:
+    if ahead is None or (count := min(ahead.count + min(want.slots, 0), most)) <= 0:
         return 0
     chosen = next(
         (c for c in classes if c.requirements_id == ahead.resource_requirements_id and _matches(c, want)), None
@@ -179,16 +198,14 @@ def _prefetch(batch: Batch, workflow_id: int, classes: list[ReadyClass], want: W
     assign(batch, workflow_id, ids, want.node.id)
     want.taken += ids
     for cls in classes if ids else ():
-        if cls is not chosen and fits(cls, want.node) and cls.key not in want.served:
+        if cls is not chosen and _could_run(cls, want) and cls.key not in want.served:
             fair.passed_over((workflow_id, *cls.key))
     return len(ids)
 
 
 def _matches(cls: ReadyClass, want: Want) -> bool:
-    time_left = want.call.request.time_left_s
-    fits_time = time_left is None or cls.runtime_s <= time_left
     fits_node = want.call.request.ignore_resources or fits(cls, want.node)
-    return fits_time and fits_node and cls.scheduler_id in (None, want.node.scheduler_config_id)
+    return _has_time(cls, want) and fits_node and cls.scheduler_id in (None, want.node.scheduler_config_id)
 
 
 def assign(batch: Batch, workflow_id: int, ids: list[int], node_id: int | None) -> None:
