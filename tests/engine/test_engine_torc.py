@@ -321,6 +321,16 @@ class TestRetry:
         assert flow.statuses() == {"a": "ready", "b": "canceled"}
         flow.check()
 
+    def test_a_job_that_waits_for_a_decision_can_be_retried(self, stage: Stage) -> None:
+        flow = stage.flow(job("a"), job("b", "a"))
+        runner = flow.runner()
+        runner.takes()
+        runner.ends("a", status="pending_failed")
+        flow.retry("a")
+        assert flow.statuses() == {"a": "ready", "b": "blocked"}
+        assert runner.runs_everything() == ["a", "b"]
+        flow.check()
+
     def test_refusals(self, stage: Stage) -> None:
         flow = stage.flow(job("a"))
         with pytest.raises(Invalid, match="status is Ready"):
@@ -331,9 +341,6 @@ class TestRetry:
         with pytest.raises(Invalid, match="max_retries 1"):
             flow.retry("a", max_retries=1)
         assert flow.status("a") == "failed"
-        flow.put_status("a", "pending_failed")
-        with pytest.raises(Invalid, match="status is PendingFailed"):
-            flow.retry("a")
 
     def test_a_retry_is_noted(self, stage: Stage) -> None:
         flow = stage.flow(job("a"))

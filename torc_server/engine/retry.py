@@ -10,11 +10,12 @@ from torc_server.engine.unblock import block_again
 from torc_server.errors import Invalid
 from torc_server.store.batch import Batch
 
-RETRIABLE = (JobStatus.RUNNING, JobStatus.FAILED, JobStatus.TERMINATED)
+RETRIABLE = (JobStatus.RUNNING, JobStatus.FAILED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED)
 
 
 def retry_job(batch: Batch, job_id: int, run_id: int, max_retries: int) -> None:
-    """A failed, terminated or (for torc's runners) running job becomes ready under the next attempt.
+    """A job that failed, was terminated, waits for a decision (pending_failed) or, for torc's runners, runs becomes
+    ready under the next attempt.
 
     Raises NotFound, and Invalid for another run, another status, or when `max_retries` attempts were made.
     """

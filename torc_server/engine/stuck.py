@@ -21,7 +21,7 @@ def why_stuck(now: Progress, classes: list[ReadyClass], nodes: list[Node]) -> st
             return None
         return "; ".join(_misfit(cls, nodes) for cls in classes[:3])
     if n := now.count(JobStatus.PENDING_FAILED):
-        return f"{n} jobs are pending_failed and wait for a decision; 'torc run' runs them again"
+        return f"{n} jobs are pending_failed and wait for a decision; 'torc jobs retry' runs them again"
     if n := now.count(JobStatus.UNINITIALIZED):
         return f"{n} jobs are not initialized; 'torc workflows initialize' makes them ready"
     return f"{now.count(JobStatus.BLOCKED)} jobs are blocked by jobs that will not run; 'torc explain' says which"
