@@ -52,6 +52,7 @@ def _starter(server: FakeServer, folder: Path) -> Iterator[Callable[..., RunnerP
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=_hear_signals,
         )
         running.append(process)
         return process
@@ -73,3 +74,9 @@ def run(start: Callable[..., RunnerProcess]) -> Callable[..., subprocess.Complet
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     return run_to_end
+
+
+def _hear_signals() -> None:
+    """Whatever started the tests may have had them ignore these; a runner would go on ignoring them."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)

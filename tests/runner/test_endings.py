@@ -204,3 +204,16 @@ def test_a_job_that_takes_long_to_end_does_not_make_the_runner_call_in_a_circle(
 
     runner.communicate(timeout=10)
     assert len(server.calls) - before < 12
+
+
+def test_signals_that_the_runner_was_started_to_ignore_do_not_stop_it(server, start_python, tmp_path: Path) -> None:
+    server.job("echo $$ > pid; until test -e gate; do sleep 0.01; done")
+    ignore = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)"
+    runner = start_python(f"{ignore}; from torc_core.runner.main import main; main()")
+    pid_in(tmp_path / "pid")
+
+    os.killpg(runner.pid, signal.SIGHUP)
+    (tmp_path / "gate").touch()
+
+    runner.communicate(timeout=10)
+    assert (runner.returncode, server.results[1].status) == (0, "completed")

@@ -115,6 +115,20 @@ def test_a_server_that_refuses_for_a_while_is_asked_again(server, start, tmp_pat
     assert (runner.returncode, server.results[1].status) == (0, "completed")
 
 
+def test_a_server_that_fails_from_the_start_is_said_on_the_terminal_once(server, start) -> None:
+    server.change(refuse_with=500)
+    server.job("true")
+    runner = start()
+    server.until(lambda: len(server.calls) >= 3, "calls")
+
+    server.change(refuse_with=0)
+
+    _, err = runner.communicate(timeout=10)
+    assert runner.returncode == 0
+    assert err.count("\n") == 1
+    assert "the server does not answer this runner's calls: HTTP 500" in err
+
+
 def test_credentials_are_sent_as_basic_authentication(server, run) -> None:
     server.job("true")
 

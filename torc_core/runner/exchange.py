@@ -245,7 +245,9 @@ class Conversation:
                 raise Gone(f"the server refuses this runner's calls: {error}")
         elif not isinstance(error, Away | msgspec.DecodeError | None):
             raise error
-        if not self.away:
+        if not self.away and not self._newest_used:
+            self._log.error(f"the server does not answer this runner's calls: {error}; trying again")
+        elif not self.away:
             self._log.warn(f"Server is away, work goes on: {error}")
         self.away = True
         if now >= self._retry_at:

@@ -15,7 +15,12 @@ from collections.abc import Callable, Iterable
 
 PR_SET_CHILD_SUBREAPER = 36
 
-FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def heeded_signals() -> list[signal.Signals]:
+    """The signals that stop a runner, without those that it was started to ignore (nohup, `&` in a script)."""
+    return [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def guarded(run: Callable[[int | None], int]) -> int:
@@ -24,7 +29,7 @@ def guarded(run: Callable[[int | None], int]) -> int:
     `run` gets a file descriptor that reads end-of-file when the guard has died.
     """
     become_subreaper()
-    signals = {signal.SIGCHLD, *FORWARDED}
+    signals = {signal.SIGCHLD, *heeded_signals()}
     inherited = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     read_end, write_end = os.pipe()
     runner = os.fork()

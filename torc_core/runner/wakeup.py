@@ -9,10 +9,10 @@ import signal
 import time
 from types import FrameType
 
+from torc_core.runner.guard import heeded_signals
+
 SAME_S = 0.25
 """A signal that comes twice so close together came two ways: from the terminal and passed on by the guard."""
-
-HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Wakeup:
@@ -35,7 +35,7 @@ class Wakeup:
     def handle_signals(self) -> None:
         """From now on a first INT, TERM or HUP asks to stop, and a second one to kill."""
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        for number in HANDLED:
+        for number in heeded_signals():
             signal.signal(number, self._on_signal)
 
     def wake(self) -> None:
