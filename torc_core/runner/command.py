@@ -18,6 +18,7 @@ import msgspec
 
 from torc_core.client.request import API_PATH
 from torc_core.errors import CannotFinishError, InputError, TorcError
+from torc_core.host import process_space
 from torc_core.models.resources import ComputeNode, Workflow
 from torc_core.runner.connection import Away, Connection, Refused
 from torc_core.runner.exchange import Conversation
@@ -170,16 +171,9 @@ def _register(connection: Connection, workflow_id: int, offer: Offer, place: Pla
         is_active=True,
         uuid=place.runner_uuid,
         scheduler={"output_dir": str(place.output_dir)},
-        boot_id=_boot_id(),
+        boot_id=process_space() or None,  # whether its death can be seen by the server (torc_server/deaths.py)
     )
     return _ask(connection, "POST", "/compute_nodes", msgspec.json.encode(node), ComputeNode, "registering")
-
-
-def _boot_id() -> str | None:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return None
 
 
 def _watch(jobs: Jobs, workflow: Workflow) -> Watch:
