@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stage import Stage
+
+from tests.engine.stage import Stage
 
 
 @pytest.fixture

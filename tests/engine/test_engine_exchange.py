@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from stage import Flow, Runner, Stage, chain, job, need
 
+from tests.engine.stage import Flow, Runner, Stage, chain, job, need
 from torc_core.models.exchange import Attempt, OutputStat, Prefetch, StopOrder
 from torc_server.engine.leases import LOST_LIMIT
 from torc_server.errors import NotFound

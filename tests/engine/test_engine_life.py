@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from stage import Stage, chain, job
 
+from tests.engine.stage import Stage, chain, job
 from torc_core.models.status import JobStatus
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from stage import Flow, Plan, Stage, job, need
 
+from tests.engine.stage import Flow, Plan, Stage, job, need
 from torc_core.models.plan import (
     PlanAnswer,
     PlanFiles,

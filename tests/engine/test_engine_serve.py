@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stage import GIB, Flow, Runner, Stage, job, need
 
+from tests.engine.stage import GIB, Flow, Runner, Stage, job, need
 from torc_core.models.exchange import FreeResources
 
 SIZES = {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from stage import GIB, Flow, Stage, chain, job, need
 
+from tests.engine.stage import GIB, Flow, Stage, chain, job, need
 from torc_core.models.exchange import Attempt, StopOrder
 from torc_core.models.resources import ComputeNodesResources
 from torc_core.models.status import JobStatus
@@ -330,6 +330,40 @@ class TestRetry:
         assert flow.statuses() == {"a": "ready", "b": "blocked"}
         assert runner.runs_everything() == ["a", "b"]
         flow.check()
+
+    def test_a_retried_job_waits_for_a_parent_that_runs_again(self, stage: Stage) -> None:
+        flow = stage.flow(job("a"), job("b", "a", cancel=False))
+        runner = flow.runner()
+        assert runner.runs_everything(status="failed") == ["a", "b"]
+        flow.retry("a")
+        flow.retry("b")
+        assert flow.statuses() == {"a": "ready", "b": "blocked"}
+        flow.check()
+        assert runner.runs_everything() == ["a", "b"]
+
+    @pytest.mark.parametrize("how", ["gives back", "leaves", "dies"])
+    def test_a_job_given_back_waits_for_a_parent_that_runs_again(self, stage: Stage, how: str) -> None:
+        flow = stage.flow(job("a"), job("b", "a", cancel=False))
+        runner = flow.runner()
+        runner.takes()
+        runner.ends("a", status="failed")
+        assert runner.takes() == ["b"]
+        flow.retry("a")
+        assert flow.status("b") == "pending"
+        {"gives back": lambda: runner.gives_back("b"), "leaves": runner.leaves, "dies": runner.dies}[how]()
+        assert flow.statuses() == {"a": "ready", "b": "blocked"}
+        flow.check()
+        assert flow.runner().runs_everything() == ["a", "b"]
+
+    def test_a_result_filed_under_a_later_attempt_does_not_stop_that_attempt(self, stage: Stage) -> None:
+        flow = stage.flow(job("a"))
+        flow.complete("a", "failed", attempt=2)
+        flow.retry("a")
+        runner = flow.runner()
+        runner.takes()
+        runner.ends("a")
+        assert flow.status("a") == "completed"
+        assert flow.results("a") == [(1, 2, "completed")]
 
     def test_refusals(self, stage: Stage) -> None:
         flow = stage.flow(job("a"))

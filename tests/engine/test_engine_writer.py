@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy.exc import IntegrityError
-from stage import Stage, job
 
+from tests.engine.stage import Stage, job
 from torc_core.errors import TorcError
 from torc_core.models.exchange import Attempt
 from torc_core.models.status import JobStatus

@@ -8,7 +8,7 @@ from torc_core.models.resources import Result
 from torc_core.models.status import ACTIVE, COMPLETE, ENDED, TERMINAL, JobStatus
 from torc_server.engine.initialize import rows_below, uninitialize
 from torc_server.engine.transition import Row, force_status, new_attempt, recount_around, set_status
-from torc_server.engine.unblock import block_again
+from torc_server.engine.unblock import block_again, block_early
 from torc_server.errors import Conflict, Invalid, NotFound
 from torc_server.store.batch import Batch
 
@@ -135,3 +135,5 @@ def manage_status_change(batch: Batch, job_id: int, status: JobStatus, run_id: i
     force_status(batch, row, status)
     if old in ENDED and status not in ENDED:
         block_again(batch, [job_id])
+    else:
+        block_early(batch, [job_id])

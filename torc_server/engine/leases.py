@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from torc_core.models.status import ACTIVE, JobStatus
 from torc_server.engine.transition import set_status
+from torc_server.engine.unblock import block_early
 from torc_server.store.batch import Batch
 
 LOST_LIMIT = 5
@@ -21,6 +22,7 @@ def lose(batch: Batch, node_id: int, reason: str) -> None:
     back = [r for r in rows if r[2] in ACTIVE and r[3] < LOST_LIMIT]
     failed = [r for r in rows if r[2] in ACTIVE and r[3] >= LOST_LIMIT]
     set_status(batch, [(r[0], r[1], r[2]) for r in back], JobStatus.READY)
+    block_early(batch, [r[0] for r in back])
     set_status(batch, [(r[0], r[1], r[2]) for r in failed], JobStatus.FAILED)
     _fence(batch, [r[0] for r in back], lost=1)
     batch.run("UPDATE job SET node_id = NULL WHERE node_id = ?", node_id)
@@ -32,6 +34,7 @@ def leave(batch: Batch, node_id: int) -> None:
     rows = batch.run("SELECT id, workflow_id, status FROM job WHERE node_id = ?", node_id).all()
     active = [(r[0], r[1], r[2]) for r in rows if r[2] in ACTIVE]
     set_status(batch, active, JobStatus.READY)
+    block_early(batch, [r[0] for r in active])
     _fence(batch, [r[0] for r in active if r[2] == JobStatus.RUNNING], lost=0)
     batch.run("UPDATE job SET node_id = NULL WHERE node_id = ?", node_id)
     _deactivate(batch, node_id, reason="left")

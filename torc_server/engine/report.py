@@ -15,6 +15,7 @@ from torc_core.models.exchange import Attempt, AttemptResult
 from torc_core.models.status import ACTIVE, TERMINAL, JobStatus
 from torc_server.engine.nodes import Call
 from torc_server.engine.transition import record, set_status
+from torc_server.engine.unblock import block_early
 from torc_server.store.batch import Batch
 
 STDERR_BYTES = 4_000
@@ -57,6 +58,7 @@ def _released(batch: Batch, calls: list[Call]) -> None:
     if pairs:
         rows = [(r[0], r[1], r[2]) for r in _current(batch, pairs) if r[2] == JobStatus.PENDING]
         set_status(batch, rows, JobStatus.READY, release=True)
+        block_early(batch, [row[0] for row in rows])
 
 
 def _started(batch: Batch, calls: list[Call]) -> None:
@@ -93,7 +95,7 @@ def _results(batch: Batch, calls: list[Call]) -> None:
         key = (node, job, attempt)
         known.add(key)
         call, result = reported[key]
-        if holder == node and current == attempt and run == told_run and not stored:
+        if holder == node and current == attempt and run == told_run:
             old = JobStatus(status)
             new = _new_status(old, result)
             if new is not None:
@@ -131,9 +133,10 @@ def _store(batch: Batch, accepted: list[tuple[int, int, JobStatus, JobStatus, in
     ]  # fmt: skip
     columns = ", ".join(f"value ->> {i}" for i in range(len(values[0])))
     result_ids = batch.run(
-        "INSERT INTO result (workflow_id, job_id, run_id, attempt_id, compute_node_id, return_code, exec_time_minutes,"
-        " completion_time, status, peak_memory_bytes, avg_memory_bytes, peak_cpu_percent, avg_cpu_percent, start_ms,"
-        f" end_ms, cause, stderr_tail) SELECT {columns} FROM json_each(?) RETURNING job_id, id, status, start_ms",
+        "INSERT OR REPLACE INTO result (workflow_id, job_id, run_id, attempt_id, compute_node_id, return_code,"
+        " exec_time_minutes, completion_time, status, peak_memory_bytes, avg_memory_bytes, peak_cpu_percent,"
+        f" avg_cpu_percent, start_ms, end_ms, cause, stderr_tail) SELECT {columns} FROM json_each(?)"
+        " RETURNING job_id, id, status, start_ms",
         batch.json(values),
     ).all()
     batch.run(

@@ -6,7 +6,7 @@ from torc_core.models.status import ENDED, JobStatus
 from torc_server.engine.complete import camel, job_and_run
 from torc_server.engine.notes import note
 from torc_server.engine.transition import force_status
-from torc_server.engine.unblock import block_again
+from torc_server.engine.unblock import block_again, block_early
 from torc_server.errors import Invalid
 from torc_server.store.batch import Batch
 
@@ -30,7 +30,7 @@ def retry_job(batch: Batch, job_id: int, run_id: int, max_retries: int) -> None:
     if info[5] is not None:
         batch.wake_nodes.add(info[5])
     force_status(batch, row, JobStatus.READY)
-    batch.run("UPDATE job SET attempt_id = attempt_id + 1, start_ms = NULL WHERE id = ?", job_id)
+    batch.run("UPDATE job SET attempt_id = attempt_id + 1, start_ms = NULL, result_id = NULL WHERE id = ?", job_id)
     note(
         batch,
         row[1],
@@ -42,5 +42,7 @@ def retry_job(batch: Batch, job_id: int, run_id: int, max_retries: int) -> None:
         run_id=run_id,
         message=f"Job with name = {info[6]} retried: attempt {attempt} -> {attempt + 1}",
     )
-    if status in ENDED:  # otherwise nothing below has been decided by it
+    if status in ENDED:
         block_again(batch, [job_id])
+    else:  # nothing below has been decided by it
+        block_early(batch, [job_id])

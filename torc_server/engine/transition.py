@@ -60,7 +60,7 @@ def new_attempt(batch: Batch, job_ids: list[int]) -> None:
     )
     batch.wake_nodes.update(holders.scalars())
     batch.run(
-        "UPDATE job SET attempt_id = attempt_id + 1 WHERE id IN (SELECT value FROM json_each(?))"
+        "UPDATE job SET attempt_id = attempt_id + 1, result_id = NULL WHERE id IN (SELECT value FROM json_each(?))"
         " AND (status = 4 OR node_id IS NOT NULL OR EXISTS (SELECT 1 FROM result WHERE result.job_id = job.id"
         "  AND run_id = (SELECT run_id FROM workflow WHERE id = job.workflow_id) AND attempt_id = job.attempt_id))",
         told,

@@ -53,10 +53,21 @@ def block_again(batch: Batch, job_ids: list[int]) -> None:
     set_status(batch, canceled, JobStatus.BLOCKED)
     touched = [*job_ids, *(row[0] for row in canceled)]
     recount_around(batch, touched)
-    early = batch.run(
-        "SELECT DISTINCT job.id, job.workflow_id, job.status FROM job_depends_on AS edge"
-        " JOIN job ON job.id = edge.job_id"
-        " WHERE edge.depends_on_job_id IN (SELECT value FROM json_each(?)) AND job.status = 2 AND job.unmet > 0",
+    below = batch.run(
+        "SELECT DISTINCT job_id FROM job_depends_on WHERE depends_on_job_id IN (SELECT value FROM json_each(?))",
         batch.json(touched),
+    )
+    block_early(batch, [*job_ids, *below.scalars()])
+
+
+def block_early(batch: Batch, job_ids: list[int]) -> None:
+    """Of these jobs those that are ready although a parent is to run once more wait for it.
+
+    Whatever gives a job back to its workflow calls this: a parent may have been retried while the job was handed out.
+    """
+    rows = batch.run(
+        "SELECT id, workflow_id, status FROM job WHERE status = 2 AND unmet > 0"
+        " AND id IN (SELECT value FROM json_each(?))",
+        batch.json(job_ids),
     ).all()
-    set_status(batch, [(row[0], row[1], row[2]) for row in early], JobStatus.BLOCKED)
+    set_status(batch, [(row[0], row[1], row[2]) for row in rows], JobStatus.BLOCKED)
