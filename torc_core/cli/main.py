@@ -13,6 +13,7 @@ from torc_core.cli.app import App, Group, debugging
 from torc_core.errors import TorcError
 
 COMMANDS = {
+    "tui": "torc_core.cli.tui:tui",
     "run": "torc_core.cli.run:run",
     "wait": "torc_core.cli.wait:wait",
     "workflows": "torc_core.cli.workflows:workflows",

@@ -16,25 +16,41 @@ class Change(NamedTuple):
     data: dict[str, Any]
 
 
-def parse_changes(lines: Iterable[str]) -> Iterator[Change]:
-    """The changes in an event stream's lines; comments (keep-alives) are passed over."""
-    number: int | None = None
-    event = "message"
-    data: list[str] = []
-    for line in lines:
+class ChangeReader:
+    """Makes changes of an event stream's lines, given one by one; comments (keep-alives) are passed over."""
+
+    def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        self._id: int | None = None
+        self._event = "message"
+        self._data: list[str] = []
+
+    def feed(self, line: str) -> Change | None:
+        """The change that this line completes."""
         if not line:
-            if data:
-                yield Change(number, event, msgspec.json.decode("\n".join(data)))
-            number, event, data = None, "message", []
-            continue
+            data = self._data
+            change = Change(self._id, self._event, msgspec.json.decode("\n".join(data))) if data else None
+            self._begin()
+            return change
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if name == "data":
-            data.append(value)
+            self._data.append(value)
         elif name == "event":
-            event = value
+            self._event = value
         elif name == "id" and value.isdigit():
-            number = int(value)
+            self._id = int(value)
+        return None
+
+
+def parse_changes(lines: Iterable[str]) -> Iterator[Change]:
+    """The changes in an event stream's lines."""
+    reader = ChangeReader()
+    for line in lines:
+        if change := reader.feed(line):
+            yield change
 
 
 def job_ids(packed: list[int | list[int]]) -> Iterator[int]:

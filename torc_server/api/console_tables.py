@@ -20,13 +20,18 @@ from torc_server.errors import Invalid
 
 
 class TableQuery(msgspec.Struct, kw_only=True):
-    """Which part of a table: `sort` is a column (`-` before it reverses), `anchor` the id of a row it shall have."""
+    """Which part of a table: `sort` is a column, `-` before it reverses.
+
+    With `anchor`, the id of a row, the part begins `before` rows above that row, wherever it now is; `offset` counts
+    when the row is not there any more.
+    """
 
     offset: int = 0
     limit: int = 100
     sort: str = "id"
     filter: str = ""
     anchor: int | None = None
+    before: int = 0
 
 
 class TablePage(msgspec.Struct, kw_only=True):
@@ -68,7 +73,7 @@ class ConsoleTable:
         if ask.anchor is not None:
             anchor = self._position(conn, narrowed, values, ask)
             if anchor is not None:
-                offset = max(0, anchor - ask.limit // 2)
+                offset = max(0, anchor - ask.before)
         order = self._order(ask.sort)
         ids = f"SELECT {self.key} FROM {self.source} WHERE {narrowed} ORDER BY {order} LIMIT ? OFFSET ?"
         shown = {name: column for name, column in self.columns.items() if column.shown}

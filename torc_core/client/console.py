@@ -1,0 +1,101 @@
+"""The endpoints made for the console (`/console/…`): tables in sorted, filtered pages, a job with all around it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct, field
+
+from torc_core.client.request import Request
+
+Row = dict[str, Any]
+"""A row of a table: column -> value; columns that are null are missing. Every row has an `id`."""
+
+
+class TablePage(Struct):
+    """Rows from `offset` on; `total` match the filter, `everything` is without one, `anchor` is where that row is."""
+
+    items: list[Row]
+    offset: int
+    total: int
+    everything: int
+    anchor: int | None = None
+
+
+class WorkflowDetail(Struct):
+    """A workflow: its row in the list, the resource itself, and table -> number of rows."""
+
+    row: Row
+    workflow: dict[str, Any]
+    sizes: dict[str, int]
+
+
+class JobDetail(Struct):
+    """A job with all around it. Relations are (id, name, status), cut at 100; their totals are always right."""
+
+    job: dict[str, Any]
+    workflow_name: str
+    run_id: int
+    requirements: Row
+    why: str
+    details: list[str] = field(default_factory=list)
+    attempts: list[Row] = field(default_factory=list)
+    needs: list[tuple[int, str, str]] = field(default_factory=list)
+    needs_total: int = 0
+    unlocks: list[tuple[int, str, str]] = field(default_factory=list)
+    unlocks_total: int = 0
+    inputs: list[Row] = field(default_factory=list)
+    outputs: list[Row] = field(default_factory=list)
+    origin: str | None = None
+    node: Row | None = None
+    start: int | None = None
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """Which part of a table is asked for: `sort` is a column, `-` before it reverses.
+
+    With `anchor`, the id of a row, the part begins `before` rows above it, wherever it now is; `offset` counts when
+    that row is not there any more.
+    """
+
+    offset: int = 0
+    limit: int = 100
+    sort: str = "id"
+    filter: str = ""
+    anchor: int | None = None
+    before: int = 0
+
+    def query(self) -> dict[str, Any]:
+        return {
+            "offset": self.offset,
+            "limit": self.limit,
+            "sort": self.sort,
+            "filter": self.filter or None,
+            "anchor": self.anchor,
+            "before": self.before or None,
+        }
+
+
+PATIENCE = 10.0
+"""Seconds that the console waits for an answer."""
+
+
+def workflow_rows(part: Part, user: str | None = None) -> Request[TablePage]:
+    query = {**part.query(), "user": user}
+    return Request("GET", "/console/workflows", TablePage, "listing workflows", query=query, patience=PATIENCE)
+
+
+def workflow_detail(workflow_id: int) -> Request[WorkflowDetail]:
+    thing, path = f"workflow {workflow_id}", f"/console/workflows/{workflow_id}"
+    return Request("GET", path, WorkflowDetail, f"getting {thing}", thing, patience=PATIENCE)
+
+
+def table_rows(workflow_id: int, table: str, part: Part) -> Request[TablePage]:
+    """A page of `jobs`, `results`, `files`, `events`, `nodes` or `requirements` of a workflow."""
+    thing, path = f"workflow {workflow_id}", f"/console/workflows/{workflow_id}/{table}"
+    return Request("GET", path, TablePage, f"listing the {table} of {thing}", thing, part.query(), patience=PATIENCE)
+
+
+def job_detail(job_id: int) -> Request[JobDetail]:
+    thing = f"job {job_id}"
+    return Request("GET", f"/console/jobs/{job_id}", JobDetail, f"getting {thing}", thing, patience=PATIENCE)

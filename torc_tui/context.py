@@ -1,0 +1,57 @@
+"""What an action works on: the screen, the table in focus, and the things that are meant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torc_core.client.console import Row
+from torc_tui.actions import READ_ONLY, Action, Place
+
+if TYPE_CHECKING:
+    from torc_tui.app import ConsoleApp
+    from torc_tui.screens.console_screen import ConsoleScreen
+    from torc_tui.store import Store
+    from torc_tui.widgets.paged_table import PagedTable
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """A workflow or a job that an action means: captured when the key was pressed."""
+
+    kind: str
+    id: int
+    name: str
+    row: Row | None = None
+    """Its row, as far as it is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The moment an action was asked for."""
+
+    app: ConsoleApp
+    screen: ConsoleScreen
+
+    @property
+    def store(self) -> Store:
+        return self.app.store
+
+    @property
+    def places(self) -> frozenset[Place]:
+        return self.screen.places
+
+    @property
+    def table(self) -> PagedTable | None:
+        """The table of the screen, if it has one."""
+        return self.screen.table
+
+    def things(self, kind: str) -> list[Thing]:
+        """The workflows or jobs that are meant: those marked, else the one under the cursor or of the screen."""
+        return self.screen.things(kind)
+
+    def why_not(self, action: Action) -> str | None:
+        """Why an action cannot be done now, or None."""
+        if action.changes and self.app.read_only:
+            return READ_ONLY
+        return action.reason(self)

@@ -1,0 +1,86 @@
+"""Numbers as people read them: sizes, durations, counts, clock times. An unknown or empty one is a dash."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+NOTHING = "–"  # noqa: RUF001
+
+
+def count(number: int) -> str:
+    """With separators: 10,000."""
+    return f"{number:,}"
+
+
+def many(number: int, noun: str) -> str:
+    """A count with its noun: `1 job`, `2 jobs`."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
+def size(number: float | None) -> str:
+    """Bytes in powers of 1024 with at most three digits: `8.1 GB`, `512 MB`."""
+    if number is None:
+        return NOTHING
+    for unit in ("B", "kB", "MB", "GB", "TB", "PB"):
+        if number < 999.5 or unit == "PB":
+            return f"{number:.0f} {unit}" if number >= 9.95 or unit == "B" else f"{number:.1f} {unit}"
+        number /= 1024
+    raise AssertionError
+
+
+def duration(seconds: float | None) -> str:
+    """Two units at most: `0.04 s`, `41 s`, `4m02`, `2h05`, `3d04h`."""
+    if seconds is None:
+        return NOTHING
+    seconds = max(seconds, 0)
+    if seconds < 0.995:
+        return f"{seconds:.2f} s"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes}m{rest:02d}"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours}h{minutes:02d}"
+    days, hours = divmod(hours, 24)
+    return f"{days}d{hours:02d}h"
+
+
+def clock(ms: float | None, now: datetime) -> str:
+    """The local time of milliseconds since 1970: `12:01:44` today, `Nov 24 12:01` this year, else `2025-11-24`."""
+    if ms is None:
+        return NOTHING
+    then = datetime.fromtimestamp(ms / 1000)
+    if then.date() == now.date():
+        return then.strftime("%H:%M:%S")
+    return then.strftime("%b %d %H:%M") if then.year == now.year else then.strftime("%Y-%m-%d")
+
+
+def clock_of_text(text: str | None, now: datetime) -> str:
+    """The same of an ISO 8601 time."""
+    if not text:
+        return NOTHING
+    try:
+        return clock(datetime.fromisoformat(text).timestamp() * 1000, now)
+    except ValueError:
+        return text
+
+
+def percent(number: float | None) -> str:
+    """Percent of one core, as it is."""
+    return NOTHING if number is None else f"{number:.0f} %"
+
+
+def rate(per_second: float | None) -> str:
+    """Jobs per second, minute or hour, whichever reads best: `41/s`, `12/min`."""
+    if not per_second:
+        return NOTHING
+    for factor, unit in ((1, "s"), (60, "min"), (3600, "h")):
+        if per_second * factor >= 0.95:
+            return f"{per_second * factor:.0f}/{unit}"
+    return "<1/h"

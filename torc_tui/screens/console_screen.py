@@ -1,0 +1,148 @@
+"""What every screen has: the line above, the line below, its places for keys, and news of what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.message import Message
+from textual.screen import Screen
+from textual.widget import Widget
+
+from torc_core.client.stream import Change
+from torc_tui.actions import Place
+from torc_tui.context import Context, Thing
+from torc_tui.rendering.cells import Line
+from torc_tui.widgets.action_bar import ActionBar
+from torc_tui.widgets.paged_table import PagedTable, View
+from torc_tui.widgets.rule import Rule
+from torc_tui.widgets.title_bar import TitleBar
+
+if TYPE_CHECKING:
+    from torc_tui.app import ConsoleApp
+
+
+class News(Message, bubble=False):
+    """Something changed on the server."""
+
+    def __init__(self, change: Change) -> None:
+        super().__init__()
+        self.change = change
+
+
+class ConsoleScreen(Screen[None], inherit_bindings=False):
+    """Base of the screens. To add one: say `places`, `body` and `title`, and hear `heard`, `slept` and `woke`."""
+
+    app: ConsoleApp
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    @property
+    def places(self) -> frozenset[Place]:
+        """Where the screen is, for the registry of actions."""
+        return frozenset()
+
+    @property
+    def table(self) -> PagedTable | None:
+        """The table that keys move in."""
+        return None
+
+    def things(self, kind: str) -> list[Thing]:  # noqa: ARG002
+        """The workflows or jobs that an action means here."""
+        return []
+
+    @property
+    def address(self) -> str:
+        """What `:` takes to come here again."""
+        return ""
+
+    def body(self) -> Iterator[Widget]:
+        """The widgets between the two lines."""
+        yield from ()
+
+    def title_lines(self) -> tuple[Line, Line]:
+        """What the first line says about this screen: where it is, and facts about its thing."""
+        return [], []
+
+    def heard(self, change: Change) -> None:
+        """A change on the server; `open` and `reset` mean that anything may have changed."""
+
+    def slept(self) -> None:
+        """Nobody looks at it."""
+
+    def woke(self) -> None:
+        """It is looked at again."""
+
+    def open_cursor(self) -> None:
+        """Open what is under the cursor."""
+
+    def leave_state(self) -> bool:
+        """Leave a filter or marks, if there are any; False when only the screen itself is left to leave."""
+        table = self.table
+        if table is None:
+            return False
+        if table.marks:
+            table.clear_marks()
+        elif table.view.filter:
+            table.show(View(table.view.sort))
+        else:
+            return False
+        return True
+
+    def ask_filter(self) -> None:
+        """Let the user type a filter for the table."""
+
+    def refresh_now(self) -> None:
+        """Ask the server again for everything on screen."""
+        self.heard(Change(None, "open", {}))
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was asked for is shown."""
+        return True
+
+    def compose(self) -> ComposeResult:
+        yield TitleBar()
+        yield Rule(id="top-rule")
+        yield from self.body()
+        yield Rule(id="bottom-rule")
+        yield ActionBar()
+
+    @property
+    def context(self) -> Context:
+        return Context(self.app, self)
+
+    @property
+    def action_bar(self) -> ActionBar:
+        return self.query_one(ActionBar)
+
+    def refresh_lines(self) -> None:
+        """Show the lines above and below as they are now."""
+        if self.is_mounted:
+            self.query_one(TitleBar).show(*self.title_lines())
+            self.action_bar.show(self.app.footer(self))
+
+    def connection_changed(self) -> None:
+        """The server went away or came back."""
+        self.query_one(TitleBar).refresh()
+
+    def on_mount(self) -> None:
+        self.refresh_lines()
+
+    def on_news(self, message: News) -> None:
+        self.heard(message.change)
+
+    def on_screen_resume(self) -> None:
+        self.woke()
+        self.refresh_lines()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.height < 20, "-low")
+        self.set_class(event.size.width < 70, "-narrow")
+
+    async def on_key(self, event: events.Key) -> None:
+        if await self.app.press(self, event.key):
+            event.stop()
+            event.prevent_default()

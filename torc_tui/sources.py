@@ -1,0 +1,92 @@
+"""Sources of the tables: which endpoint, which columns, and which changes can be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torc_core.client import console
+from torc_core.client.console import Part, Row, TablePage
+from torc_core.client.stream import Change, job_ids
+from torc_tui.rendering import tables
+from torc_tui.rendering.columns import Column
+from torc_tui.store import Store
+from torc_tui.widgets.paged_table import PagedTable
+
+ALWAYS = ("open", "reset")
+"""After these anything may have changed."""
+
+
+class WorkflowsSource:
+    """All workflows, or one user's."""
+
+    columns: Sequence[Column] = tables.WORKFLOWS
+    sort = "-activity"
+    noun = "workflow"
+
+    def __init__(self, store: Store, user: str | None = None) -> None:
+        self._store = store
+        self.user = user
+
+    async def page(self, part: Part) -> TablePage:
+        return await self._store.ask(console.workflow_rows(part, self.user))
+
+    def concerns(self, change: Change, table: PagedTable) -> bool:  # noqa: ARG002
+        """Job counts and states of workflows."""
+        return change.event in (*ALWAYS, "jobs", "job", "workflow", "node")
+
+    def title(self, row: Row) -> str:
+        return f"{row['name']} ({row['id']})"
+
+
+class WorkflowTable:
+    """A table of one workflow."""
+
+    def __init__(
+        self,
+        store: Store,
+        workflow_id: int,
+        name: str,
+        columns: Sequence[Column],
+        sort: str,
+        noun: str,
+        told_by: tuple[str, ...],
+        title: Callable[[Row], str] = lambda row: str(row.get("name", row["id"])),
+    ) -> None:
+        self._store = store
+        self.workflow_id = workflow_id
+        self.name = name
+        self.columns = columns
+        self.sort = sort
+        self.noun = noun
+        self._told_by = told_by
+        self.title = title
+
+    async def page(self, part: Part) -> TablePage:
+        return await self._store.ask(console.table_rows(self.workflow_id, self.name, part))
+
+    def concerns(self, change: Change, table: PagedTable) -> bool:
+        """Of this workflow, and of the kind; jobs only when they are in sight or order or filter may depend on them."""
+        if change.event in ALWAYS:
+            return True
+        if change.data.get("workflow_id") != self.workflow_id or change.event not in self._told_by:
+            return False
+        if change.event != "jobs" or self.name != "jobs":
+            return True
+        view = table.view
+        if view.filter or view.sort.removeprefix("-") not in ("id", "name"):
+            return True
+        shown = table.shown_ids()
+        return any(job in shown for job in job_ids(change.data.get("ids", [])))
+
+
+def workflow_tables(store: Store, workflow_id: int) -> dict[str, WorkflowTable]:
+    """The tables of a workflow by the title of their tab, in order."""
+    made = [
+        ("Jobs", "jobs", tables.JOBS, "id", "job", ("jobs", "job")),
+        ("Results", "results", tables.RESULTS, "-id", "result", ("jobs", "result")),
+        ("Files", "files", tables.FILES, "id", "file", ("jobs", "file")),
+        ("Events", "events", tables.EVENTS, "-id", "event", ("event",)),
+        ("Nodes", "nodes", tables.NODES, "-active", "node", ("node", "jobs")),
+        ("Requirements", "requirements", tables.REQUIREMENTS, "id", "requirement", ("resource_requirements", "job")),
+    ]
+    return {tab: WorkflowTable(store, workflow_id, *rest) for tab, *rest in made}  # type: ignore[arg-type]

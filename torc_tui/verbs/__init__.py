@@ -1,0 +1,9 @@
+"""The actions, by family. This list is all there is: a new module of actions is added here."""
+
+from __future__ import annotations
+
+from torc_tui.actions import Action
+from torc_tui.verbs import navigation, rows
+
+ACTIONS: tuple[Action, ...] = (*rows.ACTIONS, *navigation.ACTIONS)
+"""Every action of the console."""

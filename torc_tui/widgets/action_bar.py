@@ -1,0 +1,66 @@
+"""The last line: what can be done here, with its keys; for a while, or until it is read, what came of something."""
+
+from __future__ import annotations
+
+from textual.timer import Timer
+
+from torc_tui.rendering.cells import Line, fitted, width_of
+from torc_tui.widgets.line_widget import LineWidget
+
+SAID_S = 4.0
+"""How long a result stays; an error stays until the next key."""
+
+
+class ActionBar(LineWidget):
+    """See the module."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._actions: list[tuple[str, str]] = []
+        self._said: Line = []
+        self._error = False
+        self._timer: Timer | None = None
+
+    def show(self, actions: list[tuple[str, str]]) -> None:
+        """The keys and titles of what can be done here."""
+        if actions != self._actions:
+            self._actions = actions
+            self.refresh()
+
+    def say(self, text: str, *, error: bool = False) -> None:
+        """A line in place of the actions."""
+        first = " ".join(text.split())
+        glyph = ("✖ ", "error") if error else ("✔ ", "completed")
+        self._said, self._error = [(" ", ""), glyph, (first, "error" if error else "text")], error
+        if self._timer:
+            self._timer.stop()
+        self._timer = None if error else self.set_timer(SAID_S, self.silence)
+        self.refresh()
+
+    def silence(self) -> None:
+        """Show the actions again."""
+        if self._said:
+            self._said = []
+            self.refresh()
+
+    @property
+    def said(self) -> str:
+        """What it says at this moment."""
+        return "".join(text for text, _ in self._said).strip()
+
+    def key_pressed(self) -> None:
+        """An error has been read."""
+        if self._error:
+            self.silence()
+
+    def line(self, width: int) -> Line:
+        return fitted(self._said, width) if self._said else self._action_line(width)
+
+    def _action_line(self, width: int) -> Line:
+        line: Line = [(" ", "")]
+        for keys, title in self._actions:
+            part: Line = [(keys, "key"), (f" {title}   ", "dim")]
+            if width_of(line) + width_of(part) - 3 > width:
+                break
+            line += part
+        return line

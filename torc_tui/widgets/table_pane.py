@@ -1,0 +1,81 @@
+"""A table with its heading: what is filtered, how many rows there are, how they are sorted and what is marked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from torc_core.client.console import Row
+from torc_core.client.stream import Change
+from torc_tui.context import Thing
+from torc_tui.rendering.cells import Line
+from torc_tui.widgets.paged_table import PagedTable, Source, View
+from torc_tui.widgets.text_line import TextLine
+
+
+class TablePane(Vertical):
+    """See the module."""
+
+    DEFAULT_CSS = """
+    TablePane { height: 1fr; }
+    TablePane > #empty { height: 1fr; padding: 1 2; display: none; }
+    TablePane.-empty > #empty { display: block; }
+    TablePane.-empty > PagedTable { height: 1; }
+    """
+
+    def __init__(self, source: Source, heading: str, empty: Sequence[str], view: View | None = None) -> None:
+        super().__init__()
+        self.heading = heading
+        self.table = PagedTable(source, view=view)
+        self.line = TextLine()
+        self._empty = list(empty)
+        self._empty_line = TextLine(id="empty")
+
+    def compose(self) -> ComposeResult:
+        yield self.line
+        yield self.table
+        yield self._empty_line
+
+    def on_mount(self) -> None:
+        self._show_line()
+
+    def heard(self, change: Change) -> None:
+        """A change on the server."""
+        if self.table.source.concerns(change, self.table):
+            self.table.touch()
+
+    def things(self, kind: str) -> list[Thing]:
+        """The marked rows, else the one under the cursor."""
+        table = self.table
+        if table.marks:
+            at_hand: dict[int, Row] = {row["id"]: row for _, row in table.rows}
+            return [Thing(kind, key, name, at_hand.get(key)) for key, name in table.marks.items()]
+        row = table.cursor_row
+        return [Thing(kind, row["id"], str(row.get("name", row["id"])), row)] if row else []
+
+    def on_paged_table_loaded(self) -> None:
+        self._show_line()
+
+    def _show_line(self) -> None:
+        table, view = self.table, self.table.view
+        rows = table.rows
+        self.set_class(table.loaded and rows.total == 0, "-empty")
+        left: Line = [(f" {self.heading}  ", "dim")] if self.heading else [(" ", "")]
+        if not table.loaded:
+            left.append(("…" if table.error is None else "", "dim"))
+        elif view.filter:
+            left += [(view.filter, "accent"), (f"   {rows.total:,} of {rows.everything:,}", "")]
+        else:
+            left.append((f"{rows.total:,}", ""))
+        if table.error:
+            left = [(" ✖ ", "error"), (str(table.error), "error")]
+        if table.marks:
+            left.append((f"   {len(table.marks):,} marked", "accent"))
+        arrow = "↓" if view.sort.startswith("-") else "↑"
+        right: Line = [("sort ", "dim"), (f"{view.sort.removeprefix('-')} {arrow}", "")]
+        self.line.show(left, right)
+        if rows.total == 0:
+            nothing = [f"Nothing matches {view.filter!r}; esc shows everything again."] if view.filter else self._empty
+            self._empty_line.show([("  " + "  ".join(nothing), "dim")])
