@@ -1,0 +1,190 @@
+"""The rules of the state machine once more, in plain Python and as simple as they can be said.
+
+It is told what happened (who was handed what, who reported what) and says what every job's status must be. Where the
+engine keeps counters and works set-wise, this looks at all parents of all jobs, again and again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torc_server.engine.leases import LOST_LIMIT
+
+ENDED = {"completed", "failed", "canceled", "terminated", "disabled"}
+ACTIVE = {"pending", "running"}
+RETRIABLE = {"running", "failed", "terminated", "pending_failed"}
+
+
+@dataclass
+class Job:
+    """What the oracle knows of a job."""
+
+    parents: list[str]
+    cancel: bool
+    status: str = "blocked"
+    attempt: int = 1
+    holder: int | None = None
+    """The node that has it, or still holds what is left of it."""
+    has_result: bool = False
+    """Of its present attempt or, as long as it was not retried, its last."""
+    lost: int = 0
+
+
+@dataclass
+class Oracle:
+    """A workflow that has been initialised."""
+
+    jobs: dict[str, Job]
+    run: int = 1
+    results: set[tuple[str, int, int]] = field(default_factory=set)
+    """(job, run, attempt) of everything that was accepted."""
+
+    def __post_init__(self) -> None:
+        self.settle()
+
+    def children(self, name: str) -> list[str]:
+        return [child for child, job in self.jobs.items() if name in job.parents]
+
+    def waits(self, name: str) -> bool:
+        """Some parent has not ended."""
+        return any(self.jobs[parent].status not in ENDED for parent in self.jobs[name].parents)
+
+    def settle(self) -> None:
+        """Decide every blocked job whose parents have all ended, until nothing changes."""
+        undecided = True
+        while undecided:
+            undecided = False
+            for name, job in self.jobs.items():
+                if job.status == "blocked" and not self.waits(name):
+                    bad = any(self.jobs[parent].status != "completed" for parent in job.parents)
+                    job.status = "canceled" if bad and job.cancel else "ready"
+                    undecided = True
+
+    def ready(self) -> list[str]:
+        """Names of the ready jobs, oldest first."""
+        return [name for name, job in self.jobs.items() if job.status == "ready"]
+
+    @property
+    def over(self) -> bool:
+        return all(job.status in ENDED for job in self.jobs.values())
+
+    def handed(self, name: str, attempt: int, node: int | None) -> None:
+        """A job was handed out; AssertionError when it should not have been."""
+        job = self.jobs[name]
+        assert job.status == "ready", f"{name} was handed out, it is {job.status}"
+        assert not self.waits(name), f"{name} was handed out before its parents ended"
+        assert job.attempt == attempt, f"{name} was handed out as attempt {attempt}, it is at {job.attempt}"
+        job.status, job.holder = "pending", node
+
+    def started(self, name: str, attempt: int, node: int | None) -> None:
+        job = self.jobs[name]
+        if (job.status, job.attempt, job.holder) == ("pending", attempt, node):
+            job.status = "running"
+
+    def reported(self, name: str, attempt: int, run: int, node: int, status: str) -> bool:
+        """A runner reports an end; False when it must be refused. What has been reported already is not."""
+        job = self.jobs[name]
+        if (job.holder, job.attempt, self.run) != (node, attempt, run):
+            return job.has_result and (name, run, attempt) in self.results
+        if job.status != "canceled":
+            job.status = status
+        self.accepted(name)
+        return True
+
+    def accepted(self, name: str) -> None:
+        """A result was taken; AssertionError when this attempt had one already."""
+        job = self.jobs[name]
+        key = (name, self.run, job.attempt)
+        assert key not in self.results, f"two results for {key}"
+        self.results.add(key)
+        job.has_result, job.holder = True, None
+        self.settle()
+
+    def completed(self, name: str, status: str) -> bool:
+        """torc's complete_job; False when it must be refused."""
+        job = self.jobs[name]
+        if job.status in ENDED:
+            return False
+        if job.status == "pending_failed":  # the verdict replaces the result
+            self.results.discard((name, self.run, job.attempt))
+        job.status = status
+        self.accepted(name)
+        return True
+
+    def canceled(self, name: str) -> bool:
+        """A job is canceled by request; False when it must be refused."""
+        job = self.jobs[name]
+        if job.status in ENDED - {"canceled"}:
+            return False
+        job.status = "canceled"
+        self.settle()
+        return True
+
+    def retried(self, name: str) -> bool:
+        """A job runs once more; False when it must be refused."""
+        job = self.jobs[name]
+        if job.status not in RETRIABLE:
+            return False
+        had_ended = job.status in ENDED
+        job.attempt += 1
+        job.status, job.holder, job.has_result = "ready", None, False
+        if had_ended:
+            self._wait_again(name)
+        if self.waits(name):
+            job.status = "blocked"
+        return True
+
+    def _wait_again(self, name: str) -> None:
+        for child in self.children(name):
+            job = self.jobs[child]
+            if job.status == "ready":
+                job.status = "blocked"
+            elif job.status == "canceled" and not job.has_result and job.holder is None:
+                job.status = "blocked"
+                self._wait_again(child)
+
+    def given_back(self, name: str) -> None:
+        """What was handed out goes back."""
+        job = self.jobs[name]
+        job.holder = None
+        job.status = "blocked" if self.waits(name) else "ready"
+
+    def lost(self, node: int) -> None:
+        """A runner died with all it had."""
+        for name, job in self.jobs.items():
+            if job.holder != node:
+                continue
+            if job.status not in ACTIVE:
+                job.holder = None
+            elif job.lost >= LOST_LIMIT:
+                job.status, job.holder = "failed", None
+            else:
+                job.attempt += 1
+                job.lost += 1
+                self.given_back(name)
+        self.settle()
+
+    def left(self, node: int) -> None:
+        """A runner said goodbye."""
+        for name, job in self.jobs.items():
+            if job.holder == node and job.status in ACTIVE:
+                job.attempt += job.status == "running"
+                self.given_back(name)
+            elif job.holder == node:
+                job.holder = None
+
+    def restarted(self) -> bool:
+        """A new run of what is not completed and all below; False when it must be refused."""
+        if any(job.status in ACTIVE for job in self.jobs.values()):
+            return False
+        again = {name for name, job in self.jobs.items() if job.status != "completed"}
+        if not again:
+            return True
+        for name, job in self.jobs.items():  # parents come before their children
+            if name in again or again.intersection(job.parents):
+                again.add(name)
+                job.attempt += job.holder is not None
+                job.status, job.holder, job.has_result, job.lost = "blocked", None, False, 0
+        self.run += 1
+        self.settle()
+        return True
