@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from torc_command import Torc
+from tests.cli.torc_command import Torc
 
 CHAIN = """
 name: chain

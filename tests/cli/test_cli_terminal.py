@@ -12,7 +12,7 @@ import termios
 import time
 
 import pytest
-from torc_command import Torc
+from tests.cli.torc_command import Torc
 
 DEADLINE_S = 30.0
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from torc_command import Torc
+from tests.cli.torc_command import Torc
 
 from torc_core import VERSION
 from torc_core.cli.main import COMMANDS

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from torc_command import Torc
+import pytest
+from tests.cli.torc_command import Torc
 
 CHAIN = """
 name: chain
@@ -162,6 +163,8 @@ def test_delete_asks_and_then_deletes(torc: Torc) -> None:
     torc("workflows", "get", number, code=2)
 
 
-def test_only_the_owner_deletes(torc: Torc) -> None:
-    number = torc.create(CHAIN.replace("name: chain", "name: chain\nuser: other", 1))
+def test_only_the_owner_deletes(torc: Torc, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as other:
+        other.setenv("USER", "other")
+        number = torc.create(CHAIN)
     assert "belongs to 'other'" in torc("workflows", "delete", number, "--yes", code=1).err

@@ -52,6 +52,7 @@ class FakeServer:
         self.repeat_everything = False
         """Every assignment is sent again with every answer."""
         self.refuse_with = 0
+        self.database_uuid = "6f1c0b52-fake"
         """HTTP status of every answer, if not 0."""
         self._attempts = 0
         self._newest = 0
@@ -160,6 +161,8 @@ class FakeServer:
         elif path == "/workflows/1/summary":
             completed = sum(result.status == "completed" for result in self.results.values())
             answer = {"total": self._attempts, "counts": {"completed": completed}}
+        elif path == "/server":
+            answer = {"database_uuid": self.database_uuid}
         elif path == "/compute_nodes":
             node = msgspec.json.decode(body, type=ComputeNode)
             node.id = 7

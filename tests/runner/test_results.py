@@ -182,3 +182,15 @@ def test_cpu_and_memory_of_a_job_are_measured(server, run) -> None:
     assert 0 < long.avg_memory_bytes <= long.peak_memory_bytes
     assert 10 < long.avg_cpu_percent <= long.peak_cpu_percent < 250
     assert (short.peak_memory_bytes, short.avg_memory_bytes, short.peak_cpu_percent) == (None, None, None)
+
+
+def test_an_output_folder_of_another_database_is_refused(server, run, tmp_path: Path) -> None:
+    server.job("true")
+    (tmp_path / "output").mkdir()
+    (tmp_path / "output/.torc-database").write_text("11111111-other\n")
+
+    ended = run()
+
+    assert ended.returncode == 2
+    assert "holds the output of another torc database (11111111…)" in ended.stderr
+    assert not server.nodes

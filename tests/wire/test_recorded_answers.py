@@ -8,8 +8,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from differences import DIFFERENCES
-from recording import Step, ask_until, named_statuses, steps
+from tests.wire.differences import DIFFERENCES
+from tests.wire.recording import Step, ask_until, named_statuses, steps
 from server_process import ServerProcess
 
 SECTIONS = (

@@ -57,7 +57,7 @@ def plan_of(spec: WorkflowSpec) -> Plan:
     """The plan of a workflow that is created from this folder."""
     from torc_core.client.http import user_name
 
-    return build_plan(spec, user=spec.user or user_name(), origin=Path.cwd())
+    return build_plan(spec, user=user_name(), origin=Path.cwd())
 
 
 def create(app: App, spec: WorkflowSpec, *, initialize: bool) -> PlanAnswer:

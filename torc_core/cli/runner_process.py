@@ -111,7 +111,7 @@ class RunnerProcess:
 
     def insist(self) -> None:
         """Tell it once more to kill its jobs."""
-        self._signal(signal.SIGINT)
+        self._signal(signal.SIGTERM)
 
     def end(self, grace_s: float) -> None:
         """Make sure that it is gone: it has `grace_s` seconds to stop its jobs, then it is killed."""

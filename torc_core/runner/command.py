@@ -20,6 +20,7 @@ from torc_core.client.request import API_PATH
 from torc_core.errors import CannotFinishError, InputError, TorcError
 from torc_core.host import process_space
 from torc_core.models.resources import ComputeNode, Workflow
+from torc_core.output_owner import claim
 from torc_core.runner.connection import Away, Connection, Refused
 from torc_core.runner.exchange import Conversation
 from torc_core.runner.jobs import Jobs
@@ -44,6 +45,12 @@ class MonitorConfig(msgspec.Struct):
 
     enabled: bool = False
     sample_interval_seconds: float = 1.0
+
+
+class Server(msgspec.Struct):
+    """Whose output the folder will hold."""
+
+    database_uuid: str | None = None
 
 
 class Summary(msgspec.Struct):
@@ -98,6 +105,7 @@ def _work(options: argparse.Namespace, guard_pipe: int | None) -> int:
     workflow = _ask(connection, "GET", f"/workflows/{options.workflow}", None, Workflow, f"workflow {options.workflow}")
     offer = _offer(options)
     place = _place(options, workflow, connection.url)
+    claim(place.output_dir, _ask(connection, "GET", "/server", None, Server, "asking who it is").database_uuid)
     node = _register(connection, options.workflow, offer, place)
     log = Log(options.log_level)
     selector = selectors.DefaultSelector()

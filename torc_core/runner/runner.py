@@ -151,7 +151,8 @@ class Runner:
         return bool(waiting) and self._pool.slots() > 0 and any(self._pool.fits(job) for job in waiting.values())
 
     def _has_idle_slot(self) -> bool:
-        return self.outcome is not None or (not self._waiting.jobs and self._pool.slots() > 0)
+        """A slot that nothing here fills: what waits, if anything, needs more than is free."""
+        return self.outcome is not None or (self._pool.slots() > 0 and not self._can_start())
 
     def _start_waiting(self, now: float) -> None:
         """Start what waits and fits, in the order it came."""
