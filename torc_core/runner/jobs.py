@@ -270,7 +270,7 @@ class Jobs:
             note = f"killed {left_behind} background process{'es' * (left_behind > 1)} left behind"
             self._log.warn(f"Job left processes behind {_names(job)}: {note}")
             cause = f"{cause}; {note}" if cause else note
-        start, end_ms = running.started_ms, running.started_ms + round(seconds * 1000)
+        start, end_ms = running.started_ms, running.started_ms + int(seconds * 1000)
         result = _result(job, status, code, start, end_ms, cause)
         result.outputs = found
         if status != "completed":
