@@ -10,6 +10,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 from tests.bench import peers
@@ -75,7 +76,7 @@ def _steps(it: Lab) -> list[float]:
     """Milliseconds between the time stamps that the jobs of the last workflow wrote, ascending."""
     files = (it.folder / "output" / "job_stdio").glob(f"job_wf{it.last_workflow()}_*.o")
     stamps = sorted(float(file.read_text()) for file in files)
-    return sorted((b - a) * 1000 for a, b in zip(stamps, stamps[1:], strict=False))
+    return sorted((b - a) * 1000 for a, b in pairwise(stamps))
 
 
 def marginal(_rounds: int, n: int) -> None:

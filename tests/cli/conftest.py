@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from server_process import ServerProcess
-from tests.cli.torc_command import Torc
 
+from tests.cli.torc_command import Torc
 from torc_core import local_server
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import msgspec
 import psutil
 import pytest
-from tests.cli.torc_command import Torc
 
+from tests.cli.torc_command import Torc
 from torc_core import VERSION, local_server
 from torc_core.cli.app import App
 from torc_core.client import endpoints

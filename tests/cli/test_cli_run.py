@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.cli.torc_command import Torc
 
+from tests.cli.torc_command import Torc
 from torc_core import local_server
 from torc_core.cli.app import App
 from torc_core.client import endpoints

@@ -12,6 +12,7 @@ import termios
 import time
 
 import pytest
+
 from tests.cli.torc_command import Torc
 
 DEADLINE_S = 30.0

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.cli.torc_command import Torc
 
+from tests.cli.torc_command import Torc
 from torc_core import VERSION
 from torc_core.cli.main import COMMANDS
 from torc_core.cli.main import torc as torc_group

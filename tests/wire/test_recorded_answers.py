@@ -8,9 +8,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from server_process import ServerProcess
+
 from tests.wire.differences import DIFFERENCES
 from tests.wire.recording import Step, ask_until, named_statuses, steps
-from server_process import ServerProcess
 
 SECTIONS = (
     "service", "workflows", "jobs", "files", "user_data", "resource_requirements", "claims", "initialize",
