@@ -123,3 +123,10 @@ def test_the_reader_of_the_output_may_leave(torc: Torc, tmp_path: Path) -> None:
     command = f"{sys.executable} -m torc_core.cli.main jobs list {number} | true; exit ${{PIPESTATUS[0]}}"
     ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=os.environ, cwd=tmp_path)
     assert ended.stderr == ""
+
+
+@pytest.mark.parametrize("words", [(), ("jobs",)])
+def test_a_command_without_its_verb_shows_what_there_is(torc: Torc, words: tuple[str, ...]) -> None:
+    shown = torc(*words, code=2)
+    assert shown.err.startswith("Usage: " + " ".join(("torc", *words)))
+    assert shown.err.count("--help") == 1

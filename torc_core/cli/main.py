@@ -66,6 +66,9 @@ def main(arguments: list[str] | None = None) -> int:
         code = torc.main(arguments, prog_name="torc", standalone_mode=False, obj=app)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
     except (TorcError, click.ClickException) as error:
         if debugging():
             raise
