@@ -97,5 +97,6 @@ async def _keep_house(server: Server) -> None:
     """Finish what the last server had begun, then forget old changes, now and every hour."""
     await server.gradual.resume()
     while True:
-        await server.db.write(prune)
+        while await server.db.write(prune):
+            pass
         await asyncio.sleep(PRUNE_S)

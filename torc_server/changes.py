@@ -16,6 +16,7 @@ from torc_server.store.batch import Batch
 from torc_server.store.database import Database
 
 KEEP_DAYS = 14
+PRUNED_AT_ONCE = 5_000
 PAGE = 500
 KEEP_ALIVE_S = 15.0
 COALESCE_S = 0.02
@@ -101,7 +102,11 @@ def _frame(change_id: int, workflow_id: int, ms: int, kind: str, data: str) -> b
     return f'id: {change_id}\nevent: {kind}\ndata: {{"workflow_id":{workflow_id},"ms":{ms}{rest}\n\n'.encode()
 
 
-def prune(batch: Batch) -> None:
-    """Forget changes older than KEEP_DAYS."""
-    oldest = batch.now_ms - KEEP_DAYS * 86_400_000
-    batch.run("DELETE FROM change WHERE id <= (SELECT max(id) FROM change WHERE ms < ?)", oldest)
+def prune(batch: Batch) -> bool:
+    """Forget some of the changes older than KEEP_DAYS, the oldest first; True while there may be more."""
+    gone = batch.run(
+        "DELETE FROM change WHERE id IN (SELECT id FROM change ORDER BY id LIMIT ?) AND ms < ?",
+        PRUNED_AT_ONCE,
+        batch.now_ms - KEEP_DAYS * 86_400_000,
+    ).rowcount
+    return gone == PRUNED_AT_ONCE

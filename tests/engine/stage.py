@@ -58,8 +58,8 @@ from torc_server.store.database import Database
 
 T = TypeVar("T")
 GIB = 1 << 30
-PATIENCE_S = 10.0
-"""What is waited for comes within this or not at all."""
+PATIENCE_S = 8.0
+"""What is waited for comes within this, less than the longest time a call is held, or not at all."""
 
 S = JobStatus
 

@@ -185,6 +185,10 @@ class Runners:
             node = self.nodes.add(tuple(row)) if row is not None else None
         return node if node is not None and node.workflow_id == call.workflow_id else None
 
+    def _live(self, workflow_id: int) -> list[Node]:
+        """The workflow's nodes that this batch leaves alive."""
+        return [node for node in self.nodes.of_workflow(workflow_id) if node.id not in self._gone]
+
     def _forget(self, node: Node) -> None:
         self.nodes.by_id.pop(node.id, None)
         self.nodes.dead.discard(node.id)
@@ -218,7 +222,7 @@ class Runners:
     def _share(self, batch: Batch, workflow_id: int, now: Progress | None, wants: list[Want]) -> None:
         if now is None or now.is_canceled or now.busy or not now.count(JobStatus.READY):
             return
-        live = {node.id for node in self.nodes.of_workflow(workflow_id)} - self._gone
+        live = {node.id for node in self._live(workflow_id)}
         share_out(batch, workflow_id, now.sort_method, now.count(JobStatus.READY), wants, live, self.fair)
         for want in wants:
             want.call.answer.jobs += assignments(batch, want.taken, now.run_id)
@@ -237,7 +241,7 @@ class Runners:
             answer.state = "complete"
         elif not answer.jobs and not now.active:
             classes = ready_classes(batch.conn, call.workflow_id, now.sort_method)
-            answer.stuck = why_stuck(now, classes, self.nodes.of_workflow(call.workflow_id))
+            answer.stuck = why_stuck(now, classes, self._live(call.workflow_id))
         return bool(
             answer.jobs
             or answer.stop

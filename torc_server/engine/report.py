@@ -29,8 +29,12 @@ LAST_MS = 253_402_300_799_999
 
 def iso_time(ms: int) -> str:
     """`YYYY-MM-DDTHH:MM:SS.mmmZ`, the form of times on torc's wire; what has none becomes the nearest that has."""
-    then = datetime.fromtimestamp(min(max(ms, 0), LAST_MS) / 1000, UTC)
+    then = datetime.fromtimestamp(_in_range(ms) / 1000, UTC)
     return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _in_range(ms: int) -> int:
+    return min(max(ms, 0), LAST_MS)
 
 
 def apply_reports(batch: Batch, calls: Iterable[Call]) -> None:
@@ -120,17 +124,20 @@ def _new_status(old: JobStatus, result: AttemptResult) -> JobStatus | None:
     return _ENDS.get(result.status, JobStatus.FAILED)
 
 
+def _row(job: int, workflow: int, status: JobStatus, node: int, r: AttemptResult) -> tuple[Any, ...]:
+    """The columns of a stored result, in the order of `_store`."""
+    start_ms, end_ms = _in_range(r.start_ms), _in_range(r.end_ms)
+    return (
+        workflow, job, r.run_id, r.attempt_id, node, r.return_code, max(end_ms - start_ms, 0) / 60_000,
+        iso_time(end_ms), int(status), r.peak_memory_bytes, r.avg_memory_bytes, r.peak_cpu_percent,
+        r.avg_cpu_percent, start_ms, end_ms, r.cause, r.stderr_tail and r.stderr_tail[-STDERR_BYTES:],
+    )  # fmt: skip
+
+
 def _store(batch: Batch, accepted: list[tuple[int, int, JobStatus, JobStatus, int, AttemptResult]]) -> None:
     if not accepted:
         return
-    values = [
-        (
-            workflow, job, r.run_id, r.attempt_id, node, r.return_code, max(r.end_ms - r.start_ms, 0) / 60_000,
-            iso_time(r.end_ms), int(new), r.peak_memory_bytes, r.avg_memory_bytes, r.peak_cpu_percent,
-            r.avg_cpu_percent, r.start_ms, r.end_ms, r.cause, r.stderr_tail and r.stderr_tail[-STDERR_BYTES:],
-        )
-        for job, workflow, _, new, node, r in accepted
-    ]  # fmt: skip
+    values = [_row(job, workflow, new, node, result) for job, workflow, _, new, node, result in accepted]
     columns = ", ".join(f"value ->> {i}" for i in range(len(values[0])))
     result_ids = batch.run(
         "INSERT OR REPLACE INTO result (workflow_id, job_id, run_id, attempt_id, compute_node_id, return_code,"

@@ -21,6 +21,9 @@ from torc_server.store.batch import Batch
 STARVED_S = 60.0
 """How long a class may be passed over before a node is kept free for it."""
 
+MOST = 10_000
+"""Most jobs that one call is handed."""
+
 ClassKey = tuple[int, int, int | None]
 """(workflow, requirement, scheduler)"""
 
@@ -189,7 +192,7 @@ def _prefetch(batch: Batch, workflow_id: int, classes: list[ReadyClass], want: W
     waits there already.
     """
     ahead = want.call.request.prefetch
-    if ahead is None or (count := min(ahead.count + min(want.slots, 0), most)) <= 0:
+    if ahead is None or (count := min(MOST, ahead.count + min(want.slots, 0), most)) <= 0:
         return 0
     chosen = next(
         (c for c in classes if c.requirements_id == ahead.resource_requirements_id and _matches(c, want)), None
@@ -224,7 +227,7 @@ def wants_of(calls: list[tuple[Call, Node]]) -> dict[int, list[Want]]:
         r = call.request
         if (r.slots > 0 or r.prefetch is not None) and not r.leaving:
             free = FreeResources(r.free.num_cpus, r.free.memory_bytes, r.free.num_gpus, r.free.num_nodes)
-            want = Want(call, node, free, r.slots)
+            want = Want(call, node, free, min(r.slots, MOST))
             for again in call.answer.jobs:
                 want.take_room(again, 1)
             wants[call.workflow_id].append(want)
