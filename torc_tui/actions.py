@@ -139,8 +139,10 @@ class Registry:
         here = places | {Place.ANYWHERE}
         return [action for action in self.actions.values() if (action.places | action.also) & here]
 
-    def shown_keys(self, action: Action, characters_ascii: bool = False) -> str:
-        """The keys of an action as they are called on screen."""
+    def shown_keys(self, action: Action, places: frozenset[Place], characters_ascii: bool = False) -> str:
+        """The keys that do an action in these places, as they are called on screen; empty when none does."""
+        if not action.places & (places | {Place.ANYWHERE}):
+            return ""
         names = [key_name(key) for key in self.keys[action.id]]
         if characters_ascii:
             names = [name if name.isascii() else key for name, key in zip(names, self.keys[action.id], strict=True)]

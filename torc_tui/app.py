@@ -12,15 +12,25 @@ from textual.app import App
 from textual.binding import BindingType
 
 from torc_core.client.stream import Change
-from torc_core.errors import TorcError
+from torc_core.errors import InputError, TorcError
+from torc_tui import address
 from torc_tui.actions import Action, Registry
+from torc_tui.clipboard import copy_sequence
 from torc_tui.context import Context
+from torc_tui.plans import Plan
 from torc_tui.rendering.glyphs import Characters, terminal_characters
 from torc_tui.rendering.palette import MONO, PALETTES, Palette, theme
+from torc_tui.screens.chooser import Choice, Chooser
+from torc_tui.screens.confirm import ConfirmDialog
 from torc_tui.screens.console_screen import ConsoleScreen, News
+from torc_tui.screens.help import HelpDialog
+from torc_tui.screens.job import JobScreen
+from torc_tui.screens.notice import Notice
+from torc_tui.screens.workflow import WorkflowScreen
 from torc_tui.screens.workflows import WorkflowsScreen
 from torc_tui.store import Connection, Connector, Store
 from torc_tui.verbs import ACTIONS
+from torc_tui.widgets.paged_table import View
 
 FOOTER_ACTIONS = 8
 """So many actions at most are in the last line."""
@@ -63,6 +73,10 @@ class ConsoleApp(App[None], inherit_bindings=False):
         self.animation_level = "none"
         self.store.subscribe(self._hear)
         await self.push_screen(WorkflowsScreen(self.store))
+        if self.registry.clashes:
+            self.say(self.registry.clashes[0], error=True)
+        if self.first_view:
+            self.call_after_refresh(self.obey, self.first_view, self.screen)
         self.set_interval(RUNNING_EVERY_S, self._repaint_running)
         self.call_after_refresh(self._start_store)
 
@@ -134,8 +148,22 @@ class ConsoleApp(App[None], inherit_bindings=False):
         chosen = [action for action in self.registry.in_places(screen.places) if action.footer is not None]
         chosen = [action for action in chosen if self.registry.keys[action.id] and not context.why_not(action)]
         chosen.sort(key=lambda action: action.footer or 0)
-        keys = [(self.registry.shown_keys(action).split()[0], action.title) for action in chosen]
+        keys = [(self.registry.shown_keys(action, screen.places).split()[0], action.title) for action in chosen]
         return keys[:FOOTER_ACTIONS]
+
+    def open_workflow(self, workflow_id: int, name: str = "", tab: str = "Jobs", view: View | None = None) -> None:
+        """Go to a workflow."""
+        self.open(WorkflowScreen(self.store, workflow_id, name, tab, view))
+
+    def open_job(self, job_id: int, name: str = "") -> None:
+        """Go to a job."""
+        self.open(JobScreen(self.store, job_id, name))
+
+    def open(self, screen: ConsoleScreen) -> None:
+        """Go to a screen; escape comes back to the one that is left."""
+        if old := self.top_screen:
+            old.slept()
+        self.push_screen(screen)
 
     def go_back(self) -> None:
         """Leave the screen for the one before; the first one stays."""
@@ -145,4 +173,68 @@ class ConsoleApp(App[None], inherit_bindings=False):
                 screen.woke()
 
     def show_help(self, screen: ConsoleScreen) -> None:
-        """All keys."""
+        """All keys of a screen."""
+        self.push_screen(HelpDialog(screen))
+
+    async def choose(
+        self, title: str, choices: list[Choice], *, current: str | None = None, narrow_by: str = "type to narrow"
+    ) -> str | None:
+        """Let the user choose; None when they do not. To be awaited by an action."""
+        return await self.push_screen_wait(Chooser(title, choices, current=current, narrow_by=narrow_by))
+
+    async def tell(self, title: str, lines: list[str]) -> None:
+        """Show some lines until they are read."""
+        await self.push_screen_wait(Notice(title, lines))
+
+    async def carry_out(self, plan: Plan) -> None:
+        """Ask where the plan says so, do it, and say what came of it."""
+        if plan.confirm and not await self.push_screen_wait(ConfirmDialog(plan)):
+            self.say("nothing was done")
+            return
+        self.say(await plan.apply())
+
+    def copy(self, what: str, text: str) -> None:
+        """Put a text on the clipboard of the user's terminal."""
+        sequence = copy_sequence(text)
+        if sequence is None:
+            self.say(f"{what} is too long for the terminal's clipboard", error=True)
+        elif self._driver:
+            self._driver.write(sequence)
+            self.say(f"copied {what}: {text if len(text) < 60 else text[:57] + '...'}")
+
+    def obey(self, text: str, screen: ConsoleScreen) -> None:
+        """Do what was typed after `:`: an action by its name, or go to an address."""
+        name = ".".join(text.split())
+        action = self.registry.actions.get(name)
+        if action is None and text.strip().isalpha():
+            action = next((each for each in self.registry.possible(screen.places) if each.title == text.strip()), None)
+        if action is not None:
+            if action not in self.registry.possible(screen.places):
+                self.say(f"{text.strip()} is not possible on this screen", error=True)
+            else:
+                self.perform(action, screen)
+        elif text.strip():
+            self.run_worker(self._finish(self._go(text)), group="actions", exit_on_error=False)
+
+    async def _go(self, text: str) -> None:
+        place = address.parse(text)
+        if place.kind == "workflows":
+            while isinstance(self.top_screen, ConsoleScreen) and not isinstance(self.top_screen, WorkflowsScreen):
+                self.go_back()
+            if place.filter and self.top_screen and self.top_screen.table:
+                self.top_screen.table.show(View(self.top_screen.table.view.sort, place.filter))
+        elif place.kind == "job":
+            if not place.thing.isdigit():
+                raise InputError(f"job {place.thing!r} is not an id; :jobs WORKFLOW {place.thing} finds it by name")
+            self.open_job(int(place.thing))
+        else:
+            thing = place.thing
+            if not thing:
+                here = self.top_screen.things("workflow") if self.top_screen else []
+                if not here:
+                    raise InputError(f":{place.kind} of which workflow? Give an id or a name")
+                number, name = here[0].id, here[0].name
+            else:
+                number, name = await address.find_workflow(self.store, thing)
+            view = View("id" if place.kind != "events" else "-id", place.filter) if place.filter else None
+            self.open_workflow(number, name, place.kind.capitalize(), view)

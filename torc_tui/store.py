@@ -261,6 +261,10 @@ class Watch(Generic[T]):
         self._leave = store.subscribe(self._hear)
         self._pacer.touch()
 
+    def touch(self) -> None:
+        """Ask again."""
+        self._pacer.touch()
+
     def _hear(self, news: Change | Connection) -> None:
         if isinstance(news, Change) and (news.event in ("open", "reset") or self._concerns(news)):
             self._pacer.touch()

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from torc_core.client.endpoints import LONG_WORK
 from torc_core.client.request import Request
 
 Row = dict[str, Any]
@@ -99,3 +100,9 @@ def table_rows(workflow_id: int, table: str, part: Part) -> Request[TablePage]:
 def job_detail(job_id: int) -> Request[JobDetail]:
     thing = f"job {job_id}"
     return Request("GET", f"/console/jobs/{job_id}", JobDetail, f"getting {thing}", thing, patience=PATIENCE)
+
+
+def initialize_jobs(workflow_id: int) -> Request[Any]:
+    """Make jobs ready or blocked, as their dependencies say."""
+    thing, path = f"workflow {workflow_id}", f"/workflows/{workflow_id}/initialize_jobs"
+    return Request("POST", path, Any, f"initializing {thing}", thing, patience=LONG_WORK)

@@ -14,10 +14,12 @@ from textual.widget import Widget
 
 from torc_core.client.stream import Change
 from torc_tui.actions import Place
+from torc_tui.address import EXAMPLES, AddressSuggester
 from torc_tui.context import Context, Thing
 from torc_tui.rendering.cells import Line
 from torc_tui.widgets.action_bar import ActionBar
 from torc_tui.widgets.paged_table import PagedTable, View
+from torc_tui.widgets.prompt import Prompt, Question
 from torc_tui.widgets.rule import Rule
 from torc_tui.widgets.title_bar import TitleBar
 
@@ -91,8 +93,47 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
             return False
         return True
 
+    def copyable(self) -> dict[str, str]:
+        """What else can be copied here: what it is -> text."""
+        return {}
+
     def ask_filter(self) -> None:
-        """Let the user type a filter for the table."""
+        """Let the user type a filter; it is applied while it is typed, and escape takes it back."""
+        table = self.table
+        if table is None:
+            return
+        before = table.view
+
+        def typing(text: str) -> None:
+            table.show(View(before.sort, text.strip()))
+
+        def done(text: str) -> None:
+            typing(text)
+            self._end_prompt()
+
+        def left() -> None:
+            table.show(before)
+            self._end_prompt()
+
+        columns = ", ".join(column.name for column in table.source.columns)
+        self._ask(Question("/", before.filter, done, left, typing, hint=f"words, or FIELD OP VALUE: {columns}"))
+
+    def ask_address(self) -> None:
+        """Let the user type where to go or what to do."""
+
+        def done(text: str) -> None:
+            self._end_prompt()
+            self.app.obey(text, self)
+
+        self._ask(Question(":", "", done, self._end_prompt, suggester=AddressSuggester(self.app), hint=EXAMPLES))
+
+    def _ask(self, question: Question) -> None:
+        self.action_bar.display = False
+        self.query_one(Prompt).ask(question)
+
+    def _end_prompt(self) -> None:
+        self.action_bar.display = True
+        self.woke()
 
     def refresh_now(self) -> None:
         """Ask the server again for everything on screen."""
@@ -109,6 +150,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         yield from self.body()
         yield Rule(id="bottom-rule")
         yield ActionBar()
+        yield Prompt()
 
     @property
     def context(self) -> Context:
@@ -123,6 +165,10 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         if self.is_mounted:
             self.query_one(TitleBar).show(*self.title_lines())
             self.action_bar.show(self.app.footer(self))
+
+    def refresh_footer(self) -> None:
+        """What can be done may depend on the row under the cursor."""
+        self.action_bar.show(self.app.footer(self))
 
     def connection_changed(self) -> None:
         """The server went away or came back."""
@@ -143,6 +189,12 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         self.set_class(event.size.width < 70, "-narrow")
 
     async def on_key(self, event: events.Key) -> None:
-        if await self.app.press(self, event.key):
+        prompt = self.query_one(Prompt)
+        if prompt.asking:
+            if event.key != "escape":
+                return
+            prompt.leave()
+            event.stop()
+        elif await self.app.press(self, event.key):
             event.stop()
             event.prevent_default()

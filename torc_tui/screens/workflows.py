@@ -56,7 +56,14 @@ class WorkflowsScreen(ConsoleScreen):
         self.table.focus()
 
     def open_cursor(self) -> None:
-        pass
+        if row := self.table.cursor_row:
+            self.app.open_workflow(row["id"], row["name"])
+
+    def on_paged_table_moved(self) -> None:
+        self.refresh_footer()
+
+    def on_paged_table_opened(self) -> None:
+        self.open_cursor()
 
     @property
     def idle(self) -> bool:
@@ -65,5 +72,5 @@ class WorkflowsScreen(ConsoleScreen):
 
 EMPTY = [
     "No workflows yet.",
-    "Create one with 'torc run FILE' in a shell; it appears here by itself.",
+    "'torc run FILE' in a shell makes one and runs it; it appears here by itself.",
 ]

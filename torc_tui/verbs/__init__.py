@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from torc_tui.actions import Action
-from torc_tui.verbs import navigation, rows
+from torc_tui.verbs import job, navigation, rows, workflow
 
-ACTIONS: tuple[Action, ...] = (*rows.ACTIONS, *navigation.ACTIONS)
+ACTIONS: tuple[Action, ...] = (*rows.ACTIONS, *job.ACTIONS, *workflow.ACTIONS, *navigation.ACTIONS)
 """Every action of the console."""

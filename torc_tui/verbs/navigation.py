@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
-from torc_tui.actions import Action, Group, Place
+from torc_core.errors import TorcError
+from torc_tui.actions import Action, Effect, Group, Place
+from torc_tui.address import EXAMPLES
 from torc_tui.context import Context
+from torc_tui.screens.chooser import Choice
+from torc_tui.screens.workflow import WorkflowScreen
+from torc_tui.widgets.lines_view import LinesView
 
 ANYWHERE = frozenset({Place.ANYWHERE})
 
 
 def _open(context: Context) -> None:
     context.screen.open_cursor()
+
+
+def _tab(index: int) -> Effect:
+    async def effect(context: Context) -> None:
+        if isinstance(context.screen, WorkflowScreen):
+            await context.screen.open_tab(index)
+
+    return effect
+
+
+def _step(by: int) -> Effect:
+    async def effect(context: Context) -> None:
+        if isinstance(context.screen, WorkflowScreen):
+            await context.screen.step_tab(by)
+
+    return effect
+
+
+def _scroll(lines: int, pages: int = 0) -> Effect:
+    def effect(context: Context) -> None:
+        for view in context.screen.query(LinesView):
+            view.scroll_rows(lines + pages * max(1, view.size.height - 2))
+
+    return effect
 
 
 def _back(context: Context) -> None:
@@ -25,14 +54,79 @@ def _refresh(context: Context) -> None:
     context.screen.refresh_now()
 
 
+async def _palette(context: Context) -> None:
+    app = context.app
+    places = context.places
+    actions = [action for action in app.registry.possible(places) if action.group is not Group.MOVE]
+    choices = [
+        Choice(
+            action.id,
+            f"{_subject(action)}{action.title}",
+            app.registry.shown_keys(action, places),
+            context.why_not(action),
+        )
+        for action in sorted(actions, key=lambda action: context.why_not(action) is not None)
+    ]
+    chosen = await app.choose("Actions", choices, narrow_by="what do you want to do?")
+    if chosen is not None:
+        app.perform(app.registry.actions[chosen], context.screen)
+
+
+def _subject(action: Action) -> str:
+    family = action.id.partition(".")[0]
+    return f"{family}: " if family in ("workflow", "job", "table") else ""
+
+
+def _go_to(context: Context) -> None:
+    context.screen.ask_address()
+
+
+async def _copy(context: Context) -> None:
+    things = [*context.things("job"), *context.things("workflow")]
+    row = context.table.cursor_row if context.table else None
+    values: dict[str, str] = {}
+    for key, value in (row or {}).items():
+        if isinstance(value, str | int) and not isinstance(value, bool):
+            values[key] = str(value)
+    for thing in things:
+        values.setdefault(f"{thing.kind} name", thing.name)
+        values.setdefault(f"{thing.kind} id", str(thing.id))
+    values.update(context.screen.copyable())
+    if not values:
+        raise TorcError("there is nothing to copy here")
+    choices = [Choice(key, key, value if len(value) < 60 else f"{value[:57]}...") for key, value in values.items()]
+    chosen = await context.app.choose("Copy", choices, current="name")
+    if chosen is not None:
+        context.app.copy(chosen, values[chosen])
+
+
 def _help(context: Context) -> None:
     context.app.show_help(context.screen)
 
 
+WORKFLOW = frozenset({Place.WORKFLOW})
+TEXT = frozenset({Place.JOB})
+
 ACTIONS = (
+    Action("text.down", "down", "A line down", "down,j", TEXT, _scroll(1), Group.MOVE),
+    Action("text.up", "up", "A line up", "up,k", TEXT, _scroll(-1), Group.MOVE),
+    Action("text.page_down", "page down", "A screen down", "pagedown,space", TEXT, _scroll(0, 1), Group.MOVE),
+    Action("text.page_up", "page up", "A screen up", "pageup", TEXT, _scroll(0, -1), Group.MOVE),
+    Action("tab.next", "next tab", "The next tab", "tab,right", WORKFLOW, _step(1), Group.MOVE),
+    Action("tab.previous", "tab before", "The tab before", "shift+tab,left", WORKFLOW, _step(-1), Group.MOVE),
+    *(
+        Action(f"tab.{number}", f"tab {number}", f"Tab number {number}", str(number), WORKFLOW, _tab(number - 1),
+               Group.MOVE)
+        for number in range(1, 10)
+    ),
     Action("go.open", "open", "Open what is under the cursor", "enter", frozenset({Place.TABLE}), _open, Group.MOVE,
            footer=0),
     Action("go.back", "back", "Leave: the filter, the marks, then the screen", "escape", ANYWHERE, _back, Group.MOVE),
+    Action("go.to", "go to", f"Go anywhere, do anything: {EXAMPLES}", ":", ANYWHERE, _go_to, Group.MOVE),
+    Action("console.actions", "actions", "Everything that can be done here, by name", "ctrl+p", ANYWHERE, _palette,
+           Group.CONSOLE),
+    Action("console.copy", "copy", "Copy an id, a name or a path to the clipboard", "y", ANYWHERE, _copy,
+           Group.CONSOLE),
     Action("console.help", "help", "All keys of this screen", "?", ANYWHERE, _help, Group.CONSOLE),
     Action("console.refresh", "refresh", "Ask the server again (it is not needed: changes come by themselves)",
            "ctrl+r,f5", ANYWHERE, _refresh, Group.CONSOLE),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from torc_tui.actions import Action, Effect, Group, Place
 from torc_tui.context import Context
 from torc_tui.rendering.numbers import many
+from torc_tui.screens.chooser import Choice
 from torc_tui.widgets.paged_table import PagedTable
 
 TABLE = frozenset({Place.TABLE})
@@ -28,8 +29,9 @@ async def _sort(context: Context) -> None:
     table = context.table
     if table is None:
         return
-    choices = [(column.name, column.title) for column in table.source.columns if column.sortable and column.title]
-    chosen = await context.app.choose("Sort by", choices, table.view.sort.removeprefix("-"))
+    columns = [column for column in table.source.columns if column.sortable and column.title]
+    choices = [Choice(column.name, column.title.lower()) for column in columns]
+    chosen = await context.app.choose("Sort by", choices, current=table.view.sort.removeprefix("-"))
     if chosen is not None:
         table.sort_by(chosen)
 

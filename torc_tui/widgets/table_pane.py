@@ -11,6 +11,7 @@ from torc_core.client.console import Row
 from torc_core.client.stream import Change
 from torc_tui.context import Thing
 from torc_tui.rendering.cells import Line
+from torc_tui.widgets.lines_view import LinesView
 from torc_tui.widgets.paged_table import PagedTable, Source, View
 from torc_tui.widgets.text_line import TextLine
 
@@ -31,12 +32,12 @@ class TablePane(Vertical):
         self.table = PagedTable(source, view=view)
         self.line = TextLine()
         self._empty = list(empty)
-        self._empty_line = TextLine(id="empty")
+        self._nothing = LinesView(id="empty")
 
     def compose(self) -> ComposeResult:
         yield self.line
         yield self.table
-        yield self._empty_line
+        yield self._nothing
 
     def on_mount(self) -> None:
         self._show_line()
@@ -77,5 +78,6 @@ class TablePane(Vertical):
         right: Line = [("sort ", "dim"), (f"{view.sort.removeprefix('-')} {arrow}", "")]
         self.line.show(left, right)
         if rows.total == 0:
-            nothing = [f"Nothing matches {view.filter!r}; esc shows everything again."] if view.filter else self._empty
-            self._empty_line.show([("  " + "  ".join(nothing), "dim")])
+            nothing = [f"Nothing matches {view.filter}", "esc shows everything again"] if view.filter else self._empty
+            first: Line = [(nothing[0], "text")]
+            self._nothing.show([first, *([(line, "dim")] for line in nothing[1:])])

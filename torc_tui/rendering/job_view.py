@@ -1,0 +1,225 @@
+"""A job as lines: the preview under the table of jobs, and the inspector."""
+
+from __future__ import annotations
+
+from torc_core.client.console import JobDetail, Row
+from torc_tui.rendering import numbers
+from torc_tui.rendering.cells import Line, between, fitted, wrapped
+from torc_tui.rendering.columns import Look
+from torc_tui.rendering.tables import cause
+
+ENDED = ("completed", "failed", "canceled", "terminated", "pending_failed")
+
+
+def status_of(detail: JobDetail) -> str:
+    return str(detail.job.get("status", "uninitialized"))
+
+
+def last_attempt(detail: JobDetail) -> Row | None:
+    """The newest attempt that ended, if the job's status comes from it."""
+    return detail.attempts[0] if detail.attempts and status_of(detail) in ENDED else None
+
+
+def preview_lines(detail: JobDetail, width: int, height: int, look: Look) -> list[Line]:
+    """What a job is, needs and unlocks, and the end of its stderr, in `height` lines."""
+    job, last = detail.job, last_attempt(detail)
+    head: Line = [(" ", ""), (str(job["name"]), "strong"), (f"  attempt {job.get('attempt_id', 1)}", "dim")]
+    lines: list[Line] = [between([*head, ("   ", ""), *_command(job)], [*_usage(last), (" ", "")], width)]
+    neighbours = _relation("needs", detail.needs, detail.needs_total, look)
+    below = _relation("unlocks", detail.unlocks, detail.unlocks_total, look)
+    lines.append(between([(" ", ""), *_why(detail)], [*neighbours, ("   ", ""), *below, (" ", "")], width))
+    stderr = (last or {}).get("stderr")
+    if stderr:
+        tail = str(stderr).rstrip().splitlines()[-max(1, height - 2) :]
+        lines += [[("   ", ""), *fitted([("".join(wrapped(line, 10_000)), "text")], width - 4)] for line in tail]
+    return lines[:height]
+
+
+def _command(job: Row) -> Line:
+    return [(" ".join(str(job.get("command", "")).split()), "text")]
+
+
+def _usage(attempt: Row | None) -> Line:
+    if attempt is None:
+        return []
+    parts: Line = []
+    if attempt.get("mem") is not None:
+        parts += [("  memory ", "dim"), (numbers.size(attempt["mem"]), "")]
+    if attempt.get("cpu") is not None:
+        parts += [("  cpu ", "dim"), (numbers.percent(attempt["cpu"]), "")]
+    return [*parts, ("  took ", "dim"), (numbers.duration(attempt.get("time")), "")]
+
+
+def _why(detail: JobDetail) -> Line:
+    status, last = status_of(detail), last_attempt(detail)
+    if last is not None and status != "canceled":
+        reason = cause(last)
+        role = "failed" if status == "failed" else "text"
+        return [(reason, role)] if reason else [("exit 0", "dim")]
+    return [(detail.why, "text")]
+
+
+def _relation(title: str, jobs: list[tuple[int, str, str]], total: int, look: Look, shown: int = 3) -> Line:
+    if not total:
+        return []
+    line: Line = [(f"{title} ", "dim")]
+    for _, name, status in jobs[:shown]:
+        line += [(f"{name} ", ""), *look.characters.glyph(status), ("  ", "")]
+    if total > shown:
+        line.append((f"and {total - min(shown, len(jobs)):,} more", "dim"))
+    return line
+
+
+def inspector_lines(detail: JobDetail, width: int, look: Look) -> list[Line]:
+    """All facts: two columns where there is room, then the end of stderr."""
+    left, right = _facts(detail, look), _surroundings(detail, look)
+    stderr = _stderr(detail, width)
+    if width < 100:
+        return [*left, [], *right, [], *stderr]
+    half = min(width // 2, 72)
+    lines: list[Line] = []
+    for index in range(max(len(left), len(right))):
+        first = left[index] if index < len(left) else []
+        second = right[index] if index < len(right) else []
+        lines.append([*fitted(first, half - 2), ("  ", ""), *fitted(second, width - half)])
+    return [*lines, [], *stderr]
+
+
+def _fact(name: str, value: Line | str) -> Line:
+    content: Line = [(value, "")] if isinstance(value, str) else value
+    return [(f"  {name:<12}", "dim"), *content]
+
+
+def _title(text: str) -> Line:
+    return [(f" {text}", "accent")]
+
+
+def _facts(detail: JobDetail, look: Look) -> list[Line]:
+    job, last, need = detail.job, last_attempt(detail), detail.requirements
+    status = status_of(detail)
+    lines: list[Line] = [_title("WHAT")]
+    lines.append(_fact("status", look.characters.status(status)))
+    if last is None or status == "canceled":
+        lines.append(_fact("why", detail.why))
+    elif cause(last):
+        lines.append(_fact("why", [(cause(last), "failed" if status == "failed" else "")]))
+    commands = wrapped(" ".join(str(job.get("command", "")).split()), 56)[:6]
+    lines += [_fact("command" if index == 0 else "", text) for index, text in enumerate(commands)]
+    if job.get("invocation_script"):
+        lines.append(_fact("script", str(job["invocation_script"])))
+    for index, (name, value) in enumerate((job.get("env") or {}).items()):
+        lines.append(_fact("environment" if index == 0 else "", f"{name}={value}"))
+    lines.append(_fact("works in", str(job.get("cwd") or detail.origin or numbers.NOTHING)))
+    if job.get("priority"):
+        lines.append(_fact("priority", str(job["priority"])))
+    lines += [[], _title("WHEN AND WHERE")]
+    start = (last or {}).get("start") or detail.start
+    lines.append(_fact("started", numbers.clock(start, look.now)))
+    if last is not None:
+        lines.append(_fact("ended", numbers.clock(last.get("end"), look.now)))
+        lines.append(_fact("took", numbers.duration(last.get("time"))))
+    elif status == "running" and start:
+        lines.append(_fact("runs for", numbers.duration(int(look.now.timestamp() - start / 1000))))
+    node = (last or {}).get("node") or (detail.node or {}).get("host")
+    lines.append(_fact("node", str(node or numbers.NOTHING)))
+    if last is not None and "exit" in last:
+        lines.append(_fact("exit", [(str(last["exit"]), "" if last["exit"] == 0 else "failed")]))
+    lines += [[], *_resources(need, last)]
+    return lines
+
+
+def _resources(need: Row, last: Row | None) -> list[Line]:
+    used = last or {}
+    asked = "default" if need["built_in"] else str(need["name"])
+    lines: list[Line] = [[(" RESOURCES", "accent"), (f"  {asked}", "dim")]]
+    lines.append([(f"  {'':<12}{'asked':>10}{'peak':>10}{'average':>10}", "dim")])
+    memory = None if need["built_in"] else need["memory"]
+    over = memory is not None and (used.get("mem") or 0) > memory
+    lines.append(
+        _fact(
+            "memory",
+            [
+                (f"{numbers.size(memory):>10}", ""),
+                (f"{numbers.size(used.get('mem')):>10}", "failed" if over else ""),
+                (f"{numbers.size(used.get('avg_mem')):>10}", ""),
+            ],
+        )
+    )
+    cpu = f"{need['cpus']} cpu"
+    peak, average = numbers.percent(used.get("cpu")), numbers.percent(used.get("avg_cpu"))
+    lines.append(_fact("cpu", f"{cpu:>10}{peak:>10}{average:>10}"))
+    runtime = None if need["built_in"] else need["runtime"]
+    lines.append(_fact("time", f"{numbers.duration(runtime):>10}{numbers.duration(used.get('time')):>10}"))
+    if need["gpus"]:
+        lines.append(_fact("gpus", f"{need['gpus']:>10}"))
+    return lines
+
+
+def _surroundings(detail: JobDetail, look: Look) -> list[Line]:
+    lines = [*_attempts(detail, look), []]
+    lines += _jobs("NEEDS", detail.needs, detail.needs_total, look, "nothing: it can start at once")
+    lines.append([])
+    lines += _jobs("UNLOCKS", detail.unlocks, detail.unlocks_total, look, "nothing waits for it")
+    if detail.inputs or detail.outputs:
+        lines += [[], _title("FILES")]
+        lines += [_file("reads", file, look) for file in detail.inputs[:8]]
+        lines += [_file("writes", file, look) for file in detail.outputs[:8]]
+        more = len(detail.inputs) + len(detail.outputs) - min(8, len(detail.inputs)) - min(8, len(detail.outputs))
+        if more:
+            lines.append([(f"  and {more:,} more", "dim")])
+    return lines
+
+
+def _attempts(detail: JobDetail, look: Look) -> list[Line]:
+    lines: list[Line] = [_title("ATTEMPTS")]
+    if not detail.attempts:
+        return [*lines, [("  none has ended yet", "dim")]]
+    lines.append(
+        [(f"  {'RUN':>4} {'TRY':>4}  {'STATUS':<14}{'EXIT':>5}  {'ENDED':>12}{'TIME':>9}{'MEMORY':>9}", "dim")]
+    )
+    for attempt in detail.attempts[:8]:
+        status = fitted(look.characters.status(attempt["status"]), 14)
+        lines.append(
+            [
+                (f"  {attempt['run']:>4} {attempt['attempt']:>4}  ", ""),
+                *status,
+                (f"{attempt['exit']:>5}", "failed" if attempt["exit"] else "dim"),
+                (f"  {numbers.clock(attempt.get('end'), look.now):>12}", ""),
+                (f"{numbers.duration(attempt.get('time')):>9}{numbers.size(attempt.get('mem')):>9}", ""),
+            ]
+        )
+    if len(detail.attempts) > 8:
+        lines.append([(f"  and {len(detail.attempts) - 8} more", "dim")])
+    return lines
+
+
+def _jobs(title: str, jobs: list[tuple[int, str, str]], total: int, look: Look, none: str) -> list[Line]:
+    if not total:
+        return [_title(title), [(f"  {none}", "dim")]]
+    lines: list[Line] = [[(f" {title}", "accent"), (f"  {total:,}", "dim")]]
+    for number, name, status in jobs[:6]:
+        lines.append([("  ", ""), *fitted(look.characters.status(status), 16), (f"{name}  ", ""), (str(number), "dim")])
+    if total > 6:
+        lines.append([(f"  and {total - 6:,} more", "dim")])
+    return lines
+
+
+def _file(verb: str, file: Row, look: Look) -> Line:
+    line: Line = [(f"  {verb:<7}", "dim"), (str(file["path"]), "")]
+    if "size" in file:
+        line.append((f"  {numbers.size(file['size'])}", "dim"))
+    if "modified" in file:
+        line.append((f"  {numbers.clock(file['modified'] * 1000, look.now)}", "dim"))
+    elif verb == "writes":
+        line.append(("  not there yet", "dim"))
+    return line
+
+
+def _stderr(detail: JobDetail, width: int) -> list[Line]:
+    last = last_attempt(detail)
+    if last is None or not last.get("stderr"):
+        return []
+    lines: list[Line] = [[(" STDERR", "accent"), ("  last lines", "dim")]]
+    for text in str(last["stderr"]).rstrip().splitlines():
+        lines += [[("  ", ""), (part, "text")] for part in wrapped(text, max(20, width - 4))]
+    return lines

@@ -1,0 +1,170 @@
+"""A list to choose from, narrowed by typing: for the palette, for sorting, for copying."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual import events
+from textual.app import ComposeResult
+from textual.fuzzy import Matcher
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+from textual.widgets import Input
+
+from torc_tui.rendering.cells import Line, between, fitted
+from torc_tui.rendering.strips import strip
+from torc_tui.widgets.box import Box, Dialog
+
+if TYPE_CHECKING:
+    from torc_tui.app import ConsoleApp
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Something to choose: `value` comes back; `note` stands at the right; what has a `reason` cannot be chosen."""
+
+    value: str
+    title: str
+    note: str = ""
+    reason: str | None = None
+
+
+class ChoiceList(Widget):
+    """The choices, one a line."""
+
+    app: ConsoleApp
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.choices: list[Choice] = []
+        self.cursor = 0
+        self.top = 0
+
+    def show(self, choices: list[Choice], cursor: int = 0) -> None:
+        self.choices, self.cursor, self.top = choices, cursor, 0
+        self._settle()
+        self.refresh()
+
+    def move(self, by: int) -> None:
+        if self.choices:
+            old, top = self.cursor, self.top
+            self.cursor = min(max(self.cursor + by, 0), len(self.choices) - 1)
+            self._settle()
+            if top != self.top:
+                self.refresh()
+            else:
+                width = self.size.width
+                self.refresh(Region(0, old - top, width, 1), Region(0, self.cursor - top, width, 1))
+
+    def _settle(self) -> None:
+        height = max(1, self.size.height)
+        self.top = min(max(self.top, self.cursor - height + 1), self.cursor)
+
+    def on_resize(self) -> None:
+        self._settle()
+
+    @property
+    def chosen(self) -> Choice | None:
+        return self.choices[self.cursor] if self.choices else None
+
+    def render_line(self, y: int) -> Strip:
+        width, characters, palette = self.size.width, self.app.characters, self.app.palette
+        index = self.top + y
+        if index >= len(self.choices):
+            nothing: Line = [("  nothing matches", "dim")] if y == 0 and not self.choices else []
+            return strip(fitted(nothing, width), palette.styles, width)
+        choice = self.choices[index]
+        here = index == self.cursor
+        role = "faint" if choice.reason else "strong" if here else "text"
+        note = choice.reason or choice.note
+        mark = "▌" if here else " "
+        line = between([(mark, "accent"), (f" {choice.title}", role)], [(note, "dim"), (" ", "")], width)
+        styles = palette.cursor_styles if here else palette.styles
+        return strip([(characters.text(text), role) for text, role in line], styles, width)
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        if self.top + event.y < len(self.choices):
+            self.move(self.top + event.y - self.cursor)
+            self.screen.post_message(events.Key("enter", None))
+
+
+class Chooser(Dialog[str | None]):
+    """See the module."""
+
+    app: ConsoleApp
+
+    DEFAULT_CSS = """
+    Chooser { align: center top; }
+    Chooser Box { margin-top: 3; }
+    Chooser Input { border: none; height: 1; padding: 0; background: $background; }
+    Chooser Input:focus { border: none; }
+    Chooser ChoiceList { height: auto; }
+    """
+
+    def __init__(
+        self, title: str, choices: Sequence[Choice], *, current: str | None = None, narrow_by: str = "type to narrow"
+    ) -> None:
+        super().__init__()
+        self.heading = title
+        self.choices = list(choices)
+        self.current = current
+        self.narrow_by = narrow_by
+        self.list = ChoiceList()
+
+    def compose(self) -> ComposeResult:
+        size = self.app.size
+        longest = max((len(c.title) + len(c.reason or c.note) for c in self.choices), default=0)
+        with Box() as box:
+            box.border_title = self.heading
+            box.set_class(self.app.characters.ascii, "-ascii")
+            box.styles.width = min(max(40, longest + 10), size.width - 4, 100)
+            yield Input(placeholder=self.narrow_by, compact=True)
+            self.list.styles.height = min(len(self.choices), max(3, size.height - 9))
+            yield self.list
+
+    def on_mount(self) -> None:
+        values = [choice.value for choice in self.choices]
+        self.list.show(self.choices, values.index(self.current) if self.current in values else 0)
+        field = self.query_one(Input)
+        field.cursor_blink = False
+        field.focus()
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        message.stop()
+        self.list.show(narrowed(self.choices, message.value))
+
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        message.stop()
+        self._take()
+
+    def _take(self) -> None:
+        chosen = self.list.chosen
+        if chosen and not chosen.reason:
+            self.dismiss(chosen.value)
+
+    def on_key(self, event: events.Key) -> None:
+        moves = {"down": 1, "up": -1, "pagedown": 8, "pageup": -8, "ctrl+n": 1}
+        if event.key == "escape":
+            self.dismiss(None)
+        elif event.key in moves:
+            self.list.move(moves[event.key])
+        elif event.key == "enter":
+            self._take()
+        else:
+            return
+        event.stop()
+        event.prevent_default()
+
+
+def narrowed(choices: Sequence[Choice], text: str) -> list[Choice]:
+    """The choices that match what was typed, the best first; those that cannot be chosen last."""
+    if not text.strip():
+        return list(choices)
+    matcher = Matcher(text.strip())
+    scored = [(matcher.match(choice.title), choice) for choice in choices]
+    found = sorted((pair for pair in scored if pair[0] > 0), key=lambda p: (p[1].reason is not None, -p[0]))
+    return [choice for _, choice in found]

@@ -1,0 +1,103 @@
+"""The question before something is changed. Doing nothing has the focus: enter, enter does nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import events
+from textual.app import ComposeResult
+from textual.widgets import Input
+
+from torc_tui.plans import Plan
+from torc_tui.rendering.cells import Line, wrapped
+from torc_tui.widgets.box import Box, Dialog, text_lines, widest
+from torc_tui.widgets.text_line import TextLine
+
+if TYPE_CHECKING:
+    from torc_tui.app import ConsoleApp
+
+WIDEST = 72
+NAMES_SHOWN = 6
+
+
+class ConfirmDialog(Dialog[bool]):
+    """See the module."""
+
+    app: ConsoleApp
+
+    DEFAULT_CSS = """
+    ConfirmDialog Input { border: none; height: 1; padding: 0; background: $panel; }
+    ConfirmDialog Input:focus { border: none; }
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        self.plan = plan
+        self.chosen = False
+        """Whether the button that does it has the focus."""
+        self.buttons = TextLine(id="buttons")
+
+    def compose(self) -> ComposeResult:
+        plan = self.plan
+        width = min(WIDEST, self.app.size.width - 8)
+        lines: list[Line] = [[(part, "text")] for line in plan.lines for part in wrapped(line, width)]
+        if plan.details:
+            lines.append([])
+            lines += [[(f"  {name}", "strong")] for name in plan.details[:NAMES_SHOWN]]
+            if len(plan.details) > NAMES_SHOWN:
+                lines.append([(f"  and {len(plan.details) - NAMES_SHOWN:,} more", "dim")])
+        if plan.type_this is not None:
+            lines += [[], [("Type ", "dim"), (plan.type_this, "strong"), (" to go on:", "dim")]]
+        with Box(classes="-danger") as box:
+            box.border_title = self.app.characters.text(plan.title)
+            box.set_class(self.app.characters.ascii, "-ascii")
+            box.styles.width = max(widest(lines) + 5, len(plan.title) + 8, len(plan.keep) + len(plan.verb) + 20)
+            yield from text_lines(lines)
+            if plan.type_this is not None:
+                yield Input(compact=True)
+            yield TextLine()
+            yield self.buttons
+
+    def on_mount(self) -> None:
+        for field in self.query(Input):
+            field.cursor_blink = False
+            field.focus()
+        self._draw()
+
+    @property
+    def ready(self) -> bool:
+        """Whether what has to be typed is typed."""
+        if self.plan.type_this is None:
+            return True
+        return self.query_one(Input).value.strip() == self.plan.type_this
+
+    def _draw(self) -> None:
+        keep, verb = f" {self.plan.keep} ", f" {self.plan.verb} "
+        if self.chosen:
+            left: Line = [(f" {keep} ", "dim"), ("   ", ""), (f"[{verb}]", "error")]
+        else:
+            role = "text" if self.ready else "faint"
+            left = [(f"[{keep}]", "key"), ("   ", ""), (f" {verb} ", role)]
+        self.buttons.show([("", "")], left)
+
+    def on_input_changed(self) -> None:
+        self.chosen = self.chosen and self.ready
+        self._draw()
+
+    def on_key(self, event: events.Key) -> None:
+        typing = self.plan.type_this is not None
+        if event.key == "escape" or (event.key in ("n", "q") and not typing):
+            self.dismiss(False)
+        elif event.key in ("tab", "shift+tab", "down", "up") or (event.key in ("left", "right") and not typing):
+            self.chosen = not self.chosen and self.ready
+            self._draw()
+        elif event.key == "enter":
+            self.dismiss(self.chosen and self.ready)
+        else:
+            return
+        event.stop()
+        event.prevent_default()
+
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        message.stop()
+        self.dismiss(self.chosen and self.ready)

@@ -1,0 +1,118 @@
+"""The inspector: everything about one job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from textual.widget import Widget
+
+from torc_core.client import console
+from torc_core.client.console import JobDetail
+from torc_core.client.stream import Change
+from torc_tui.actions import Place
+from torc_tui.context import Thing
+from torc_tui.rendering.cells import Line
+from torc_tui.rendering.columns import Look
+from torc_tui.rendering.job_view import inspector_lines, status_of
+from torc_tui.screens.console_screen import ConsoleScreen
+from torc_tui.screens.workflow import concerns_job
+from torc_tui.store import Store, Watch
+from torc_tui.widgets.lines_view import LinesView
+
+
+class JobScreen(ConsoleScreen):
+    """See the module."""
+
+    def __init__(self, store: Store, job_id: int, name: str = "") -> None:
+        super().__init__()
+        self.store = store
+        self.job_id = job_id
+        self._called = name
+        self.view = LinesView(id="inspector", focusable=True)
+        self._watch: Watch[JobDetail] | None = None
+
+    @property
+    def places(self) -> frozenset[Place]:
+        return frozenset({Place.JOB})
+
+    @property
+    def detail(self) -> JobDetail | None:
+        """What is known of the job."""
+        return self._watch.value if self._watch else None
+
+    @property
+    def address(self) -> str:
+        return f"job {self.job_id}"
+
+    def things(self, kind: str) -> list[Thing]:
+        detail = self.detail
+        if kind == "job":
+            return [Thing("job", self.job_id, str(detail.job["name"]) if detail else self._called, _row(detail))]
+        if kind == "workflow" and detail:
+            return [Thing("workflow", detail.job["workflow_id"], detail.workflow_name)]
+        return []
+
+    def body(self) -> Iterator[Widget]:
+        yield self.view
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._watch = Watch(self.store, console.job_detail(self.job_id), self._concerns, self._told)
+        self.view.focus()
+
+    def on_unmount(self) -> None:
+        if self._watch:
+            self._watch.close()
+
+    def _concerns(self, change: Change) -> bool:
+        """Changes of the job, and of its neighbours, whose status is shown."""
+        if self.detail and change.event == "jobs":
+            if change.data.get("workflow_id") != self.detail.job["workflow_id"]:
+                return False
+            near = [number for number, _, _ in (*self.detail.needs[:6], *self.detail.unlocks[:6])]
+            return any(concerns_job(change, number) for number in (self.job_id, *near))
+        return concerns_job(change, self.job_id)
+
+    def _told(self, watch: Watch[JobDetail]) -> None:
+        self.call_later(self._show, watch)
+
+    def _show(self, watch: Watch[JobDetail]) -> None:
+        if watch.error:
+            self.app.say(str(watch.error), error=True)
+        self.draw()
+        self.refresh_lines()
+
+    def draw(self) -> None:
+        """Draw what is known, as it is now."""
+        if self.detail:
+            look = Look(self.app.characters, datetime.now())
+            self.view.show(inspector_lines(self.detail, self.view.size.width, look))
+
+    def on_lines_view_resized(self) -> None:
+        self.draw()
+
+    def title_lines(self) -> tuple[Line, Line]:
+        detail = self.detail
+        if detail is None:
+            return [(self._called or f"job {self.job_id}", "strong")], []
+        job = detail.job
+        place: Line = [
+            (f"{detail.workflow_name} › ", "dim"),  # noqa: RUF001
+            (str(job["name"]), "strong"),
+            (f" ({self.job_id})  ", "dim"),
+            *self.app.characters.status(status_of(detail)),
+        ]
+        return place, [(f"run {detail.run_id}  attempt {job.get('attempt_id', 1)}", "dim")]
+
+    def heard(self, change: Change) -> None:
+        if change.event in ("open", "reset") and self._watch:
+            self._watch.touch()
+
+    @property
+    def idle(self) -> bool:
+        return bool(self._watch and self._watch.idle)
+
+
+def _row(detail: JobDetail | None) -> dict[str, object] | None:
+    return {"id": detail.job["id"], "name": detail.job["name"], "status": status_of(detail)} if detail else None

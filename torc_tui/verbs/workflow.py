@@ -1,0 +1,297 @@
+"""Acting on workflows: run, cancel, retry what failed, initialize, reset, delete."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from torc_core.client import console, endpoints
+from torc_core.client.console import Part, Row
+from torc_core.client.endpoints import Summary
+from torc_core.errors import TorcError
+from torc_tui import local_runs
+from torc_tui.actions import Action, Group, Place
+from torc_tui.context import Context, Thing
+from torc_tui.plans import Plan, typed_count
+from torc_tui.rendering.numbers import many
+from torc_tui.store import Store
+
+HERE = frozenset({Place.WORKFLOWS, Place.WORKFLOW})
+LIST = frozenset({Place.WORKFLOWS})
+INSIDE = frozenset({Place.WORKFLOW, Place.JOB})
+
+WAITING = ("uninitialized", "blocked", "ready")
+ACTIVE = ("pending", "running")
+BAD = ("failed", "terminated", "canceled", "pending_failed")
+FAILED = "status in (failed, terminated, pending_failed)"
+
+AT_ONCE = 8
+"""So many requests are under way while several things are changed one by one."""
+
+
+def _some(context: Context) -> str | None:
+    return None if context.things("workflow") else "no workflow is meant"
+
+
+def _one(context: Context) -> str | None:
+    things = context.things("workflow")
+    return _some(context) or (None if len(things) == 1 else "only one at a time; 'u' takes the marks")
+
+
+def _counts(context: Context) -> dict[str, int] | None:
+    """Jobs by status over all that is meant, as far as it is known."""
+    rows = [thing.row for thing in context.things("workflow")]
+    if not rows or any(row is None for row in rows):
+        return None
+    total: dict[str, int] = {}
+    for row in rows:
+        for label, n in (row or {}).get("counts", {}).items():
+            total[label] = total.get(label, 0) + n
+    return total
+
+
+def _has(*labels: str, otherwise: str) -> Callable[[Context], str | None]:
+    """Needs jobs in one of these statuses."""
+
+    def reason(context: Context) -> str | None:
+        counts = _counts(context)
+        if counts is None:
+            return _some(context)
+        return None if any(counts.get(label) for label in labels) else otherwise
+
+    return reason
+
+
+def _of(summary: Summary, *labels: str) -> int:
+    return sum(summary.counts.get(label, 0) for label in labels)
+
+
+def _named(thing: Thing) -> str:
+    return f"{thing.name} ({thing.id})" if thing.name else str(thing.id)
+
+
+async def _summaries(store: Store, things: list[Thing]) -> list[Summary]:
+    return list(await asyncio.gather(*(store.ask(endpoints.summary(thing.id)) for thing in things)))
+
+
+def _title(verb: str, things: list[Thing]) -> str:
+    if len(things) == 1:
+        return f"{verb} workflow {_named(things[0])}?"
+    return f"{verb} {many(len(things), 'workflow')}?"
+
+
+def _names(things: list[Thing]) -> list[str]:
+    return [_named(thing) for thing in things] if len(things) > 1 else []
+
+
+def _called(things: list[Thing]) -> str:
+    return _named(things[0]) if len(things) == 1 else many(len(things), "workflow")
+
+
+async def each(context: Context, things: list[Thing], work: Callable[[Thing], Awaitable[object]], done: str) -> str:
+    """Do something to several things, some at once; gives the line that says what came of it.
+
+    TorcError when none worked; those that failed are counted, with the first reason.
+    """
+    gate = asyncio.Semaphore(AT_ONCE)
+    errors: list[TorcError] = []
+
+    async def one(thing: Thing) -> None:
+        async with gate:
+            try:
+                await work(thing)
+            except TorcError as error:
+                errors.append(error)
+
+    await asyncio.gather(*(one(thing) for thing in things))
+    if len(errors) == len(things):
+        raise errors[0]
+    if context.table and not errors:
+        context.table.clear_marks()
+    failed = f"; {len(errors):,} could not be: {errors[0]}" if errors else ""
+    return f"{done}{failed}"
+
+
+async def _run(context: Context) -> None:
+    (thing,) = context.things("workflow")
+    store = context.store
+    summary, restart, workflow = await asyncio.gather(
+        store.ask(endpoints.summary(thing.id)),
+        store.ask(endpoints.restart(thing.id, dry_run=True)),
+        store.ask(endpoints.get_workflow(thing.id)),
+    )
+    if summary.active_nodes:
+        raise TorcError(f"workflow {_named(thing)} runs already, on {many(summary.active_nodes, 'runner')}")
+    if _of(summary, *ACTIVE):
+        raise TorcError(
+            f"jobs of workflow {_named(thing)} are with a runner; wait for it, or cancel the workflow first"
+        )
+    if not restart.jobs:
+        raise TorcError(f"nothing is left to run in workflow {_named(thing)}: {restart.kept:,} jobs are completed")
+    begun = _of(summary, "completed", *BAD) > 0 or summary.is_canceled
+    ready = not begun and not _of(summary, "uninitialized")
+
+    async def apply() -> str:
+        if not ready:
+            await store.ask(endpoints.restart(thing.id, dry_run=False))
+        assert store.address is not None
+        run = await asyncio.to_thread(
+            local_runs.start_run, store.address, thing.id, summary.name, workflow.origin or "."
+        )
+        return f"{_named(thing)} runs on this machine (pid {run.pid}); it goes on when you leave the console"
+
+    statuses = ", ".join(f"{n:,} {label}" for label, n in restart.by_status.items())
+    lines = [f"{many(restart.jobs, 'job')} will run on this machine: {statuses}."]
+    lines.append(f"{many(restart.kept, 'completed job')} stay as they are.")
+    lines.append(f"Output goes below {workflow.origin or '.'}.")
+    await context.app.carry_out(Plan(_title("Run", [thing]), lines, "Run it", apply, keep="Not now", confirm=begun))
+
+
+async def _cancel(context: Context) -> None:
+    things = context.things("workflow")
+    summaries = await _summaries(context.store, things)
+    active = sum(_of(summary, *ACTIVE) for summary in summaries)
+    waiting = sum(_of(summary, "blocked", "ready") for summary in summaries)
+    kept = sum(_of(summary, "completed", *BAD) for summary in summaries)
+    if not active and not waiting:
+        raise TorcError(f"nothing is left to cancel in {_called(things)}: every job has ended")
+    lines = []
+    if active:
+        lines.append(f"{many(active, 'running job')} get SIGTERM, and SIGKILL after 10 s.")
+    if waiting:
+        lines.append(f"{many(waiting, 'waiting job')} become canceled.")
+    if kept:
+        lines.append(f"{many(kept, 'result')} stay.")
+    lines.append("It can be started again with 'r' run.")
+
+    async def apply() -> str:
+        work = lambda thing: context.store.ask(endpoints.cancel_workflow(thing.id))  # noqa: E731
+        return await each(context, things, work, f"{_called(things)} canceled")
+
+    await context.app.carry_out(
+        Plan(_title("Cancel", things), lines, "Cancel it" if len(things) == 1 else "Cancel them", apply,
+             details=_names(things), type_this=typed_count(len(things)))
+    )  # fmt: skip
+
+
+async def _retry(context: Context) -> None:
+    (thing,) = context.things("workflow")
+    store = context.store
+    summary = await store.ask(endpoints.summary(thing.id))
+    page = await store.ask(console.table_rows(thing.id, "jobs", Part(limit=10_000, filter=FAILED)))
+    if not page.total:
+        raise TorcError(f"no job of workflow {_named(thing)} failed")
+    await context.app.carry_out(retry_plan(context, page.items, summary, f"what failed in {_named(thing)}"))
+
+
+def retry_plan(context: Context, rows: list[Row], summary: Summary, what: str) -> Plan:
+    """Failed jobs run again in the same run, under their next attempt; what was canceled below them waits again."""
+    store = context.store
+    jobs = [Thing("job", row["id"], row["name"], row) for row in rows]
+    waits = _of(summary, "canceled")
+    lines = [f"{many(len(jobs), 'job')} run again under the next attempt; logs of the old ones stay."]
+    if waits:
+        lines.append(f"What was canceled below them waits again (up to {many(waits, 'job')}).")
+    if not summary.active_nodes:
+        lines.append("No runner is active: one is started on this machine.")
+
+    async def apply() -> str:
+        def work(job: Thing) -> Awaitable[object]:
+            return store.ask(endpoints.retry_job(job.id, summary.run_id, max_retries=1_000_000))
+
+        said = await each(context, jobs, work, f"{many(len(jobs), 'job')} run again")
+        if not summary.active_nodes:
+            assert store.address is not None
+            workflow = await store.ask(endpoints.get_workflow(summary.workflow_id))
+            await asyncio.to_thread(
+                local_runs.start_run, store.address, summary.workflow_id, summary.name, workflow.origin or "."
+            )
+        return said
+
+    return Plan(
+        f"Retry {what}?", lines, "Retry", apply, keep="Not now", confirm=len(jobs) > 1,
+        type_this=typed_count(len(jobs)), details=[job.name for job in jobs] if len(jobs) > 1 else [],
+    )  # fmt: skip
+
+
+async def _initialize(context: Context) -> None:
+    (thing,) = context.things("workflow")
+    summary = await context.store.ask(endpoints.summary(thing.id))
+    if _of(summary, *ACTIVE):
+        raise TorcError(f"jobs of workflow {_named(thing)} are running; cancel it first")
+    ended = _of(summary, "completed", *BAD)
+    lines = [f"{many(summary.total, 'job')} become ready or blocked, as their dependencies say."]
+    if ended:
+        lines.append(f"{many(ended, 'job')} that have ended are to run again; their results stay on record.")
+
+    async def apply() -> str:
+        await context.store.ask(console.initialize_jobs(thing.id))
+        return f"{_named(thing)} initialized: 'r' runs it"
+
+    await context.app.carry_out(Plan(_title("Initialize", [thing]), lines, "Initialize it", apply, confirm=ended > 0))
+
+
+async def _reset(context: Context) -> None:
+    (thing,) = context.things("workflow")
+    summary = await context.store.ask(endpoints.summary(thing.id))
+    active = _of(summary, *ACTIVE)
+    lines = [f"All {many(summary.total, 'job')} become uninitialized; 'i' initializes them."]
+    if active:
+        lines.append(f"{many(active, 'running job')} are stopped first.")
+    lines.append("Results stay on record.")
+
+    async def apply() -> str:
+        await context.store.ask(endpoints.reset_job_status(thing.id))
+        await context.store.ask(endpoints.reset_workflow_status(thing.id, force=True))
+        return f"{_named(thing)} reset"
+
+    await context.app.carry_out(Plan(_title("Reset", [thing]), lines, "Reset it", apply))
+
+
+async def _delete(context: Context) -> None:
+    things = context.things("workflow")
+    summaries = await _summaries(context.store, things)
+    jobs = sum(summary.total for summary in summaries)
+    active = sum(_of(summary, *ACTIVE) for summary in summaries)
+    lines = [f"{many(jobs, 'job')} and all their results, files and events are forgotten for good."]
+    if active:
+        lines.append(f"{many(active, 'running job')} are stopped.")
+    lines.append("Files on disk stay.")
+
+    async def apply() -> str:
+        work = lambda thing: context.store.ask(endpoints.delete_workflow(thing.id))  # noqa: E731
+        return await each(context, things, work, f"{_called(things)} deleted")
+
+    type_this = summaries[0].name if len(things) == 1 else str(len(things))
+    await context.app.carry_out(
+        Plan(_title("Delete", things), lines, "Delete for good", apply, type_this=type_this, details=_names(things))
+    )
+
+
+_waits = _has(*WAITING, *BAD, otherwise="every job is completed")
+_goes_on = _has("blocked", "ready", *ACTIVE, otherwise="every job has ended")
+_failed = _has("failed", "terminated", "pending_failed", otherwise="no job failed")
+
+
+def _run_reason(context: Context) -> str | None:
+    return _one(context) or _waits(context)
+
+
+def _retry_reason(context: Context) -> str | None:
+    return _one(context) or _failed(context)
+
+
+ACTIONS = (
+    Action("workflow.run", "run", "Run what is not completed, and all below it, on this machine", "r", HERE, _run,
+           Group.ACT, True, _run_reason, 10, frozenset({Place.JOB})),
+    Action("workflow.cancel", "cancel", "Cancel: running jobs are stopped, waiting ones become canceled", "x", LIST,
+           _cancel, Group.ACT, True, _goes_on, 20, INSIDE),
+    Action("workflow.retry", "retry failed", "Run the failed jobs again, in the same run", "R", LIST, _retry,
+           Group.ACT, True, _retry_reason, 30, INSIDE),
+    Action("workflow.initialize", "initialize", "Make jobs ready or blocked, as their dependencies say", "i", LIST,
+           _initialize, Group.ACT, True, _one, None, INSIDE),
+    Action("workflow.reset", "reset", "Take every job back to uninitialized", "", HERE, _reset, Group.ACT, True, _one,
+           None, frozenset({Place.JOB})),
+    Action("workflow.delete", "delete", "Forget the workflow with all its results", "D,delete", LIST, _delete,
+           Group.ACT, True, _some, None, INSIDE),
+)  # fmt: skip

@@ -1,0 +1,44 @@
+"""Dialogs: a bordered box over the screen, which stays as it is behind it."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from torc_tui.rendering.cells import Line, width_of
+from torc_tui.widgets.text_line import TextLine
+
+T = TypeVar("T")
+
+
+class Box(Vertical):
+    """The frame of a dialog."""
+
+    DEFAULT_CSS = """
+    Box { width: auto; height: auto; max-width: 96%; max-height: 90%; border: round $accent; padding: 0 1;
+          border-title-color: $foreground; border-title-style: bold; background: $background; }
+    Box.-danger { border: round $error; }
+    Box.-ascii { border: ascii $accent; }
+    """
+
+
+class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
+    """Base of the dialogs: centred, not tinting what is behind."""
+
+    DEFAULT_CSS = "Dialog { align: center middle; background: transparent; }"
+
+
+def text_lines(lines: list[Line]) -> ComposeResult:
+    """Lines as widgets."""
+    for line in lines:
+        widget = TextLine()
+        widget.show(line)
+        yield widget
+
+
+def widest(lines: list[Line]) -> int:
+    """Columns that the widest line takes."""
+    return max((width_of(line) for line in lines), default=0)
