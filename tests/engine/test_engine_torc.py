@@ -238,6 +238,13 @@ class TestForcedStatus:
         assert flow.runner().runs_everything() == ["a", "b", "c"]
         assert flow.results("a") == [(1, 1, "completed"), (1, 2, "completed")]
 
+    def test_a_job_made_ready_by_hand_does_not_wait_for_its_parents(self, stage: Stage) -> None:
+        flow = stage.flow(job("a"), job("b", "a"))
+        flow.put_status("b", "ready")
+        assert flow.runner(cpus=2).takes(2) == ["a", "b"]
+        flow.complete("a")
+        flow.check()
+
     def test_ends_cannot_be_put(self, stage: Stage) -> None:
         flow = stage.flow(job("a"))
         for status in ("completed", "failed", "canceled", "terminated"):

@@ -8,7 +8,7 @@ from torc_core.models.resources import Result
 from torc_core.models.status import ACTIVE, COMPLETE, ENDED, TERMINAL, JobStatus
 from torc_server.engine.initialize import rows_below, uninitialize
 from torc_server.engine.transition import Row, force_status, new_attempt, recount_around, set_status
-from torc_server.engine.unblock import block_again, block_early
+from torc_server.engine.unblock import block_again
 from torc_server.errors import Conflict, Invalid, NotFound
 from torc_server.store.batch import Batch
 
@@ -111,7 +111,7 @@ def store_result(
 
 
 def manage_status_change(batch: Batch, job_id: int, status: JobStatus, run_id: int) -> None:
-    """Set a status that ends nothing (server.md 3.4), and keep what depends on it right.
+    """Set a status that ends nothing (server.md 3.4), even ready before the parents ended; what is below stays right.
 
     A complete job made uninitialized takes everything below along; one that is to run again otherwise makes what had
     been decided below it wait again.
@@ -135,5 +135,3 @@ def manage_status_change(batch: Batch, job_id: int, status: JobStatus, run_id: i
     force_status(batch, row, status)
     if old in ENDED and status not in ENDED:
         block_again(batch, [job_id])
-    else:
-        block_early(batch, [job_id])

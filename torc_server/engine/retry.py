@@ -42,7 +42,6 @@ def retry_job(batch: Batch, job_id: int, run_id: int, max_retries: int) -> None:
         run_id=run_id,
         message=f"Job with name = {info[6]} retried: attempt {attempt} -> {attempt + 1}",
     )
-    if status in ENDED:
+    if status in ENDED:  # otherwise nothing below has been decided by it
         block_again(batch, [job_id])
-    else:  # nothing below has been decided by it
-        block_early(batch, [job_id])
+    block_early(batch, [job_id])

@@ -25,7 +25,7 @@ def set_status(batch: Batch, rows: Iterable[Row], new: JobStatus, *, release: bo
     _write(batch, rows, new, release=release)
 
 
-def _write(batch: Batch, rows: list[Row], new: JobStatus, *, release: bool) -> None:
+def _write(batch: Batch, rows: list[Row], new: JobStatus, *, release: bool, forced: bool = False) -> None:
     if not rows:
         return
     ready = ", ready_ms = ?2" if new == JobStatus.READY else ""
@@ -34,16 +34,16 @@ def _write(batch: Batch, rows: list[Row], new: JobStatus, *, release: bool) -> N
         f"UPDATE job SET status = {int(new)}{ready}{node} WHERE id IN (SELECT value FROM json_each(?1))",
         *((batch.json([row[0] for row in rows]),) + ((batch.now_ms,) if ready else ())),
     )
-    record(batch, rows, new)
+    record(batch, rows, new, forced=forced)
 
 
-def record(batch: Batch, rows: Iterable[Row], new: JobStatus) -> None:
+def record(batch: Batch, rows: Iterable[Row], new: JobStatus, *, forced: bool = False) -> None:
     """Note moves whose rows have been written by the caller: counts, change log, and what they set off."""
     groups: defaultdict[tuple[int, JobStatus], list[int]] = defaultdict(list)
     for job, workflow, old in rows:
         groups[workflow, JobStatus(old)].append(job)
     for (workflow, old), ids in groups.items():
-        batch.record_move(workflow, ids, old, new)
+        batch.record_move(workflow, ids, old, new, forced=forced)
         if new in ENDED and old not in ENDED:
             batch.ended.update(dict.fromkeys(ids, new == JobStatus.COMPLETED))
         if new in ENDED or new in (JobStatus.READY, JobStatus.PENDING_FAILED):
@@ -99,6 +99,6 @@ def force_status(batch: Batch, row: Row, new: JobStatus) -> None:
     """
     job, _, old = row
     was_ended, is_ended = JobStatus(old) in ENDED, new in ENDED
-    _write(batch, [row], new, release=new not in (JobStatus.PENDING, JobStatus.RUNNING))
+    _write(batch, [row], new, release=new not in (JobStatus.PENDING, JobStatus.RUNNING), forced=True)
     if was_ended and (not is_ended or (old == JobStatus.COMPLETED) != (new == JobStatus.COMPLETED)):
         recount(batch, "SELECT job_id FROM job_depends_on WHERE depends_on_job_id = ?", job)

@@ -57,7 +57,7 @@ def block_again(batch: Batch, job_ids: list[int]) -> None:
         "SELECT DISTINCT job_id FROM job_depends_on WHERE depends_on_job_id IN (SELECT value FROM json_each(?))",
         batch.json(touched),
     )
-    block_early(batch, [*job_ids, *below.scalars()])
+    block_early(batch, list(below.scalars()))
 
 
 def block_early(batch: Batch, job_ids: list[int]) -> None:
