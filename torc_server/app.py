@@ -18,13 +18,16 @@ from torc_server.api import (
     control,
     events,
     exchange,
+    failure_handlers,
     files,
     graph,
     jobs,
     nodes,
     plans,
+    remote_workers,
     requirements,
     results,
+    schedulers,
     service,
     user_data,
     workflows,
@@ -43,7 +46,7 @@ from torc_server.store.database import Database
 
 MODULES = (
     service, workflows, control, graph, plans, jobs, files, user_data, requirements, results, events, nodes, exchange,
-    changes, console,
+    changes, console, failure_handlers, schedulers, remote_workers,
 )  # fmt: skip
 
 ROUTES: list[ControllerRouterHandler] = [handler for module in MODULES for handler in module.HANDLERS]

@@ -16,12 +16,19 @@ def canceled(*names: str) -> dict[str, Any]:
     return {"states": dict.fromkeys(names, "canceled")}
 
 
+HANDLER_UPDATED = "failure_handler_id is updated"
+FILTERED = "filters of schedulers are heeded"
 PRIORITY = "jobs have a priority here", {"headers": {"warning": None}}
 FAILED_PARENT = "a parent that did not complete is never a success"
 ANY_DEPTH = "a failure goes down to any depth"
 
 DIFFERENCES: dict[str, Differences] = {
-    "jobs": {"create: unknown field": PRIORITY, "update: unknown field": PRIORITY},
+    "jobs": {
+        "create: unknown field": PRIORITY,
+        "update: unknown field": PRIORITY,
+        "update: failure_handler_id and attempt_id are ignored": (HANDLER_UPDATED, {"pick": {"failure_handler_id": 1}}),
+        "change: same status, run_id not checked": (HANDLER_UPDATED, {"json": {"failure_handler_id": 1}}),
+    },
     "files": {
         "list: is_output=false": ("only files that no job produces", {"ids": [1, 4], "pick": {"total_count": 3}}),
     },
@@ -41,7 +48,6 @@ DIFFERENCES: dict[str, Differences] = {
             "requirements in use are not deleted, nor their jobs",
             {"states": {"a": "uninitialized"}},
         ),
-        "delete: the job has none now": ("no failure handlers yet", {"json": {"failure_handler_id": 1}}),
     },
     "claims": {
         "resources: 2 cpus, limit 2: limit counts before fitting": (
@@ -60,8 +66,6 @@ DIFFERENCES: dict[str, Differences] = {
             {"json": {"user_data": [2, 3]}},
         ),
         "first is uninitialized": ("no process_changed_job_inputs yet", {"states": {"first": "ready"}}),
-        "reset_status: a scheduled node is pending": ("no scheduled nodes yet", {"status": 200, "json": {"id": 1}}),
-        "reset_status: a scheduled node is active": ("no scheduled nodes yet", {"status": 200, "json": {"id": 1}}),
         "two: statuses after": (
             "only uninitialized jobs are put to work, as the caller asked",
             {
@@ -134,5 +138,15 @@ DIFFERENCES: dict[str, Differences] = {
             "a node that never said that it is active is not",
             {"pick": {"count": 4, "total_count": 4}},
         ),
+        "local: get, the name is lost": ("it is kept", {"json": {"name": "mine"}}),
+        "local: memory filter is ignored": (FILTERED, {"pick": {"count": 1, "total_count": 1}}),
+        "local: num_cpus filter is ignored": (FILTERED, {"pick": {"count": 1, "total_count": 1}}),
+        "slurm: account filter is ignored": (FILTERED, {"pick": {"count": 0, "total_count": 0}}),
+        "slurm: nodes filter is ignored": (FILTERED, {"pick": {"count": 0, "total_count": 0}}),
+        "slurm: walltime filter is ignored": (FILTERED, {"pick": {"count": 0, "total_count": 0}}),
+        **{
+            f"slurm: {name} filter is ignored": (FILTERED, {"pick": {"count": 1, "total_count": 1}})
+            for name in ("name", "gres", "mem", "partition", "qos", "tmp")
+        },
     },
 }

@@ -18,16 +18,13 @@ SECTIONS = (
     "results_events", "lifecycle", "unblocking", "nodes_schedulers",
 )  # fmt: skip
 
-LATER = re.compile(
-    r"/(failure_handlers|scheduled_compute_nodes|local_schedulers|slurm_schedulers|remote_workers|access_groups"
-    r"|actions|process_changed_job_inputs)\b"
-)
+LATER = re.compile(r"/(access_groups|actions|process_changed_job_inputs)\b")
 """Paths of endpoints that this server does not have yet."""
 
 
 def left_out(step: Step) -> bool:
     """The step is about something that this server does not have yet."""
-    return bool(LATER.search(step["path"])) or "failure_handler_id" in step["step"]
+    return bool(LATER.search(step["path"]))
 
 
 def changed(step: Step, instead: Step) -> Step:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 
 class Workflow(Struct, omit_defaults=True, kw_only=True):
@@ -178,3 +178,85 @@ class Event(Struct, omit_defaults=True, kw_only=True):
     workflow_id: int
     timestamp: int
     data: Any
+
+
+class FailureHandler(Struct, omit_defaults=True, kw_only=True):
+    """What to do when a job fails; `rules` is the JSON text of a list of FailureRule."""
+
+    id: int | None = None
+    workflow_id: int
+    name: str
+    rules: str
+
+
+class FailureRule(Struct, omit_defaults=True, kw_only=True):
+    """One rule of a failure handler: which exit codes, what to run before the retry, how many attempts in all."""
+
+    exit_codes: list[int] = field(default_factory=list)
+    match_all_exit_codes: bool = False
+    recovery_script: str | None = None
+    max_retries: int = 3
+
+
+class SlurmScheduler(Struct, omit_defaults=True, kw_only=True):
+    """How to ask Slurm for an allocation; walltime as `D-HH:MM:SS`."""
+
+    id: int | None = None
+    workflow_id: int
+    name: str | None = None
+    account: str
+    nodes: int
+    walltime: str
+    gres: str | None = None
+    mem: str | None = None
+    ntasks_per_node: int | None = None
+    partition: str | None = None
+    qos: str | None = None
+    tmp: str | None = None
+    extra: str | None = None
+
+
+class LocalScheduler(Struct, omit_defaults=True, kw_only=True):
+    """What runners without a scheduler may use."""
+
+    id: int | None = None
+    workflow_id: int
+    name: str | None = None
+    memory: str | None = None
+    num_cpus: int | None = None
+
+
+class ScheduledComputeNode(Struct, omit_defaults=True, kw_only=True):
+    """An allocation asked of a scheduler: its id there, the scheduler row it was made from, `pending`/`active`/…"""
+
+    id: int | None = None
+    workflow_id: int
+    scheduler_id: int
+    scheduler_config_id: int
+    scheduler_type: str
+    status: str
+
+
+class RemoteWorker(Struct, kw_only=True):
+    """A host that runs jobs over SSH, as `[user@]host[:port]`."""
+
+    worker: str
+    workflow_id: int
+
+
+class WorkflowAction(Struct, omit_defaults=True, kw_only=True):
+    """What runners do when something has happened in a workflow (server.md 6); pending once counted often enough."""
+
+    id: int | None = None
+    workflow_id: int | None = None
+    trigger_type: str
+    action_type: str
+    action_config: Any
+    job_ids: list[int] | None = None
+    trigger_count: int | None = None
+    required_triggers: int | None = None
+    executed: bool | None = None
+    executed_at: str | None = None
+    executed_by: int | None = None
+    persistent: bool | None = None
+    is_recovery: bool | None = None

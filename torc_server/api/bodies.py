@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from torc_core.models.resources import ScheduledComputeNode
 from torc_core.models.status import JobStatus
 from torc_server.api.answers import Malformed
 from torc_server.api.parameters import plain_type
@@ -23,6 +24,9 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 """Fields of the wire that are enumerations."""
 
+FREE = {(ScheduledComputeNode, "status")}
+"""Fields of that name that are not."""
+
 _MISMATCH = "Couldn't parse body parameter body - doesn't match schema: "
 
 
@@ -35,7 +39,7 @@ class _Shape:
         self.lists: dict[str, _Shape] = {}
         fields = msgspec.structs.fields(model)
         self.names = {field.encode_name for field in fields}
-        self.choices = {name: CHOICES[name] for name in self.names & CHOICES.keys()}
+        self.choices = {name: CHOICES[name] for name in self.names & CHOICES.keys() if (model, name) not in FREE}
         for field in fields:
             kind = plain_type(field.type)
             if kind is int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Integer, Row, Select, Table, func, select
 
 from torc_core.models.status import JobStatus
 from torc_server.api.parameters import MAX_LIMIT, Page, plain_type
@@ -42,16 +42,16 @@ class Resource:
         self.name: str = table.name
         fields = [f for f in msgspec.structs.fields(model) if f.name in table.c]
         self.columns: list[ColumnElement[Any]] = [table.c[f.name] for f in fields]
+        self._codes = {f.name for f in fields if f.name == "status" and isinstance(table.c.status.type, Integer)}
         self._fields = [(f.name, self._reader(f.name, plain_type(f.type))) for f in fields]
-        self._json = {f.name for f in fields if self._reader(f.name, plain_type(f.type)) is _raw}
+        self._json = {name for name, read in self._fields if read is _raw}
 
-    @staticmethod
-    def _reader(name: str, kind: Any) -> Callable[[Any], Any] | None:
-        if name == "status":
+    def _reader(self, name: str, kind: Any) -> Callable[[Any], Any] | None:
+        if name in self._codes:
             return _label
         if kind is bool:
             return bool
-        if kind is Any or getattr(kind, "__origin__", None) is dict:
+        if kind is Any or getattr(kind, "__origin__", None) in (dict, list):
             return _raw
         return None
 
@@ -69,7 +69,7 @@ class Resource:
             return None
         if name in self._json:
             return msgspec.json.encode(value).decode()
-        if name == "status":
+        if name in self._codes:
             return int(JobStatus.from_label(value))
         return _stored(value)
 

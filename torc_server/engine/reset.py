@@ -16,7 +16,10 @@ FAILED = (JobStatus.FAILED, JobStatus.CANCELED, JobStatus.TERMINATED, JobStatus.
 
 
 def reset_workflow_status(batch: Batch, workflow_id: int, force: bool = False, user: str = "anonymous") -> None:
-    """Clear the flags of a workflow. Invalid when it is archived, or when jobs are with runners and not `force`."""
+    """Clear the flags of a workflow.
+
+    Invalid when it is archived, or, unless `force`, when jobs are with runners or allocations are waited for.
+    """
     row = batch.run("SELECT is_archived FROM workflow WHERE id = ? AND state = 'visible'", workflow_id).one_or_none()
     if row is None:
         raise NotFound(f"Workflow status not found with ID: {workflow_id}")
@@ -24,6 +27,8 @@ def reset_workflow_status(batch: Batch, workflow_id: int, force: bool = False, u
         raise Invalid("Cannot reset archived workflow status. Unarchive the workflow first.")
     if not force and _active(batch, workflow_id):
         raise Invalid("Cannot reset workflow status: jobs are currently running or pending submission")
+    if not force and _allocations(batch, workflow_id):
+        raise Invalid("Cannot reset workflow status: scheduled compute nodes are currently pending or active")
     batch.run(
         "UPDATE workflow SET is_canceled = 0, has_detected_need_to_run_completion_script = 0 WHERE id = ?", workflow_id
     )
@@ -103,3 +108,9 @@ def _active(batch: Batch, workflow_id: int) -> bool:
     """Whether any job is pending or running."""
     sql = "SELECT EXISTS (SELECT 1 FROM job WHERE workflow_id = ? AND status IN (3, 4))"
     return bool(batch.run(sql, workflow_id).scalar_one())
+
+
+def _allocations(batch: Batch, workflow_id: int) -> bool:
+    """Whether a node that was asked of a scheduler has not come to an end."""
+    sql = "SELECT 1 FROM scheduled_compute_node WHERE workflow_id = ? AND status IN ('pending', 'active') LIMIT 1"
+    return batch.run(sql, workflow_id).one_or_none() is not None

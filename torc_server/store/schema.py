@@ -250,6 +250,93 @@ event = _table(
     Index("ix_event_workflow", "workflow_id", "id"),
 )
 
+failure_handler = _table(
+    "failure_handler",
+    _id(),
+    _workflow_id(),
+    Column("name", Text, nullable=False),
+    Column("rules", Text, nullable=False),
+    Index("ix_failure_handler_workflow", "workflow_id", "id"),
+)
+"""A job's `failure_handler_id` is no foreign key: torc's clients write 0 for none (server.md 0.3)."""
+
+slurm_scheduler = _table(
+    "slurm_scheduler",
+    _id(),
+    _workflow_id(),
+    Column("name", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("gres", Text),
+    Column("mem", Text),
+    Column("nodes", Integer),
+    Column("ntasks_per_node", Integer),
+    Column("partition", Text),
+    Column("qos", Text),
+    Column("tmp", Text),
+    Column("walltime", Text, nullable=False),
+    Column("extra", Text),
+    Index("ix_slurm_scheduler_workflow", "workflow_id", "id"),
+)
+
+local_scheduler = _table(
+    "local_scheduler",
+    _id(),
+    _workflow_id(),
+    Column("name", Text),
+    Column("memory", Text, nullable=False),
+    Column("num_cpus", Integer, nullable=False),
+    Index("ix_local_scheduler_workflow", "workflow_id", "id"),
+)
+
+scheduled_compute_node = _table(
+    "scheduled_compute_node",
+    _id(),
+    _workflow_id(),
+    Column("scheduler_config_id", Integer, nullable=False),
+    Column("scheduler_id", Integer, nullable=False),
+    Column("scheduler_type", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Index("ix_scheduled_compute_node_workflow", "workflow_id", "id"),
+)
+
+remote_worker = Table(
+    "remote_worker",
+    metadata,
+    Column("workflow_id", Integer, ForeignKey("workflow.id", ondelete="CASCADE"), primary_key=True),
+    Column("worker", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+workflow_action = _table(
+    "workflow_action",
+    _id(),
+    _workflow_id(),
+    Column("trigger_type", Text, nullable=False),
+    Column("action_type", Text, nullable=False),
+    Column("action_config", Text, nullable=False),
+    Column("job_ids", Text),  # JSON array, as it was given
+    Column("trigger_count", Integer, nullable=False, server_default=text("0")),
+    Column("required_triggers", Integer, nullable=False, server_default=text("1")),
+    Column("executed", Integer, nullable=False, server_default=text("0")),
+    Column("executed_at", Text),
+    Column("executed_by", Integer, ForeignKey("compute_node.id", ondelete="SET NULL")),
+    Column("persistent", Integer, nullable=False, server_default=text("0")),
+    Column("is_recovery", Integer, nullable=False, server_default=text("0")),
+    Index("ix_workflow_action_workflow", "workflow_id", "id"),
+    Index("ix_workflow_action_executed_by", "executed_by", sqlite_where=text("executed_by IS NOT NULL")),
+)
+
+action_job = Table(
+    "action_job",
+    metadata,
+    Column("job_id", Integer, ForeignKey("job.id", ondelete="CASCADE"), primary_key=True),
+    Column("action_id", Integer, ForeignKey("workflow_action.id", ondelete="CASCADE"), primary_key=True),
+    Column("counted", Integer, nullable=False, server_default=text("0")),
+    Index("ix_action_job_action", "action_id", "counted"),
+    sqlite_with_rowid=False,
+)
+"""The jobs that an action waits for; `counted` once the job got there, so that no job counts twice."""
+
 change = _table(
     "change",
     _id(),
