@@ -28,7 +28,7 @@ from torc_tui.screens.job import JobScreen
 from torc_tui.screens.notice import Notice
 from torc_tui.screens.workflow import WorkflowScreen
 from torc_tui.screens.workflows import WorkflowsScreen
-from torc_tui.store import Connection, Connector, Store
+from torc_tui.store import Connection, Connector, State, Store
 from torc_tui.verbs import ACTIONS
 from torc_tui.widgets.paged_table import View
 
@@ -105,6 +105,27 @@ class ConsoleApp(App[None], inherit_bindings=False):
         screen = self.top_screen
         if screen and screen.table:
             screen.table.repaint_running()
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was asked for has arrived and is shown."""
+        screen = self.top_screen
+        quiet = not any(worker.group == "actions" and worker.is_running for worker in self.workers)
+        return self.store.connection.state is State.LIVE and screen is not None and screen.idle and quiet
+
+    async def settled(self) -> None:
+        """Wait until there is nothing left to do."""
+        while True:
+            if self.idle:
+                await asyncio.sleep(0.02)
+                if self.idle:
+                    return
+            await asyncio.sleep(0.01)
+
+    def screen_text(self) -> str:
+        """What is on the screen, as lines of text."""
+        lines = self.screen._compositor.render_strips()
+        return "\n".join(line.text.rstrip() for line in lines)
 
     async def press(self, screen: ConsoleScreen, key: str) -> bool:
         """Do what a key means on a screen; False when it means nothing there."""

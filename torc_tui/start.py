@@ -2,13 +2,48 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import shutil
+import sys
+
+from torc_tui import settings
 from torc_tui.app import ConsoleApp
 from torc_tui.connect import NamedServer, OwnServer
 
+ONCE_LIMIT_S = 20.0
+"""How long `--once` waits for the server."""
+
 
 def start(*, url: str | None, password: str | None, view: str, read_only: bool, low_bandwidth: bool, once: bool) -> int:
-    """Run the console until the user leaves; gives the exit code."""
-    connector = NamedServer(url, password) if url else OwnServer()
-    app = ConsoleApp(connector, palette="torc-ansi" if low_bandwidth else "torc-dark", read_only=read_only, view=view)
-    app.run()
+    """Run the console until the user leaves; gives the exit code. InputError for settings that cannot be."""
+    chosen = settings.load()
+    palette = f"torc-{chosen.theme}"
+    if low_bandwidth:
+        palette = "torc-ansi"
+    app = ConsoleApp(
+        NamedServer(url, password) if url else OwnServer(),
+        palette=palette,
+        keymap=chosen.keys,
+        read_only=read_only,
+        view=view,
+    )
+    if once:
+        return asyncio.run(_print_once(app))
+    if low_bandwidth:
+        os.environ.setdefault("TEXTUAL_FPS", "15")
+    app.run(mouse=chosen.mouse)
     return app.return_code or 0
+
+
+async def _print_once(app: ConsoleApp) -> int:
+    """Print what the first screen shows once everything has arrived."""
+    size = shutil.get_terminal_size((140, 40))
+    async with app.run_test(size=(size.columns, size.lines)):
+        try:
+            await asyncio.wait_for(app.settled(), ONCE_LIMIT_S)
+        except TimeoutError:
+            sys.stderr.write(f"torc: the server does not answer: {app.store.connection.reason}\n")
+            return 1
+        sys.stdout.write(app.screen_text() + "\n")
+    return 0

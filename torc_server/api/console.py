@@ -65,12 +65,13 @@ class WorkflowDetail(msgspec.Struct, kw_only=True):
 
 
 def pace(conn: Connection, workflow_id: int, now: int) -> float:
-    """Jobs that end per second, from the newest results; 0 when none ended in the last minute."""
-    ends = conn.exec_driver_sql(
-        "SELECT end_ms FROM result WHERE workflow_id = ? ORDER BY id DESC LIMIT ?", (workflow_id, PACE_RESULTS)
-    ).scalars()
-    recent = [end for end in ends if end is not None and end > now - PACE_MS]
-    return len(recent) * 1000 / max(now - min(recent), 1000) if recent else 0.0
+    """Jobs that end per second: the newest results over the time since the first of them began; 0 after a minute."""
+    rows = conn.exec_driver_sql(
+        "SELECT start_ms, end_ms FROM result WHERE workflow_id = ? ORDER BY id DESC LIMIT ?",
+        (workflow_id, PACE_RESULTS),
+    )
+    starts = [start for start, end in rows if start is not None and end is not None and end > now - PACE_MS]
+    return len(starts) * 1000 / max(now - min(starts), 1) if starts else 0.0
 
 
 def workflows(conn: Connection, ask: WorkflowsQuery) -> TablePage:

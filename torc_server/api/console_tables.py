@@ -1,13 +1,14 @@
 """The tables of the console: sorted, filtered pages with totals, each one cheap request.
 
-A page is found by its ids first (on an index where there is one: unused LEFT JOINs fall away), then its rows are read.
+A page is found by its ids first, on an index where there is one and without the joins that nothing needs, then its rows
+are read.
 `anchor` asks for the page around a row wherever it now is, so that a list that changed does not move its reader.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -49,7 +50,7 @@ class ConsoleTable:
     """A table: where its rows come from and which columns they have."""
 
     source: str
-    """FROM clause whose first table is the one of `key`."""
+    """The table of `key`."""
     columns: Mapping[str, Column]
     key: str
     """The id column, qualified."""
@@ -57,6 +58,8 @@ class ConsoleTable:
     """Condition with one parameter, the workflow's id."""
     word: str = "name"
     """The column in which a bare word of a filter is looked for."""
+    joins: Mapping[str, str] = field(default_factory=dict)
+    """Alias -> LEFT JOIN, each for what its columns need; a later one may use those before it."""
     with_: str = ""
     """WITH clause that `source` builds on."""
 
@@ -75,11 +78,11 @@ class ConsoleTable:
             if anchor is not None:
                 offset = max(0, anchor - ask.before)
         order = self._order(ask.sort)
-        ids = f"SELECT {self.key} FROM {self.source} WHERE {narrowed} ORDER BY {order} LIMIT ? OFFSET ?"
+        ids = f"SELECT {self.key} FROM {self._from(narrowed, order)} WHERE {narrowed} ORDER BY {order} LIMIT ? OFFSET ?"
         shown = {name: column for name, column in self.columns.items() if column.shown}
         names = ", ".join(f"{column.sql} AS {name}" for name, column in shown.items())
         rows = conn.exec_driver_sql(
-            f"{self.with_} SELECT {names} FROM {self.source} WHERE {self.key} IN ({ids}) ORDER BY {order}",
+            f"{self.with_} SELECT {names} FROM {self._from(names, order)} WHERE {self.key} IN ({ids}) ORDER BY {order}",
             (*values, ask.limit, offset),
         )
         items = [self._wire(shown, row) for row in rows]
@@ -104,8 +107,18 @@ class ConsoleTable:
             return "1", []
         return self.scope, [] if workflow_id is None else [workflow_id]
 
+    def _from(self, *used: str) -> str:
+        """FROM with the joins that these expressions need."""
+        needed: list[str] = []
+        text = " ".join(used)
+        for alias, join in reversed(list(self.joins.items())):
+            if f"{alias}." in text:
+                needed.insert(0, join)
+                text = f"{text} {join}"
+        return " ".join([self.source, *needed])
+
     def _count(self, conn: Connection, condition: str, values: list[Any]) -> int:
-        sql = f"{self.with_} SELECT count(*) FROM {self.source} WHERE {condition}"
+        sql = f"{self.with_} SELECT count(*) FROM {self._from(condition)} WHERE {condition}"
         return int(conn.exec_driver_sql(sql, tuple(values)).scalar_one())
 
     def _column(self, sort: str) -> tuple[Column, str]:
@@ -128,7 +141,8 @@ class ConsoleTable:
         """How many rows come before the row with id `anchor`; None when the filter leaves it out or it is gone."""
         column, direction = self._column(ask.sort)
         own = conn.exec_driver_sql(
-            f"{self.with_} SELECT {column.sql} FROM {self.source} WHERE {condition} AND {self.key} = ?",
+            f"{self.with_} SELECT {column.sql} FROM {self._from(column.sql, condition)}"
+            f" WHERE {condition} AND {self.key} = ?",
             (*values, ask.anchor),
         ).one_or_none()
         if own is None:
@@ -149,11 +163,12 @@ def _check(ask: TableQuery) -> None:
         raise Invalid(f"limit {ask.limit} must be from 1 to {MAX_LIMIT}")
 
 
-_JOBS = (
-    "job LEFT JOIN result ON result.id = job.result_id AND job.status > 4"  # a retried job keeps the old one meanwhile
-    " LEFT JOIN resource_requirements AS req ON req.id = job.resource_requirements_id"
-    " LEFT JOIN compute_node AS node ON node.id = ifnull(job.node_id, result.compute_node_id)"
-)
+_JOINS_OF_JOBS = {
+    # A retried job keeps its old result until it has a new one.
+    "result": "LEFT JOIN result ON result.id = job.result_id AND job.status > 4",
+    "req": "LEFT JOIN resource_requirements AS req ON req.id = job.resource_requirements_id",
+    "node": "LEFT JOIN compute_node AS node ON node.id = ifnull(job.node_id, result.compute_node_id)",
+}
 
 _MESSAGE = (
     "ifnull(json_extract(event.data, '$.message'), json_extract(event.data, '$.action')"
@@ -161,7 +176,8 @@ _MESSAGE = (
 )
 
 JOBS = ConsoleTable(
-    source=_JOBS,
+    source="job",
+    joins=_JOINS_OF_JOBS,
     key="job.id",
     scope="job.workflow_id = ?",
     columns={
@@ -183,6 +199,11 @@ JOBS = ConsoleTable(
         "cpu": Column("result.peak_cpu_percent", nullable=True),
         "mem": Column("result.peak_memory_bytes", Kind.BYTES, nullable=True),
         "asked": Column("CASE WHEN req.is_default THEN NULL ELSE req.memory_bytes END", Kind.BYTES, nullable=True),
+        "said": Column(
+            "CASE WHEN job.status IN (6, 8, 10) THEN substr(rtrim(result.stderr_tail, char(10, 32)), -200) END",
+            Kind.TEXT,
+            nullable=True,
+        ),
         "requirements": Column("req.name", Kind.TEXT, shown=False),
         "priority": Column("job.priority", shown=False),
         "command": Column("job.command", Kind.TEXT, shown=False),
@@ -190,8 +211,11 @@ JOBS = ConsoleTable(
 )
 
 RESULTS = ConsoleTable(
-    source="result LEFT JOIN job ON job.id = result.job_id"
-    " LEFT JOIN compute_node AS node ON node.id = result.compute_node_id",
+    source="result",
+    joins={
+        "job": "LEFT JOIN job ON job.id = result.job_id",
+        "node": "LEFT JOIN compute_node AS node ON node.id = result.compute_node_id",
+    },
     key="result.id",
     scope="result.workflow_id = ?",
     columns={

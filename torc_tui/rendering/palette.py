@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from rich.style import Style
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 ROLES = (
     "text", "strong", "dim", "faint", "accent", "title", "key", "error", "warning",
@@ -151,6 +151,7 @@ def theme(palette: Palette) -> Theme:
         return f"ansi_{name}" if ansi else name
 
     background = "ansi_default" if ansi else palette.background
+    own = BUILTIN_THEMES["ansi-dark"].variables if ansi else {}
     return Theme(
         name=palette.name,
         ansi=ansi,
@@ -167,6 +168,7 @@ def theme(palette: Palette) -> Theme:
         panel=background if ansi else palette.quiet_cursor,
         boost=background,
         variables={
+            **own,
             "dim": colour("dim"),
             "faint": colour("faint"),
             "cursor": background if ansi else palette.cursor,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 
 from torc_core.client.console import Row
@@ -10,7 +11,7 @@ from torc_tui.rendering.cells import Line
 from torc_tui.rendering.columns import Cell, Column, Look
 from torc_tui.rendering.progress import bar, ended_share, parts
 
-BAR_WIDTH = 22
+BAR_WIDTH = 18
 
 
 def text(name: str, role: str = "") -> Cell:
@@ -96,7 +97,7 @@ def _rate(row: Row, _: Look) -> Line:
 
 WORKFLOWS = (
     Column("id", "ID", 5, _id, weight=95, right=True),
-    Column("name", "NAME", 14, text("name", "strong"), weight=100, grows=True, limit=60),
+    Column("name", "NAME", 18, text("name", "strong"), weight=100, grows=True, limit=60),
     Column("state", "STATE", 15, workflow_state, weight=99),
     Column("progress", "PROGRESS", BAR_WIDTH + 6, _progress, weight=80),
     Column("done", "DONE / ALL", 15, _done, weight=85, right=True),
@@ -153,11 +154,24 @@ def cause(row: Row) -> str:
         return str(row["cause"])
     if code in (None, 0):
         return ""
-    return f"signal {code - 128}" if 128 < code < 160 else f"exit code {code}"
+    return f"exit code {code} ({_signal(code - 128)})" if 128 < code < 160 else f"exit code {code}"
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _why(row: Row, _: Look) -> Line:
-    return [(cause(row), "failed" if row["status"] == "failed" else "dim")]
+    """Its cause, else the signal, else the last line that it wrote to stderr."""
+    code = row.get("exit") or 0
+    text = str(row.get("cause") or (_signal(code - 128) if 128 < code < 160 else ""))
+    said = str(row.get("said", "")).strip().splitlines()
+    if said:
+        text = f"{text}: {said[-1].strip()}" if text else said[-1].strip()
+    return [(text, "failed" if row["status"] == "failed" else "dim")]
 
 
 JOBS = (
@@ -165,13 +179,13 @@ JOBS = (
     Column("name", "NAME", 14, text("name", "strong"), weight=100, grows=True, limit=48),
     Column("status", "STATUS", 15, _status, weight=99),
     Column("attempt", "TRY", 3, _attempt, weight=40, right=True),
-    Column("node", "NODE", 10, text("node"), weight=45),
+    Column("node", "NODE", 8, text("node"), weight=45),
     Column("start", "STARTED", 12, moment("start"), weight=60, right=True),
     Column("time", "TIME", 7, _job_time, weight=80, right=True),
     Column("cpu", "CPU", 6, measure("cpu", numbers.percent), weight=50, right=True),
     Column("mem", "MEM / ASKED", 16, _memory, weight=55, right=True),
     Column("exit", "EXIT", 4, _exit, weight=90, right=True),
-    Column("cause", "WHY", 12, _why, weight=70, grows=True),
+    Column("cause", "WHY", 20, _why, weight=70, grows=True),
 )
 
 RESULTS = (

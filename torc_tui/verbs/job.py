@@ -49,8 +49,8 @@ async def _cancel(context: Context) -> None:
     running = sum(1 for thing in things if thing.row and thing.row.get("status") in ("running", "pending"))
     lines = []
     if running:
-        lines.append(f"{many(running, 'running job')} get SIGTERM, and SIGKILL after 10 s.")
-    lines.append("Jobs below become canceled too, unless they run whatever happens to their parents.")
+        lines.append(f"{many(running, 'running job')} will be stopped: SIGTERM, then SIGKILL after 10 s.")
+    lines.append("Jobs below will be canceled too, unless they run whatever happens to their parents.")
 
     async def apply() -> str:
         def work(thing: Thing) -> Awaitable[object]:

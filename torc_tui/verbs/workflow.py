@@ -142,7 +142,7 @@ async def _run(context: Context) -> None:
 
     statuses = ", ".join(f"{n:,} {label}" for label, n in restart.by_status.items())
     lines = [f"{many(restart.jobs, 'job')} will run on this machine: {statuses}."]
-    lines.append(f"{many(restart.kept, 'completed job')} stay as they are.")
+    lines.append(f"Completed jobs that stay as they are: {restart.kept:,}.")
     lines.append(f"Output goes below {workflow.origin or '.'}.")
     await context.app.carry_out(Plan(_title("Run", [thing]), lines, "Run it", apply, keep="Not now", confirm=begun))
 
@@ -157,11 +157,11 @@ async def _cancel(context: Context) -> None:
         raise TorcError(f"nothing is left to cancel in {_called(things)}: every job has ended")
     lines = []
     if active:
-        lines.append(f"{many(active, 'running job')} get SIGTERM, and SIGKILL after 10 s.")
+        lines.append(f"{many(active, 'running job')} will be stopped: SIGTERM, then SIGKILL after 10 s.")
     if waiting:
-        lines.append(f"{many(waiting, 'waiting job')} become canceled.")
+        lines.append(f"{many(waiting, 'waiting job')} will be canceled.")
     if kept:
-        lines.append(f"{many(kept, 'result')} stay.")
+        lines.append(f"Results that are there stay: {kept:,}.")
     lines.append("It can be started again with 'r' run.")
 
     async def apply() -> str:
@@ -189,9 +189,9 @@ def retry_plan(context: Context, rows: list[Row], summary: Summary, what: str) -
     store = context.store
     jobs = [Thing("job", row["id"], row["name"], row) for row in rows]
     waits = _of(summary, "canceled")
-    lines = [f"{many(len(jobs), 'job')} run again under the next attempt; logs of the old ones stay."]
+    lines = [f"{many(len(jobs), 'job')} will run again under the next attempt; logs of the old ones stay."]
     if waits:
-        lines.append(f"What was canceled below them waits again (up to {many(waits, 'job')}).")
+        lines.append(f"What was canceled below will wait again: up to {many(waits, 'job')}.")
     if not summary.active_nodes:
         lines.append("No runner is active: one is started on this machine.")
 
@@ -220,9 +220,9 @@ async def _initialize(context: Context) -> None:
     if _of(summary, *ACTIVE):
         raise TorcError(f"jobs of workflow {_named(thing)} are running; cancel it first")
     ended = _of(summary, "completed", *BAD)
-    lines = [f"{many(summary.total, 'job')} become ready or blocked, as their dependencies say."]
+    lines = [f"{many(summary.total, 'job')} will be ready or blocked, as their dependencies say."]
     if ended:
-        lines.append(f"{many(ended, 'job')} that have ended are to run again; their results stay on record.")
+        lines.append(f"Jobs that ended and will run again: {ended:,}. Their results stay on record.")
 
     async def apply() -> str:
         await context.store.ask(console.initialize_jobs(thing.id))
@@ -235,9 +235,9 @@ async def _reset(context: Context) -> None:
     (thing,) = context.things("workflow")
     summary = await context.store.ask(endpoints.summary(thing.id))
     active = _of(summary, *ACTIVE)
-    lines = [f"All {many(summary.total, 'job')} become uninitialized; 'i' initializes them."]
+    lines = [f"{many(summary.total, 'job')} will be uninitialized; 'i' initializes them."]
     if active:
-        lines.append(f"{many(active, 'running job')} are stopped first.")
+        lines.append(f"{many(active, 'running job')} will be stopped first.")
     lines.append("Results stay on record.")
 
     async def apply() -> str:
@@ -253,10 +253,10 @@ async def _delete(context: Context) -> None:
     summaries = await _summaries(context.store, things)
     jobs = sum(summary.total for summary in summaries)
     active = sum(_of(summary, *ACTIVE) for summary in summaries)
-    lines = [f"{many(jobs, 'job')} and all their results, files and events are forgotten for good."]
+    lines = [f"{many(jobs, 'job')} will be forgotten for good, with all results, files and events on record."]
     if active:
-        lines.append(f"{many(active, 'running job')} are stopped.")
-    lines.append("Files on disk stay.")
+        lines.append(f"{many(active, 'running job')} will be stopped.")
+    lines.append("Files on the disk stay.")
 
     async def apply() -> str:
         work = lambda thing: context.store.ask(endpoints.delete_workflow(thing.id))  # noqa: E731
@@ -274,7 +274,9 @@ _failed = _has("failed", "terminated", "pending_failed", otherwise="no job faile
 
 
 def _run_reason(context: Context) -> str | None:
-    return _one(context) or _waits(context)
+    reason = _one(context) or _waits(context)
+    counts = _counts(context) or {}
+    return reason or ("it runs already" if any(counts.get(label) for label in ACTIVE) else None)
 
 
 def _retry_reason(context: Context) -> str | None:
