@@ -1,0 +1,223 @@
+"""Runners that leave, fall silent or die: what they had goes on elsewhere, once."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.engine.stage import Flow, Runner, Stage, chain, job
+from torc_core.models.exchange import Attempt, StopOrder
+from torc_server.engine.leases import LOST_LIMIT
+from torc_server.errors import NotFound
+
+
+def test_leaving_gives_back_what_is_left(stage: Stage) -> None:
+    flow = stage.flow(job("a"), job("b"), job("c"))
+    runner = flow.runner(cpus=3)
+    runner.takes(3)
+    runner.starts("a")
+    done = runner.result("c")
+    runner.leaves(results=[done])
+    assert flow.statuses() == {"a": "ready", "b": "ready", "c": "completed"}
+    assert (flow.attempt("a"), flow.attempt("b")) == (2, 1)
+    assert stage.value("SELECT is_active FROM compute_node WHERE id = ?", runner.node) == 0
+    with pytest.raises(NotFound):
+        runner.call()
+    flow.check()
+
+
+def test_leaving_twice_in_one_batch_is_leaving_once(stage: Stage) -> None:
+    flow = stage.flow(job("a"))
+    runner = flow.runner()
+    runner.takes()
+    request = runner.request(leaving=True)
+
+    async def twice() -> list[object]:
+        return await asyncio.gather(runner.exchange(request), runner.exchange(request), return_exceptions=True)
+
+    stage.in_one_batch(twice)
+    assert flow.status("a") == "ready"
+    assert flow.runner().takes() == ["a"]
+    flow.check()
+
+
+def test_a_call_after_leaving_gets_nothing_even_in_the_same_batch(stage: Stage) -> None:
+    flow = stage.flow(job("a"))
+    runner = flow.runner()
+    leave, more = runner.request(leaving=True), runner.request(slots=1)
+
+    async def both() -> list[object]:
+        return await asyncio.gather(runner.exchange(leave), runner.exchange(more), return_exceptions=True)
+
+    stage.in_one_batch(both)
+    assert flow.status("a") == "ready"
+    assert flow.runner().takes() == ["a"]
+
+
+def test_an_unknown_node_and_one_of_another_workflow_are_not_found(stage: Stage) -> None:
+    flow, other = stage.flow(job("a")), stage.flow(job("b"))
+    runner = flow.runner()
+    with pytest.raises(NotFound):
+        Runner(flow, runner.node + 1_000, runner.free).call(slots=1)
+    with pytest.raises(NotFound):
+        Runner(other, runner.node, runner.free).call(slots=1)
+    assert other.status("b") == "ready"
+
+
+def test_a_silent_runner_loses_its_jobs(stage: Stage) -> None:
+    flow = stage.flow(job("a"), job("b"))
+    runner = flow.runner(cpus=2)
+    runner.takes(2)
+    runner.starts("a")
+    stage.pass_time(59)
+    assert flow.statuses() == {"a": "running", "b": "pending"}
+    stage.pass_time(2)
+    assert flow.statuses() == {"a": "ready", "b": "ready"}
+    assert (flow.attempt("a"), flow.attempt("b")) == (2, 2)
+    with pytest.raises(NotFound):
+        runner.ends("a")
+    assert flow.results("a") == []
+    flow.check()
+
+
+def test_a_call_renews_the_lease_even_when_it_comes_with_the_expiry(stage: Stage) -> None:
+    flow = stage.flow(job("a"))
+    runner = flow.runner()
+    runner.takes()
+    stage.pass_time(50)
+    runner.call()
+    stage.pass_time(50)
+    assert flow.status("a") == "pending"
+
+    async def calls_with_the_expiry() -> list[StopOrder]:
+        stage.clock.ahead_s += 11
+        return (await runner.exchange(runner.request())).stop
+
+    assert stage.in_one_batch(calls_with_the_expiry) == []
+    assert (flow.status("a"), flow.attempt("a")) == ("pending", 1)
+
+
+def test_a_lost_runner_that_comes_back_is_told_to_stop_its_copies(stage: Stage) -> None:
+    flow = stage.flow(job("a"))
+    lost = flow.runner()
+    lost.takes()
+    lost.starts("a")
+    stage.pass_time(61)
+    assert flow.runner().takes() == ["a"]
+    back = flow.runner()
+    back.held = lost.held
+    assert back.call().stop == [StopOrder(flow.ids["a"], 1, "superseded")]
+    assert back.ends("a").refused == [Attempt(flow.ids["a"], 1)]
+    assert (flow.status("a"), flow.attempt("a")) == ("pending", 2)
+    flow.check()
+
+
+def test_a_lost_runner_makes_work_for_the_one_that_waits(stage: Stage) -> None:
+    flow = stage.flow(job("a"))
+    flow.runner().takes()
+    stage.pass_time(55)
+    other = flow.runner()
+    waiting = other.waits()
+    assert waiting.held
+    stage.pass_time(6)
+    (found,) = waiting.answer().jobs
+    assert (found.name, found.attempt_id) == ("a", 2)
+
+
+def test_too_many_losses_fail_a_job(stage: Stage) -> None:
+    flow = stage.flow(job("a"), job("b", "a"))
+    for attempt in range(1, LOST_LIMIT + 2):
+        runner = flow.runner()
+        assert runner.takes() == ["a"]
+        assert runner.held["a"].attempt_id == attempt
+        runner.dies()
+    stage.until(lambda: flow.status("a") == "failed")
+    assert flow.status("b") == "canceled"
+    flow.check()
+
+
+def test_the_death_of_a_runner_gives_its_jobs_to_others_at_once(stage: Stage) -> None:
+    flow = stage.flow(job("a"))
+    runner, other = flow.runner(), flow.runner()
+    runner.takes()
+    runner.starts("a")
+    waiting = other.waits()
+    assert waiting.held
+    runner.dies()
+    (found,) = waiting.answer().jobs
+    assert (found.name, found.attempt_id) == ("a", 2)
+    flow.check()
+
+
+def test_a_runner_that_dies_while_its_call_is_held_gets_nothing_more(stage: Stage) -> None:
+    flow = stage.flow(job("a"))
+    runner = flow.runner(cpus=2)
+    runner.takes()
+    waiting = runner.waits()
+    assert waiting.held
+    runner.dies()
+    with pytest.raises(NotFound):
+        waiting.answer()
+    assert (flow.status("a"), flow.attempt("a")) == ("ready", 2)
+    assert flow.runner().takes() == ["a"]
+    flow.check()
+
+
+def test_jobs_handed_out_in_the_same_batch_are_not_taken_for_a_stuck_workflow(stage: Stage) -> None:
+    flow = stage.flow(job("a"), job("b", "a"))
+    one, two = flow.runner(), flow.runner()
+    calls = [each.request(slots=1, wait_ms=10_000) for each in (one, two)]
+
+    async def both() -> str | None:
+        tasks = [asyncio.ensure_future(r.exchange(c)) for r, c in zip((one, two), calls, strict=True)]
+        done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.sleep(0)
+        for task in rest:
+            task.cancel()
+        return next((task.result().stuck for task in done if task.result().stuck), None)
+
+    assert stage.in_one_batch(both) is None
+
+
+def test_a_repeated_registration_keeps_the_held_call(stage: Stage) -> None:
+    flow = stage.flow(*chain(2))
+    flow.runner().takes()
+    runner = flow.runner()
+    waiting = runner.waits()
+    assert waiting.held
+    stage.write(stage.runners.registered, runner.node)
+    flow.cancel()
+    assert waiting.answer().state == "canceled"
+
+
+def test_runners_get_a_full_lease_after_a_restart_of_the_server(tmp_path: Path) -> None:
+    with Stage(tmp_path) as before:
+        flow = before.flow(job("a"), job("b"))
+        runner = flow.runner()
+        runner.takes()
+    with Stage(tmp_path) as after:
+        flow = Flow(after, flow.id)
+        runner.flow = flow
+        after.pass_time(50)
+        assert runner.call().stop == []
+        assert flow.status("a") == "pending"
+        after.pass_time(61)
+        assert (flow.status("a"), flow.attempt("a")) == ("ready", 2)
+
+
+def test_a_repeated_call_is_answered_alike_after_a_restart_of_the_server(tmp_path: Path) -> None:
+    with Stage(tmp_path) as before:
+        flow = before.flow(job("a"), job("b"))
+        runner = flow.runner()
+        runner.takes()
+        request = runner.request(results=[runner.result("a")], slots=1)
+        first = runner.send(request)
+    with Stage(tmp_path) as after:
+        runner.flow = Flow(after, flow.id)
+        second = runner.send(request)
+        assert (
+            [(j.name, j.attempt_id) for j in first.jobs] == [(j.name, j.attempt_id) for j in second.jobs] == [("b", 1)]
+        )
+        assert second.refused == []
