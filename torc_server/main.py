@@ -30,8 +30,13 @@ class Address:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the server; exits with 0 after a stop, 1 or 2 with one line when it cannot start."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        options = parse(list(sys.argv[1:] if argv is None else argv))
+        if arguments[:1] in (["check"], ["backup"]):
+            from torc_server.maintenance import run
+
+            sys.exit(run(arguments[0], arguments[1:], _named_database))
+        options = parse(arguments)
         _log_to_stderr(options.log_level)
         from torc_server.serve import serve
 
@@ -51,7 +56,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     from importlib.metadata import version
 
     parser = argparse.ArgumentParser(
-        prog="torc-server", description="Serve torc workflows. `torc-server run` is the same as `torc-server`."
+        prog="torc-server",
+        description="Serve torc workflows. `torc-server run` is the same as `torc-server`;"
+        " `torc-server check` and `torc-server backup` look after its database.",
     )
     add = parser.add_argument
     add("--version", action="version", version=f"torc-server {version('torc')}")
@@ -82,7 +89,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
         raise InputError("--auth-file: htpasswd files are not supported yet; use --token-file")
     if options.completion_check_interval_secs is not None:
         log.info("--completion-check-interval-secs is not needed: dependent jobs become ready at once")
-    database = _database(options.database or os.environ.get("DATABASE_URL") or "torc.db")
+    database = _named_database(options.database)
     return Settings(
         database=database,
         token=None if options.no_auth else _token(options.token_file, database),
@@ -92,7 +99,9 @@ def settings_of(options: argparse.Namespace) -> Settings:
     )
 
 
-def _database(named: str) -> Path:
+def _named_database(option: str | None) -> Path:
+    """The file that the option, DATABASE_URL or nobody names."""
+    named = option or os.environ.get("DATABASE_URL") or "torc.db"
     scheme, colon, rest = named.partition(":")
     if colon and scheme == "sqlite":
         named = rest.removeprefix("//").partition("?")[0]

@@ -50,6 +50,7 @@ from torc_core.models.plan import (
 from torc_core.models.resources import Result
 from torc_core.models.status import JobStatus
 from torc_server.engine import cancel, claim, complete, create, retry
+from torc_server.engine.check import check
 from torc_server.engine.exchange import Runners
 from torc_server.engine.serve import Fairness
 from torc_server.gradual import Gradual
@@ -138,11 +139,13 @@ class Stage:
     def __enter__(self) -> Stage:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        problems = [] if kind is not None else self.read(check)
         self.runners.close()
         self.db.close()
         self.loop.close()
         self._patch.undo()
+        assert not problems, problems
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run to the end, within PATIENCE_S."""

@@ -69,10 +69,10 @@ def create(batch: Batch, jobs: Sequence[Job]) -> list[Wire]:
     named = {job.resource_requirements_id for job in jobs}
     default = default_requirements(batch, workflow_id) if None in named else 0
     _check_ids(batch, workflow_id, "resource_requirements", "resource_requirements_id", named - {None})
+    _check_handlers(batch, {job.failure_handler_id for job in jobs})
     ids = _insert(batch, jobs, default)
     _relate(batch, workflow_id, jobs, ids)
-    batch.counts[workflow_id, JobStatus.UNINITIALIZED] += len(ids)
-    batch.moved[workflow_id, JobStatus.UNINITIALIZED].extend(ids)
+    batch.record_new(workflow_id, ids)
     return [_echo(job, job_id, default) for job, job_id in zip(jobs, ids, strict=True)]
 
 
@@ -130,6 +130,18 @@ def _check_ids(batch: Batch, workflow_id: int, table: str, field: str, ids: set[
         raise Invalid(f"{field}: {what} {wrong[0]} {where}")
 
 
+def _check_handlers(batch: Batch, ids: set[int | None]) -> None:
+    """Invalid when a failure handler does not exist. 0 means none, and any workflow's will do, as in torc."""
+    told = batch.json([each for each in ids if each])
+    if told == "[]":
+        return
+    wrong = batch.run(
+        "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT id FROM failure_handler) LIMIT 1", told
+    ).scalar()
+    if wrong is not None:
+        raise Invalid(f"failure_handler_id: failure handler {wrong} does not exist")
+
+
 def _echo(job: Job, job_id: int, default: int) -> Wire:
     said = given(job, "id", "status")
     said.setdefault("resource_requirements_id", default)
@@ -155,6 +167,7 @@ def update(batch: Batch, job_id: int, body: Job) -> Wire:
     if body.resource_requirements_id is not None:
         ids = {body.resource_requirements_id}
         _check_ids(batch, workflow_id, "resource_requirements", "resource_requirements_id", ids)
+    _check_handlers(batch, {body.failure_handler_id})
     values = {name: value for name in UPDATABLE if (value := getattr(body, name)) is not None}
     JOBS.update(batch, job_id, {"name": body.name, "command": body.command, **values})
     if "depends_on_job_ids" in changed:

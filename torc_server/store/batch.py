@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -25,6 +26,21 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+@dataclass(slots=True)
+class Move:
+    """Jobs of a workflow that went to a status together."""
+
+    workflow_id: int
+    status: JobStatus
+    forced: bool
+    ids: list[int]
+
+    def wire(self) -> dict[str, Any]:
+        """The data of the change."""
+        told: dict[str, Any] = {"status": self.status.label, "ids": pack(self.ids)}
+        return {**told, "forced": True} if self.forced else told
+
+
 class Batch:
     """The transaction under way (or one administrative call in it).
 
@@ -40,8 +56,10 @@ class Batch:
         """Jobs that ended and whose dependents do not know yet: id -> was it a success."""
         self.counts: defaultdict[tuple[int, int], int] = defaultdict(int)
         """(workflow, status) -> by how much its kept count changes."""
-        self.moved: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
-        """(workflow, new status) -> jobs, for the change log."""
+        self.moves: list[Move] = []
+        """Moves of jobs in the order in which they happened, for the change log."""
+        self._last_move: dict[int, Move] = {}
+        """The last of each workflow: what follows in the same way joins it."""
         self.changes: list[tuple[int, str, Any]] = []
         """(workflow, kind, data) for the change log."""
         self.wake_workflows: set[int] = set()
@@ -63,13 +81,32 @@ class Batch:
         """The text of a JSON parameter."""
         return json_text(value)
 
-    def record_move(self, workflow_id: int, ids: Sequence[int], old: JobStatus, new: JobStatus) -> None:
-        """Keep counts and change log in step with jobs that went from `old` to `new`."""
+    def record_move(
+        self, workflow_id: int, ids: Sequence[int], old: JobStatus, new: JobStatus, *, forced: bool = False
+    ) -> None:
+        """Keep counts and change log in step with jobs that went from `old` to `new`.
+
+        `forced`: by a request that may do what the transition table does not allow.
+        """
         if not ids or old == new:
             return
         self.counts[workflow_id, old] -= len(ids)
         self.counts[workflow_id, new] += len(ids)
-        self.moved[workflow_id, new].extend(ids)
+        self.log_move(Move(workflow_id, new, forced, list(ids)))
+
+    def record_new(self, workflow_id: int, ids: Sequence[int]) -> None:
+        """Jobs were added, uninitialized."""
+        self.counts[workflow_id, JobStatus.UNINITIALIZED] += len(ids)
+        self.log_move(Move(workflow_id, JobStatus.UNINITIALIZED, False, list(ids)))
+
+    def log_move(self, move: Move) -> None:
+        """Append a move to the change log, where it can to the one before it."""
+        last = self._last_move.get(move.workflow_id)
+        if last is not None and (last.status, last.forced) == (move.status, move.forced):
+            last.ids.extend(move.ids)
+            return
+        self.moves.append(move)
+        self._last_move[move.workflow_id] = move
 
     def log(self, workflow_id: int, kind: str, **data: Any) -> None:
         """Append to the change log."""
@@ -80,8 +117,8 @@ class Batch:
         self.ended.update(part.ended)
         for key, n in part.counts.items():
             self.counts[key] += n
-        for key, ids in part.moved.items():
-            self.moved[key].extend(ids)
+        for move in part.moves:
+            self.log_move(move)
         self.changes += part.changes
         self.wake_workflows |= part.wake_workflows
         self.wake_nodes |= part.wake_nodes
@@ -97,13 +134,13 @@ class Batch:
             counts,
         )
         rows: list[tuple[Any, ...]] = [
-            (w, self.now_ms, "jobs", self.json({"status": JobStatus(s).label, "ids": pack(ids)}))
-            for (w, s), ids in self.moved.items()
+            (move.workflow_id, self.now_ms, "jobs", self.json(move.wire())) for move in self.moves
         ]
         rows += [(w, self.now_ms, kind, self.json(data)) for w, kind, data in self.changes]
         self.run_many("INSERT INTO change (workflow_id, ms, kind, data) VALUES (?, ?, ?, ?)", rows)
         self.counts.clear()
-        self.moved.clear()
+        self.moves.clear()
+        self._last_move.clear()
         self.changes.clear()
         return len(rows)
 
@@ -127,3 +164,12 @@ def _close(run: list[int], packed: list[int | list[int]]) -> None:
         packed.append([run[0], run[1]])
     else:
         packed.extend(run)
+
+
+def unpack(packed: Iterable[int | list[int]]) -> Iterator[int]:
+    """The ids that `pack` made this of."""
+    for each in packed:
+        if isinstance(each, list):
+            yield from range(each[0], each[1] + 1)
+        else:
+            yield each
