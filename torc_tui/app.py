@@ -76,9 +76,14 @@ class ConsoleApp(App[None], inherit_bindings=False):
         if self.registry.clashes:
             self.say(self.registry.clashes[0], error=True)
         if self.first_view:
-            self.call_after_refresh(self.obey, self.first_view, self.screen)
+            self.call_after_refresh(self._go_first)
         self.set_interval(RUNNING_EVERY_S, self._repaint_running)
         self.call_after_refresh(self._start_store)
+
+    def _go_first(self) -> None:
+        view, self.first_view = self.first_view, ""
+        if screen := self.top_screen:
+            self.obey(view, screen)
 
     def _start_store(self) -> None:
         """After the first paint: nothing that the network does can delay it."""
@@ -110,7 +115,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
     def idle(self) -> bool:
         """Whether everything that was asked for has arrived and is shown."""
         screen = self.top_screen
-        quiet = not any(worker.group == "actions" and worker.is_running for worker in self.workers)
+        quiet = not self.first_view and not any(w.group == "actions" and not w.is_finished for w in self.workers)
         return self.store.connection.state is State.LIVE and screen is not None and screen.idle and quiet
 
     async def settled(self) -> None:

@@ -199,8 +199,8 @@ def _jobs(title: str, jobs: list[tuple[int, str, str]], total: int, look: Look, 
     lines: list[Line] = [[(f" {title}", "accent"), (f"  {total:,}", "dim")]]
     for number, name, status in jobs[:6]:
         lines.append([("  ", ""), *fitted(look.characters.status(status), 16), (f"{name}  ", ""), (str(number), "dim")])
-    if total > 6:
-        lines.append([(f"  and {total - 6:,} more", "dim")])
+    if total > min(6, len(jobs)):
+        lines.append([(f"  and {total - min(6, len(jobs)):,} more", "dim")])
     return lines
 
 

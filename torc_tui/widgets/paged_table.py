@@ -448,6 +448,8 @@ class PagedTable(Widget, can_focus=True):
         elif position < self.rows.total:
             line.append((characters.text(" …"), "faint"))
         bar = self._bar(y - 1)
+        if characters.ascii:
+            line = [(characters.text(text), role) for text, role in line]
         return strip([*fitted(line, width - 1), (bar, "faint")], styles, width)
 
     def _bar(self, line: int) -> str:
