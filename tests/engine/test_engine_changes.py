@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.stage import Flow, Stage, job
+from tests.engine.flow import Flow
+from tests.engine.plan import job
+from tests.engine.stage import Stage
 from torc_core.host import process_space
 from torc_server import changes
 from torc_server.changes import Changes, prune

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.engine.stage import Flow, Stage, job
+from tests.engine.flow import Flow
+from tests.engine.plan import job
+from tests.engine.stage import Stage
 from torc_core.models.resources import Result
 from torc_core.models.status import JobStatus
 from torc_server.engine.check import check

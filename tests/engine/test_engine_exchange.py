@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from tests.engine.stage import Stage, chain, job, need
+from tests.engine.plan import chain, job, need
+from tests.engine.stage import Stage
 from torc_core.models.exchange import Attempt, OutputStat, Prefetch, StopOrder
 
 

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.stage import Flow, Runner, Stage, chain, job
+from tests.engine.flow import Flow
+from tests.engine.plan import chain, job
+from tests.engine.runner import Runner
+from tests.engine.stage import Stage
 from torc_core.models.exchange import Attempt, StopOrder
 from torc_server.engine.leases import LOST_LIMIT
 from torc_server.errors import NotFound

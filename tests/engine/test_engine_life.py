@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.engine.stage import Stage, chain, job
+from tests.engine.plan import chain, job
+from tests.engine.stage import Stage
 from torc_core.models.status import JobStatus
 
 

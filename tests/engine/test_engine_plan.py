@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.engine.stage import Flow, Plan, Stage, job, need
+from tests.engine.flow import Flow
+from tests.engine.plan import Plan, job, need
+from tests.engine.stage import Stage
 from torc_core.models.plan import (
     PlanAnswer,
     PlanFiles,
@@ -157,7 +159,7 @@ def plan_of(*jobs: PlannedJob) -> PlanJobs:
         (plan_of(PlannedJob("a", "true", depends_on=[0])), "must come before"),
         (plan_of(PlannedJob("a", "true", depends_on=[-1])), "must come before"),
         (plan_of(PlannedJob("a", "true"), PlannedJob("b", "true", depends_on=[7])), "must come before"),
-        (plan_of(PlannedJob("a", "true", resource_requirements=1)), "requirement 1"),
+        (plan_of(PlannedJob("a", "true", resource_requirements=1)), r"requirements? 1"),
         (plan_of(PlannedJob("a", "true", input_files=[1])), "input_files"),
         (plan_of(PlannedJob("a", "true", output_user_data=[0])), "output_user_data"),
         (PlanRequirements([PlannedRequirements("n", 1, "lots")]), "'n'"),

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.engine.stage import GIB, Flow, Runner, Stage, job, need
+from tests.engine.flow import GIB, Flow
+from tests.engine.plan import job, need
+from tests.engine.runner import Runner
+from tests.engine.stage import Stage
 from torc_core.models.exchange import FreeResources
 
 SIZES = {

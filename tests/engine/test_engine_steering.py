@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.engine.stage import Flow, Stage, chain, job
+from tests.engine.flow import Flow
+from tests.engine.plan import chain, job
+from tests.engine.stage import Stage
 from torc_core.models.exchange import Attempt, StopOrder
 from torc_server import gradual
 from torc_server.engine import reset

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.engine.stage import GIB, Flow, Stage, chain, job, need
+from tests.engine.flow import GIB, Flow
+from tests.engine.plan import chain, job, need
+from tests.engine.stage import Stage
 from torc_core.models.exchange import Attempt, StopOrder
 from torc_core.models.resources import ComputeNodesResources
 from torc_core.models.status import JobStatus

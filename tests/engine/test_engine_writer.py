@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from tests.engine.stage import Stage, job
+from tests.engine.plan import job
+from tests.engine.stage import Stage
 from torc_core.errors import TorcError
 from torc_core.models.exchange import Attempt
 from torc_core.models.status import JobStatus

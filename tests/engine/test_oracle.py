@@ -9,8 +9,11 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from tests.engine.flow import Flow
 from tests.engine.oracle import ACTIVE, Job, Oracle
-from tests.engine.stage import Flow, Runner, Stage, job
+from tests.engine.plan import job
+from tests.engine.runner import Runner
+from tests.engine.stage import Stage
 from torc_core.models.exchange import Assignment, Attempt, AttemptResult, FreeResources, Started
 from torc_server.errors import Refusal
 

@@ -164,10 +164,10 @@ class Writer:
         except BaseException as failure:
             log.exception("a batch was not committed")
             _roll_back(conn)
-            for call in calls:
-                _resolve(call.future, None, failure)
             if self.exchanges:
                 self.exchanges.failed(exchanges, failure)
+            for call in calls:
+                _resolve(call.future, None, failure)
             return
         for action in [*batch.after_commit, *([self.committed] if logged else []), answer]:
             try:
