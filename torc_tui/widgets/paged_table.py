@@ -130,7 +130,7 @@ class PagedTable(Widget, can_focus=True):
         """The next rows are of another view: the cursor begins at the first of them."""
         self._pacer = Pacer(self._ask_window, self._fail)
         self._fetching: dict[int, asyncio.Task[None]] = {}
-        self._placed: list[Placed] = []
+        self._placed: tuple[int, list[Placed]] = (-1, [])
         self._direction = 1
 
     def on_mount(self) -> None:
@@ -382,8 +382,15 @@ class PagedTable(Widget, can_focus=True):
         self.post_message(self.Loaded(self))
         return len(self.marks)
 
-    def on_resize(self, event: events.Resize) -> None:
-        self._placed = fit(self.source.columns, event.size.width - MARGIN - EDGE)
+    @property
+    def placed(self) -> list[Placed]:
+        """The columns that fit, with their widths."""
+        width = self.size.width
+        if self._placed[0] != width:
+            self._placed = (width, fit(self.source.columns, width - MARGIN - EDGE))
+        return self._placed[1]
+
+    def on_resize(self) -> None:
         self._settle()
         self._fetch_missing()
 
@@ -412,7 +419,7 @@ class PagedTable(Widget, can_focus=True):
 
     def _sort_at(self, x: int) -> None:
         start = 0
-        for column, width in self._placed:
+        for column, width in self.placed:
             if start <= x < start + width and column.sortable:
                 self.sort_by(column.name)
             start += width + 2
@@ -432,7 +439,7 @@ class PagedTable(Widget, can_focus=True):
         characters = self.app.characters
         width = self.size.width
         if y == 0:
-            head = header(self._placed, self.view.sort, characters)
+            head = header(self.placed, self.view.sort, characters)
             return strip([(" " * MARGIN, ""), *head], palette.styles, width)
         position = self.top + y - 1
         row = self.rows.row(position)
@@ -444,7 +451,7 @@ class PagedTable(Widget, can_focus=True):
         line: Line = [(mark, "accent")]
         if row is not None:
             line.append((characters.text("│") if row["id"] in self.marks else " ", "accent"))
-            line += cells(self._placed, row, Look(characters, datetime.now()))
+            line += cells(self.placed, row, Look(characters, datetime.now()))
         elif position < self.rows.total:
             line.append((characters.text(" …"), "faint"))
         bar = self._bar(y - 1)
