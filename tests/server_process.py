@@ -12,6 +12,8 @@ from pathlib import Path
 
 import httpx
 
+from torc_server.maintenance import check_file
+
 BASE = "/torc-service/v1"
 START_S = 30
 STOP_S = 10
@@ -20,7 +22,8 @@ STOP_S = 10
 class ServerProcess:
     """`torc-server run` with a database in `folder`; use it as a context manager.
 
-    `restart` keeps database and port; `crash` kills the process as a power cut would.
+    `restart` keeps database and port; `crash` kills the process as a power cut would. Whenever the process has ended
+    the history checker must find nothing.
     """
 
     def __init__(
@@ -85,13 +88,20 @@ class ServerProcess:
         if process is None:
             return 0
         process.send_signal(signal.SIGTERM)
-        return self._ended(process)
+        status = self._ended(process)
+        self.check()
+        return status
 
     def crash(self) -> None:
         """SIGKILL."""
         assert self.process is not None
         self.process.kill()
         self._ended(self.process)
+        self.check()
+
+    def check(self, **how: bool) -> None:
+        """Everything in the database holds together."""
+        assert check_file(self.database, **how) == []
 
     def _ended(self, process: subprocess.Popen[str]) -> int:
         self.process = None
