@@ -12,6 +12,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.types import ControllerRouterHandler
 
 from torc_server.api import (
+    actions,
     answers,
     changes,
     console,
@@ -46,7 +47,7 @@ from torc_server.store.database import Database
 
 MODULES = (
     service, workflows, control, graph, plans, jobs, files, user_data, requirements, results, events, nodes, exchange,
-    changes, console, failure_handlers, schedulers, remote_workers,
+    changes, console, failure_handlers, schedulers, remote_workers, actions,
 )  # fmt: skip
 
 ROUTES: list[ControllerRouterHandler] = [handler for module in MODULES for handler in module.HANDLERS]

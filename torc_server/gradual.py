@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from torc_server.engine import create, restart
+from torc_server.engine import actions, create, restart
 from torc_server.engine.delete import delete_some, half_deleted
 from torc_server.engine.initialize import (
     imply,
@@ -129,6 +129,7 @@ class Gradual:
                 await self._db.write(_end, workflow_id)
 
     async def _initialize(self, workflow_id: int, only_uninitialized: bool) -> None:
+        await self._db.write(actions.reset, workflow_id)
         await self._over_jobs(workflow_id, imply)
         again = await self._db.read(to_run_again, workflow_id, only_uninitialized)
         for rows in _portions(again):
@@ -136,6 +137,7 @@ class Gradual:
         if not only_uninitialized:
             await self._db.write(release_claims, workflow_id)
         await self._over_jobs(workflow_id, start)
+        await self._db.write(actions.arm, workflow_id)
 
     async def _reset(self, workflow_id: int, failed_only: bool) -> int:
         chosen, below = await self._db.read(to_reset, workflow_id, failed_only)

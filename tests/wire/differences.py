@@ -149,4 +149,10 @@ DIFFERENCES: dict[str, Differences] = {
             for name in ("name", "gres", "mem", "partition", "qos", "tmp")
         },
     },
+    "actions": {
+        "two: the last job was canceled in the background": (
+            "whatever ends the last job completes the workflow",
+            {"pick_items": [{"id": i, "trigger_count": n} for i, n in enumerate((1, 1, 2, 1, 2, 1, 1), 12)]},
+        ),
+    },
 }

@@ -2,7 +2,8 @@
 
 One JSON object a line: `{"server": …}` starts a fresh server, `{"restart": true}` starts it again on its database, all
 others are a request with its answer. An answer is given whole (`json`, `text`) or in part: `pick` (these fields),
-`ids` (of the items, in order), `states` (name: status of the jobs listed), `claimed` (names, in order). Recorded
+`ids` (of the items, in order), `states` (name: status of the jobs listed), `claimed` (names, in order), `pick_items`
+(fields of each element; null: absent), `first_item`. Recorded
 objects may be a subset of what is answered; `<ts …>`, `<uuid>` and `<hash>` stand for any such text; of a 400's text
 the part up to `schema:` counts. `better` names a defect of torc and what would be right.
 """
@@ -26,6 +27,7 @@ POLL_S = 10
 
 PLACEHOLDERS = {
     "<ts YYYY-MM-DDTHH:MM:SS.mmmZ>": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z",
+    "<ts RFC3339 +00:00>": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00",
     "<uuid>": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
     "<hash>": r"[^)]*",
 }
@@ -36,6 +38,8 @@ PARTS: dict[str, Callable[[Any], Any]] = {
     "ids": lambda body: [item["id"] for item in body["items"]],
     "states": lambda body: {job["name"]: job["status"] for job in body["items"]},
     "claimed": lambda body: [job["name"] for job in body["jobs"]],
+    "pick_items": lambda body: body,
+    "first_item": lambda body: body[0],
 }
 """Form of an answer -> what it shows of the body."""
 
@@ -124,7 +128,7 @@ def _differ(want: Any, got: Any, where: str) -> str | None:
         found = (
             _differ(value, got.get(name, "(absent)"), f"{where}.{name}")
             for name, value in want.items()
-            if not (_is_null(name, value) and got.get(name) is None)
+            if not ((value is None or _is_null(name, value)) and got.get(name) is None)
         )
         return next((each for each in found if each), None)
     if isinstance(want, list) and isinstance(got, list) and len(want) == len(got):

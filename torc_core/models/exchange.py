@@ -156,6 +156,8 @@ class ExchangeAnswer(Struct, omit_defaults=True):
     stop: list[StopOrder] = field(default_factory=list)
     refused: list[Attempt] = field(default_factory=list)
     """Results that were not taken because their attempt is no longer current."""
+    actions: list[int] = field(default_factory=list)
+    """Workflow actions that wait for jobs or the end and can be claimed; persistent ones stay here when they were."""
     state: Literal["active", "complete", "canceled"] = "active"
     lease_s: float = 60.0
     stuck: str | None = None

@@ -1,8 +1,9 @@
 """A workflow on its way to the server: `POST /workflows/from_plan`, one JSON object a line.
 
-Order of lines: one PlanStart, then any number of PlanFiles, PlanUserData, PlanRequirements, then PlanJobs, then PlanEnd.
-Inside a plan things refer to each other by position (0, 1, … over all lines of that kind), so any line can be written
-before the server has given an id to anything. Jobs stand in an order in which parents come before their children.
+Order of lines: one PlanStart, then any number of PlanFiles, PlanUserData, PlanRequirements, PlanHandlers and
+PlanSchedulers, then PlanJobs, then PlanActions, then PlanEnd. Inside a plan things refer to each other
+by position (0, 1, … over all lines of that kind), so any line can be written before the server has given an id to
+anything. Jobs stand in an order in which parents come before their children.
 
 The stream is repeatable: a second one with the same `uuid` answers with the workflow that the first one made.
 """
@@ -61,6 +62,41 @@ class PlannedRequirements(Struct, omit_defaults=True):
     runtime: str = "PT1H"
 
 
+class PlannedHandler(Struct, omit_defaults=True):
+    """A failure handler; `rules` is the JSON text of a list of FailureRule (models/resources.py)."""
+
+    name: str
+    rules: str
+
+
+class PlannedScheduler(Struct, omit_defaults=True):
+    """A Slurm scheduler."""
+
+    name: str
+    account: str
+    nodes: int = 1
+    walltime: str = "01:00:00"
+    gres: str | None = None
+    mem: str | None = None
+    ntasks_per_node: int | None = None
+    partition: str | None = None
+    qos: str | None = None
+    tmp: str | None = None
+    extra: str | None = None
+
+
+class PlannedAction(Struct, omit_defaults=True):
+    """A workflow action; `jobs` are positions, None for triggers that wait for no jobs."""
+
+    trigger_type: str
+    action_type: str
+    action_config: dict[str, Any]
+    jobs: list[int] | None = None
+    scheduler: int | None = None
+    """Position of the scheduler of a schedule_nodes action: its id becomes `scheduler_id` of the config."""
+    persistent: bool = False
+
+
 class PlannedJob(Struct, omit_defaults=True):
     """A job; the lists of ints are positions in the plan."""
 
@@ -73,6 +109,8 @@ class PlannedJob(Struct, omit_defaults=True):
     supports_termination: bool = False
     priority: int = 0
     resource_requirements: int | None = None
+    failure_handler: int | None = None
+    scheduler: int | None = None
     depends_on: list[int] = field(default_factory=list)
     input_files: list[int] = field(default_factory=list)
     output_files: list[int] = field(default_factory=list)
@@ -89,6 +127,9 @@ class PlanStart(Struct, tag_field="kind", tag="workflow"):
     files: int = 0
     user_data: int = 0
     resource_requirements: int = 0
+    failure_handlers: int = 0
+    slurm_schedulers: int = 0
+    actions: int = 0
     initialize: bool = False
     """Also start run 1: jobs become blocked or ready in the transaction that makes the workflow visible."""
 
@@ -105,17 +146,39 @@ class PlanRequirements(Struct, tag_field="kind", tag="resource_requirements"):
     items: list[PlannedRequirements]
 
 
+class PlanHandlers(Struct, tag_field="kind", tag="failure_handlers"):
+    items: list[PlannedHandler]
+
+
+class PlanSchedulers(Struct, tag_field="kind", tag="slurm_schedulers"):
+    items: list[PlannedScheduler]
+
+
 class PlanJobs(Struct, tag_field="kind", tag="jobs"):
     """At most 1,000 jobs."""
 
     items: list[PlannedJob]
 
 
+class PlanActions(Struct, tag_field="kind", tag="actions"):
+    items: list[PlannedAction]
+
+
 class PlanEnd(Struct, tag_field="kind", tag="end"):
     """The last line: without it the stream was cut off and nothing is kept."""
 
 
-PlanLine = PlanStart | PlanFiles | PlanUserData | PlanRequirements | PlanJobs | PlanEnd
+PlanLine = (
+    PlanStart
+    | PlanFiles
+    | PlanUserData
+    | PlanRequirements
+    | PlanHandlers
+    | PlanSchedulers
+    | PlanJobs
+    | PlanActions
+    | PlanEnd
+)
 
 
 class PlanAnswer(Struct):

@@ -25,7 +25,10 @@ RETRY: Headers = ((b"retry-after", b"1"),)
 WARNING = "torc.warning"
 """Key of the scope under which the value of the `Warning` header is left by who read the body."""
 
-WITHOUT_405 = ("is_uninitialized", "job_dependencies", "job_file_relationships", "job_user_data_relationships")
+WITHOUT_405 = (
+    "is_uninitialized", "job_dependencies", "job_file_relationships", "job_user_data_relationships",
+    "/actions", "/actions/pending", "/claim",
+)  # fmt: skip
 """Ends of paths that answer a wrong method with 404 (server.md 0.1)."""
 
 WITHOUT_HANDLER = ("latest_event_timestamp", "events_after_timestamp", "prepare_jobs_for_scheduling")

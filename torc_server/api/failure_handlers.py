@@ -5,13 +5,13 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import Connection
 
-from torc_core.models.resources import FailureHandler, FailureRule
+from torc_core.models.resources import FailureHandler
 from torc_server.api.answers import Answer, json_answer
 from torc_server.api.call import Call
 from torc_server.api.parameters import MAX_LIMIT, Page
 from torc_server.api.resources import Resource, Wire, given, require_workflow
 from torc_server.api.routes import delete, get, post
-from torc_server.errors import Invalid
+from torc_server.engine.failure_rules import check_rules
 from torc_server.store import schema
 from torc_server.store.batch import Batch
 
@@ -21,14 +21,6 @@ FAILURE_HANDLERS = Resource("Failure handler", schema.failure_handler, FailureHa
 class HandlersQuery(msgspec.Struct, kw_only=True):
     offset: int = 0
     limit: int = MAX_LIMIT
-
-
-def check_rules(rules: str) -> None:
-    """Invalid unless the text is a list of rules."""
-    try:
-        msgspec.json.decode(rules, type=list[FailureRule])
-    except (ValueError, msgspec.DecodeError) as error:
-        raise Invalid(f"rules must be the JSON text of a list of rules: {error}", field="rules") from None
 
 
 def create(batch: Batch, body: FailureHandler) -> Wire:

@@ -9,6 +9,7 @@ from torc_core.models.resources import Job
 from torc_core.models.status import JobStatus
 from torc_server.api.job_rows import JOBS, RELATIONS, get_job_row
 from torc_server.api.resources import Wire, given, require_workflow
+from torc_server.engine.actions import forget_jobs
 from torc_server.engine.complete import camel
 from torc_server.engine.transition import recount, set_status
 from torc_server.errors import Invalid
@@ -223,6 +224,8 @@ def delete(batch: Batch, job_id: int) -> Wire:
     status = JobStatus.from_label(job["status"])
     node = batch.run("SELECT node_id FROM job WHERE id = ?", job_id).scalar()
     below = list(batch.run("SELECT job_id FROM job_depends_on WHERE depends_on_job_id = ?", job_id).scalars())
+    if job["workflow_id"] in batch.watched:
+        forget_jobs(batch, [job_id])
     batch.run("DELETE FROM job WHERE id = ?", job_id)
     workflow_id = job["workflow_id"]
     batch.counts[workflow_id, status] -= 1

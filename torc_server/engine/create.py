@@ -6,26 +6,39 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct
+
 from torc_core.models.plan import (
+    PlanActions,
     PlanAnswer,
     PlanFiles,
+    PlanHandlers,
     PlanJobs,
     PlanLine,
+    PlannedAction,
+    PlannedHandler,
     PlannedJob,
     PlannedRequirements,
     PlanRequirements,
+    PlanSchedulers,
     PlanStart,
     PlanUserData,
 )
 from torc_core.models.status import JobStatus
 from torc_core.units import UnitError, parse_duration, parse_memory
+from torc_server.engine.action_config import check_action
+from torc_server.engine.actions import list_jobs
+from torc_server.engine.failure_rules import check_rules
 from torc_server.engine.ready import SORT
 from torc_server.engine.report import iso_time
 from torc_server.engine.workflow import DEFAULTS, add_default_requirements
 from torc_server.errors import Conflict, Invalid
 from torc_server.store.batch import Batch
 
-KINDS = ("job", "file", "user_data", "resource_requirements")
+KINDS = (
+    "job", "file", "user_data", "resource_requirements", "failure_handler", "slurm_scheduler", "workflow_action",
+)  # fmt: skip
+"""What a plan has positions of, by the names of their tables."""
 
 
 @dataclass
@@ -49,6 +62,9 @@ def begin(batch: Batch, start: PlanStart) -> Creation:
         "file": start.files,
         "user_data": start.user_data,
         "resource_requirements": start.resource_requirements,
+        "failure_handler": start.failure_handlers,
+        "slurm_scheduler": start.slurm_schedulers,
+        "workflow_action": start.actions,
     }
     if any(n < 0 for n in announced.values()):
         raise Invalid("a plan cannot announce less than nothing")
@@ -92,8 +108,17 @@ def add(batch: Batch, creation: Creation, line: PlanLine) -> None:
                 " runtime, memory_bytes, runtime_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
+        case PlanHandlers() | PlanSchedulers():
+            kind = "failure_handler" if isinstance(line, PlanHandlers) else "slurm_scheduler"
+            for row_id, item in _placed(creation, kind, line.items):
+                if isinstance(item, PlannedHandler):
+                    check_rules(item.rules)
+                _insert(batch, kind, {"id": row_id, "workflow_id": creation.workflow_id, **_said(item)})
         case PlanJobs():
             _add_jobs(batch, creation, line.items)
+        case PlanActions():
+            for action_id, action in _placed(creation, "workflow_action", line.items):
+                _add_action(batch, creation, action_id, action)
         case _:
             raise Invalid("a plan has one first and one last line")
 
@@ -139,15 +164,19 @@ def _insert_workflow(batch: Batch, start: PlanStart) -> int:
     planned = start.workflow
     if planned.jobs_sort_method not in (None, *SORT):
         raise Invalid(f"jobs_sort_method {planned.jobs_sort_method!r} is unknown; one of {', '.join(SORT)}")
-    row: dict[str, Any] = {
-        key: getattr(planned, key)
-        for key in planned.__struct_fields__
-        if key != "env" and getattr(planned, key) is not None
-    }
-    row = {**DEFAULTS, **row, "uuid": start.uuid, "state": "creating", "timestamp": iso_time(batch.now_ms)}
-    if planned.env:
-        row["env"] = batch.json(planned.env)
-    sql = f"INSERT INTO workflow ({', '.join(row)}) VALUES ({', '.join('?' * len(row))}) RETURNING id"
+    row = {**DEFAULTS, **_said(planned), "uuid": start.uuid, "state": "creating", "timestamp": iso_time(batch.now_ms)}
+    row["env"] = batch.json(planned.env) if planned.env else None
+    return _insert(batch, "workflow", row)
+
+
+def _said(item: Struct) -> dict[str, Any]:
+    """The fields that are not None."""
+    return {name: value for name in item.__struct_fields__ if (value := getattr(item, name)) is not None}
+
+
+def _insert(batch: Batch, table: str, row: dict[str, Any]) -> int:
+    names = ", ".join(f'"{name}"' for name in row)
+    sql = f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(row))}) RETURNING id"
     return int(batch.run(sql, *row.values()).scalar_one())
 
 
@@ -171,6 +200,33 @@ def _placed(creation: Creation, kind: str, items: list[Any]) -> Iterable[tuple[i
     return zip(range(start, start + len(items)), items, strict=True)
 
 
+def _id_at(creation: Creation, kind: str, place: int | None, who: str) -> int | None:
+    """The id of what stands at a position of the plan; Invalid when the plan has no such position."""
+    if place is None:
+        return None
+    if not 0 <= place < creation.announced[kind]:
+        what = {"resource_requirements": "requirement"}.get(kind, kind.replace("_", " "))
+        raise Invalid(f"{who} refers to {what} {place}, the plan has {creation.announced[kind]}")
+    return creation.base[kind] + place
+
+
+def _add_action(batch: Batch, creation: Creation, action_id: int, action: PlannedAction) -> None:
+    who = f"action {action_id - creation.base['workflow_action']}"
+    config = action.action_config
+    if (scheduler := _id_at(creation, "slurm_scheduler", action.scheduler, who)) is not None:
+        config = {**config, "scheduler_id": scheduler}
+    row: dict[str, Any] = {
+        "id": action_id, "workflow_id": creation.workflow_id, "trigger_type": action.trigger_type,
+        "action_type": action.action_type, "action_config": batch.json(config), "persistent": action.persistent,
+        "required_triggers": check_action(action.trigger_type, action.action_type, config, action.jobs),
+    }  # fmt: skip
+    job_ids = [_id_at(creation, "job", place, who) or 0 for place in action.jobs or ()]
+    if creation.came["job"] != creation.announced["job"]:
+        raise Invalid("the actions of a plan come after all of its jobs")
+    _insert(batch, "workflow_action", {**row, "job_ids": None if action.jobs is None else batch.json(job_ids)})
+    list_jobs(batch, creation.workflow_id, action_id, action.trigger_type, job_ids)
+
+
 def _requirements_row(creation: Creation, row_id: int, r: PlannedRequirements) -> tuple[Any, ...]:
     try:
         memory, runtime = parse_memory(r.memory), parse_duration(r.runtime)
@@ -185,22 +241,22 @@ def _requirements_row(creation: Creation, row_id: int, r: PlannedRequirements) -
 
 def _add_jobs(batch: Batch, creation: Creation, items: list[PlannedJob]) -> None:
     base, placed = creation.base, list(_placed(creation, "job", items))
-    requirements = creation.announced["resource_requirements"]
     rows = []
     for job_id, job in placed:
-        need = job.resource_requirements
-        if need is not None and not 0 <= need < requirements:
-            raise Invalid(f"job {job.name!r} refers to requirement {need}, the plan has {requirements}")
+        who = f"job {job.name!r}"
+        need = _id_at(creation, "resource_requirements", job.resource_requirements, who)
         rows.append((
             job_id, creation.workflow_id, job.name, job.command, job.invocation_script,
             job.cancel_on_blocking_job_failure, job.supports_termination,
-            creation.default_requirements if need is None else base["resource_requirements"] + need,
+            creation.default_requirements if need is None else need,
             batch.json(job.env) if job.env else None, job.cwd, job.priority,
+            _id_at(creation, "failure_handler", job.failure_handler, who),
+            _id_at(creation, "slurm_scheduler", job.scheduler, who),
         ))  # fmt: skip
     batch.run_many(
         "INSERT INTO job (id, workflow_id, name, command, invocation_script, cancel_on_blocking_job_failure,"
-        " supports_termination, resource_requirements_id, env, cwd, priority, status)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        " supports_termination, resource_requirements_id, env, cwd, priority, failure_handler_id, scheduler_id,"
+        " status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
         rows,
     )
     batch.counts[creation.workflow_id, JobStatus.UNINITIALIZED] += len(rows)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from torc_core.models.exchange import ExchangeAnswer, ExchangeRequest, StopOrder
 from torc_core.models.status import ACTIVE, JobStatus
+from torc_server.engine.actions import IN_THE_LOOP, pending
 from torc_server.engine.assignment import assignments
 from torc_server.engine.leases import leave, lose
 from torc_server.engine.nodes import Call, Node, Nodes
@@ -235,6 +236,8 @@ class Runners:
             answer.state = "canceled"
             return True
         answer.run_id = now.run_id
+        if call.workflow_id in batch.watched:
+            answer.actions = pending(batch.conn, call.workflow_id, IN_THE_LOOP)
         if now.is_canceled:
             answer.state = "canceled"
         elif now.is_complete and not now.ignore_completion:
@@ -249,6 +252,7 @@ class Runners:
             or answer.stuck
             or answer.state != "active"
             or call.has_news
+            or call.workflow_id in batch.new_actions
             or call.expires <= time.monotonic()
             or self._closed
         )

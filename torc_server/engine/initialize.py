@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from torc_core.models.status import ACTIVE, JobStatus
+from torc_server.engine import actions
 from torc_server.engine.transition import Row, new_attempt, recount, set_status
 from torc_server.errors import Invalid, NotFound
 from torc_server.store.batch import Batch, json_text
@@ -31,11 +32,14 @@ def initialize(batch: Batch, workflow_id: int, only_uninitialized: bool = False)
     if batch.run("SELECT 1 FROM workflow WHERE id = ?", workflow_id).one_or_none() is None:
         raise NotFound(f"Workflow not found with ID: {workflow_id}")
     refuse_cycle(batch.conn, workflow_id)
+    actions.reset(batch, workflow_id)
     imply(batch, workflow_id, *EVERY)
     uninitialize(batch, to_run_again(batch.conn, workflow_id, only_uninitialized))
     if not only_uninitialized:
         release_claims(batch, workflow_id)
-    return start(batch, workflow_id, *EVERY)
+    n = start(batch, workflow_id, *EVERY)
+    actions.arm(batch, workflow_id)
+    return n
 
 
 def imply(batch: Batch, workflow_id: int, first: int, last: int) -> None:
@@ -85,6 +89,7 @@ def start(batch: Batch, workflow_id: int, first: int, last: int) -> int:
     set_status(batch, [(r[0], workflow_id, r[1]) for r in rows if r[2]], JobStatus.BLOCKED)
     set_status(batch, [(r[0], workflow_id, r[1]) for r in rows if not r[2] and r[3]], JobStatus.CANCELED)
     set_status(batch, [(r[0], workflow_id, r[1]) for r in rows if not r[2] and not r[3]], JobStatus.READY)
+    actions.recount(batch, workflow_id, first, last)
     return len(rows)
 
 

@@ -49,8 +49,10 @@ class Batch:
     the transaction is touched before the commit: what must happen then is added to `after_commit`.
     """
 
-    def __init__(self, conn: Connection) -> None:
+    def __init__(self, conn: Connection, watched: set[int] | None = None) -> None:
+        """`watched`: workflows that have actions, added to before the commit; it may name too many, never too few."""
         self.conn = conn
+        self.watched = set() if watched is None else watched
         self.now_ms = now_ms()
         self.ended: dict[int, bool] = {}
         """Jobs that ended and whose dependents do not know yet: id -> was it a success."""
@@ -66,6 +68,8 @@ class Batch:
         """Workflows in which waiting runners may get something (jobs became ready, completion, cancellation)."""
         self.wake_nodes: set[int] = set()
         """Nodes to be told something (an attempt to stop)."""
+        self.new_actions: set[int] = set()
+        """Workflows in which an action can now be claimed."""
         self.after_commit: list[Callable[[], object]] = []
 
     def run(self, sql: str, *params: Any) -> CursorResult[*tuple[Any, ...]]:
@@ -122,6 +126,7 @@ class Batch:
         self.changes += part.changes
         self.wake_workflows |= part.wake_workflows
         self.wake_nodes |= part.wake_nodes
+        self.new_actions |= part.new_actions
         self.after_commit += part.after_commit
 
     def flush(self) -> int:

@@ -21,6 +21,7 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
 
+from torc_server.engine.actions import count, with_actions
 from torc_server.engine.unblock import propagate
 from torc_server.errors import Busy, Refusal
 from torc_server.store.batch import Batch
@@ -69,6 +70,7 @@ class Writer:
         self.committed: Callable[[], None] = lambda: None
         """Called (in the writer's thread) after a commit that logged changes."""
         self._engine = engine
+        self._watched: set[int] = set()
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._later: deque[_Call] = deque()
         self._stopping = False
@@ -110,6 +112,8 @@ class Writer:
 
     def _run(self) -> None:
         with self._engine.connect() as conn:
+            with conn.begin():
+                self._watched |= with_actions(conn)
             idle = True
             while True:
                 exchanges, calls = self._take()
@@ -153,12 +157,14 @@ class Writer:
         outcomes: list[tuple[_Call, Any, Exception | None]] = []
         try:
             with conn.begin():
-                batch = Batch(conn)
+                batch = Batch(conn, self._watched)
                 if self.exchanges:
                     self.exchanges.apply(batch, exchanges)
                     self.exchanges.tick(batch)
                     propagate(batch)
                 self._apply_calls(batch, calls, outcomes)
+                if self._watched:
+                    count(batch)
                 answer = self.exchanges.serve(batch, exchanges) if self.exchanges else _nothing
                 logged = batch.flush()
         except BaseException as failure:
@@ -186,7 +192,7 @@ class Writer:
                 self._later.extend(calls[i:])
                 del calls[i:]
                 return
-            part = Batch(batch.conn)
+            part = Batch(batch.conn, batch.watched)
             savepoint = batch.conn.begin_nested()
             try:
                 value = call.work(part)
