@@ -82,7 +82,7 @@ SLURM_DEFAULTS_REFUSED = frozenset({"partition", "nodes", "walltime", "time", "m
 
 def build(source: Source) -> WorkflowSpec:
     """The workflow of a document. With mistakes (in `source.errors`) it is incomplete; its jobs keep their places."""
-    data = source.document.data
+    data = source.data
     if data is None:
         source.error((), "the file is empty; a workflow needs a name and jobs")
         return WorkflowSpec()

@@ -63,9 +63,13 @@ def path_text(path: Path) -> str:
 class Source:
     """A document with the problems found so far."""
 
-    def __init__(self, document: Document, *, strict: bool = False) -> None:
+    def __init__(self, document: Document, *, strict: bool = False, folder: str | None = None) -> None:
         self.document = document
+        self.data = document.data
+        """What the document says, with its variables inserted."""
         self.strict = strict
+        self.folder = folder
+        """Where the file is, if it is one."""
         self.errors = list(document.errors)
         self.warnings = list(document.warnings)
 

@@ -112,7 +112,7 @@ class _Resolver:
 
     def _path_of(self, job: JobSpec, key: str, text: str) -> Path:
         """The place of a text in a list of the document: the list here may hold fewer, as doubles are gone."""
-        written = self._source.document.data
+        written = self._source.data
         for step in (*job.place, key):
             written = written[step]
         return (*job.place, key, written.index(text))
