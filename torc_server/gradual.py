@@ -23,7 +23,6 @@ from torc_server.engine.initialize import (
     release_claims,
     start,
     to_run_again,
-    uninitialize,
 )
 from torc_server.engine.reset import may_reset, note_reset, reset_job_status, take_back, to_reset
 from torc_server.errors import NotFound
@@ -132,8 +131,8 @@ class Gradual:
         await self._db.write(actions.reset, workflow_id)
         await self._over_jobs(workflow_id, imply)
         again = await self._db.read(to_run_again, workflow_id, only_uninitialized)
-        for rows in _portions(again):
-            await self._db.write(uninitialize, rows)
+        for ids in _portions([row[0] for row in again]):
+            await self._db.write(take_back, ids)
         if not only_uninitialized:
             await self._db.write(release_claims, workflow_id)
         await self._over_jobs(workflow_id, start)

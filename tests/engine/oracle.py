@@ -28,6 +28,8 @@ class Job:
     has_result: bool = False
     """Of its present attempt or, as long as it was not retried, its last."""
     lost: int = 0
+    by_user: bool = False
+    """Canceled by request: nothing but a reset brings it back."""
 
 
 @dataclass
@@ -116,7 +118,7 @@ class Oracle:
         job = self.jobs[name]
         if job.status in ENDED - {"canceled"}:
             return False
-        job.status = "canceled"
+        job.status, job.by_user = "canceled", True
         self.settle()
         return True
 
@@ -127,7 +129,7 @@ class Oracle:
             return False
         had_ended = job.status in ENDED
         job.attempt += 1
-        job.status, job.holder, job.has_result = "ready", None, False
+        job.status, job.holder, job.has_result, job.lost = "ready", None, False, 0
         if had_ended:
             self._wait_again(name)
         if self.waits(name):
@@ -139,7 +141,7 @@ class Oracle:
             job = self.jobs[child]
             if job.status == "ready":
                 job.status = "blocked"
-            elif job.status == "canceled" and not job.has_result and job.holder is None:
+            elif job.status == "canceled" and not job.has_result and not job.by_user:
                 job.status = "blocked"
                 self._wait_again(child)
 

@@ -113,6 +113,26 @@ class TestRetry:
         assert flow.status("a") == "completed"
         assert flow.results("a") == [(1, 2, "completed")]
 
+    def test_what_the_user_canceled_stays_canceled_when_a_parent_is_retried(self, stage: Stage) -> None:
+        flow = stage.flow(job("a"), job("b", "a"), job("c", "a"))
+        runner = flow.runner()
+        runner.takes()
+        flow.cancel("c")
+        runner.ends("a", status="failed")
+        flow.retry("a")
+        assert flow.statuses() == {"a": "ready", "b": "blocked", "c": "canceled"}
+        flow.check()
+
+    def test_attempts_lost_with_a_runner_are_no_retries(self, stage: Stage) -> None:
+        flow = stage.flow(job("a"))
+        for _ in range(2):
+            runner = flow.runner()
+            runner.takes()
+            runner.dies()
+        flow.complete("a", "failed", attempt=3)
+        flow.retry("a", max_retries=2)
+        assert (flow.status("a"), flow.attempt("a")) == ("ready", 4)
+
     def test_refusals(self, stage: Stage) -> None:
         flow = stage.flow(job("a"))
         with pytest.raises(Invalid, match="status is Ready"):

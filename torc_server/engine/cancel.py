@@ -38,6 +38,7 @@ def cancel_job(batch: Batch, job_id: int) -> None:
     row, _, _ = job_and_run(batch, job_id)
     status = JobStatus(row[2])
     if status == JobStatus.CANCELED:
+        batch.run("UPDATE job SET canceled_by_user = 1 WHERE id = ?", job_id)
         return
     if status in COMPLETE or status == JobStatus.DISABLED:
         raise Invalid(f"Job {job_id} is already complete with status {camel(status)}; there is nothing to cancel")
@@ -50,4 +51,5 @@ def _cancel(batch: Batch, rows: list[Row]) -> None:
         "SELECT DISTINCT node_id FROM job WHERE node_id IS NOT NULL AND id IN (SELECT value FROM json_each(?))", ids
     ).scalars()
     batch.wake_nodes.update(nodes)
+    batch.run("UPDATE job SET canceled_by_user = 1 WHERE id IN (SELECT value FROM json_each(?))", ids)
     set_status(batch, rows, JobStatus.CANCELED)

@@ -17,7 +17,8 @@ def retry_job(batch: Batch, job_id: int, run_id: int, max_retries: int) -> None:
     """A job that failed, was terminated, waits for a decision (pending_failed) or, for torc's runners, runs becomes
     ready under the next attempt.
 
-    Raises NotFound, and Invalid for another run, another status, or when `max_retries` attempts were made.
+    Raises NotFound, and Invalid for another run, another status, or when `max_retries` attempts were made in this run,
+    those not counted that were lost with their runner.
     """
     row, current, info = job_and_run(batch, job_id)
     status, attempt = JobStatus(row[2]), info[4]
@@ -25,12 +26,17 @@ def retry_job(batch: Batch, job_id: int, run_id: int, max_retries: int) -> None:
         raise Invalid(f"Run ID mismatch: provided {run_id} but workflow is at run {current}")
     if status not in RETRIABLE:
         raise Invalid(f"Job cannot be retried: status is {camel(status)}, must be Running, Failed, or Terminated")
-    if attempt >= max_retries:
-        raise Invalid(f"Job cannot be retried: attempt_id {attempt} >= max_retries {max_retries}")
+    retries = batch.run("SELECT retries FROM job WHERE id = ?", job_id).scalar_one()
+    if retries + 1 >= max_retries:
+        raise Invalid(f"Job cannot be retried: attempt_id {retries + 1} >= max_retries {max_retries}")
     if info[5] is not None:
         batch.wake_nodes.add(info[5])
     force_status(batch, row, JobStatus.READY)
-    batch.run("UPDATE job SET attempt_id = attempt_id + 1, start_ms = NULL, result_id = NULL WHERE id = ?", job_id)
+    batch.run(
+        "UPDATE job SET attempt_id = attempt_id + 1, retries = retries + 1, lost = 0, start_ms = NULL, result_id = NULL"
+        " WHERE id = ?",
+        job_id,
+    )
     note(
         batch,
         row[1],

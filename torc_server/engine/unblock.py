@@ -12,6 +12,9 @@ from torc_server.engine.transition import Row, recount_around, set_status
 from torc_server.store.batch import Batch
 
 
+_CANCELED_FROM_UPSTREAM = "job.status = 7 AND NOT job.canceled_by_user AND job.result_id IS NULL"
+
+
 def propagate(batch: Batch) -> None:
     """Tell the dependents of everything that ended in this batch, level by level, until nothing more ends."""
     while batch.ended:
@@ -36,16 +39,16 @@ def propagate(batch: Batch) -> None:
 def block_again(batch: Batch, job_ids: list[int]) -> None:
     """Descendants that were canceled from upstream wait again: `job_ids` will run once more.
 
-    Walks down through canceled jobs (and no others): a job that ran keeps its end. What had become ready in spite of
+    Walks down through such jobs (and no others): one that ran, or that the user canceled, keeps its end. What had become ready in spite of
     the failure, and was not yet handed out, waits for the new outcome.
     """
     rows = batch.run(
         "WITH RECURSIVE below(id) AS ("
         " SELECT edge.job_id FROM json_each(?) AS told"
         "  JOIN job_depends_on AS edge ON edge.depends_on_job_id = told.value"
-        "  JOIN job ON job.id = edge.job_id AND job.status = 7 AND job.result_id IS NULL AND job.node_id IS NULL"
+        f"  JOIN job ON job.id = edge.job_id AND {_CANCELED_FROM_UPSTREAM}"
         " UNION SELECT edge.job_id FROM below JOIN job_depends_on AS edge ON edge.depends_on_job_id = below.id"
-        "  JOIN job ON job.id = edge.job_id AND job.status = 7 AND job.result_id IS NULL AND job.node_id IS NULL)"
+        f"  JOIN job ON job.id = edge.job_id AND {_CANCELED_FROM_UPSTREAM})"
         " SELECT job.id, job.workflow_id, job.status FROM below JOIN job ON job.id = below.id",
         batch.json(job_ids),
     ).all()
