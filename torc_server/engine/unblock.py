@@ -11,7 +11,6 @@ from torc_core.models.status import JobStatus
 from torc_server.engine.transition import Row, recount_around, set_status
 from torc_server.store.batch import Batch
 
-
 _CANCELED_FROM_UPSTREAM = "job.status = 7 AND NOT job.canceled_by_user AND job.result_id IS NULL"
 
 
@@ -39,8 +38,8 @@ def propagate(batch: Batch) -> None:
 def block_again(batch: Batch, job_ids: list[int]) -> None:
     """Descendants that were canceled from upstream wait again: `job_ids` will run once more.
 
-    Walks down through such jobs (and no others): one that ran, or that the user canceled, keeps its end. What had become ready in spite of
-    the failure, and was not yet handed out, waits for the new outcome.
+    Walks down through such jobs (and no others): one that ran, or that the user canceled, keeps its end. What had become
+    ready in spite of the failure, and was not yet handed out, waits for the new outcome.
     """
     rows = batch.run(
         "WITH RECURSIVE below(id) AS ("
