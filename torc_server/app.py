@@ -17,6 +17,7 @@ from torc_server.api import (
     changes,
     console,
     control,
+    event_stream,
     events,
     exchange,
     failure_handlers,
@@ -36,6 +37,7 @@ from torc_server.api import (
 from torc_server.api.call import Call, Server
 from torc_server.api.front import Activity, FrontDoor
 from torc_server.auth import Authenticator
+from torc_server.broadcast import Broadcast
 from torc_server.changes import Changes, prune
 from torc_server.deaths import Deaths
 from torc_server.engine.create import hide_half_created
@@ -47,7 +49,7 @@ from torc_server.store.database import Database
 
 MODULES = (
     service, workflows, control, graph, plans, jobs, files, user_data, requirements, results, events, nodes, exchange,
-    changes, console, failure_handlers, schedulers, remote_workers, actions,
+    changes, console, failure_handlers, schedulers, remote_workers, actions, event_stream,
 )  # fmt: skip
 
 ROUTES: list[ControllerRouterHandler] = [handler for module in MODULES for handler in module.HANDLERS]
@@ -61,7 +63,9 @@ def create_app(settings: Settings) -> Litestar:
     """The server's application; opens the database. TorcError when it cannot be used."""
     db = Database(settings.database)
     runners = Runners(db.writer, lease_s=settings.lease_s, fairness=Fairness(settings.starvation_s))
-    server = Server(settings, db, runners, Changes(db), Deaths(runners.died), Activity(), Gradual(db))
+    server = Server(
+        settings, db, runners, Changes(db), Deaths(runners.died), Activity(), Gradual(db), Broadcast(db.writer)
+    )
     app = Litestar(
         route_handlers=ROUTES,
         request_class=Call,
@@ -83,6 +87,7 @@ async def _life(app: Litestar) -> AsyncIterator[None]:
     db.writer.exchanges = server.runners
     await db.read(server.runners.load)
     server.changes.attach()
+    server.broadcast.attach()
     db.writer.start()
     await db.write(hide_half_created)
     for node_id, pid, space in await db.read(nodes.active_runners):

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from torc_server.engine import actions, create, restart
+from torc_server.engine.announce import tell_initialized
 from torc_server.engine.delete import delete_some, half_deleted
 from torc_server.engine.initialize import (
     imply,
@@ -43,11 +44,16 @@ class Gradual:
         self._db = db
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def initialize(self, workflow_id: int, only_uninitialized: bool) -> None:
+    async def initialize(self, workflow_id: int, only_uninitialized: bool, user: str = "anonymous") -> None:
         """See `engine.initialize.initialize`; raises what it raises, before anything is changed."""
         async with self._locks[workflow_id]:
             if await self._db.read(_jobs, workflow_id) <= SMALL:
-                await self._db.write(initialize, workflow_id, only_uninitialized)
+
+                def at_once(batch: Batch) -> None:
+                    initialize(batch, workflow_id, only_uninitialized)
+                    tell_initialized(batch, workflow_id, only_uninitialized, user)
+
+                await self._db.write(at_once)
                 return
             await self._db.read(refuse_cycle, workflow_id)
             await self._db.write(
@@ -55,6 +61,7 @@ class Gradual:
             )
             await self._initialize(workflow_id, only_uninitialized)
             await self._db.write(_end, workflow_id)
+            await self._db.write(tell_initialized, workflow_id, only_uninitialized, user)
 
     async def reset_jobs(self, workflow_id: int, failed_only: bool, user: str, force: bool = True) -> int:
         """See `engine.reset.reset_job_status`."""

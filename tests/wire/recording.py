@@ -96,7 +96,7 @@ def compare(step: Step, answer: httpx.Response) -> str | None:
         return f"status: expected {step['status']}, got {answer.status_code} {answer.text[:300]}"
     for name, want in {"content-type": step.get("type", "application/json"), **step.get("headers", {})}.items():
         got = answer.headers.get(name)
-        if not (got is None if want is None else _same_text(want, got)):
+        if not (got is None if want is None else same_text(want, got)):
             return f"header {name}: expected {want!r}, got {got!r}"
     if "text" in step:
         return _compare_text(step, answer.text)
@@ -104,7 +104,7 @@ def compare(step: Step, answer: httpx.Response) -> str | None:
         shown = PARTS[form](answer.json())
         if form == "states" and shown.keys() != step["states"].keys():
             return f"states: expected jobs {sorted(step['states'])}, got {sorted(shown)}"
-        if difference := _differ(step[form], shown, form):
+        if difference := differ(step[form], shown, form):
             return difference
     return None
 
@@ -116,28 +116,28 @@ def _compare_text(step: Step, got: str) -> str | None:
     return None if want == got else f"text: expected {want!r}, got {got!r}"
 
 
-def _same_text(want: str, got: Any) -> bool:
+def same_text(want: str, got: Any) -> bool:
     parts = re.split("(" + "|".join(map(re.escape, PLACEHOLDERS)) + ")", want)
     pattern = "".join(PLACEHOLDERS.get(part, re.escape(part)) for part in parts)
     return isinstance(got, str) and re.fullmatch(pattern, got, re.DOTALL) is not None
 
 
-def _differ(want: Any, got: Any, where: str) -> str | None:
+def differ(want: Any, got: Any, where: str) -> str | None:
     """The first difference; objects in `got` may have further fields."""
     if isinstance(want, dict) and isinstance(got, dict):
         found = (
-            _differ(value, got.get(name, "(absent)"), f"{where}.{name}")
+            differ(value, got.get(name, "(absent)"), f"{where}.{name}")
             for name, value in want.items()
             if not ((value is None or _is_null(name, value)) and got.get(name) is None)
         )
         return next((each for each in found if each), None)
     if isinstance(want, list) and isinstance(got, list) and len(want) == len(got):
         pairs = enumerate(zip(want, got, strict=True))
-        return next((each for i, (a, b) in pairs if (each := _differ(a, b, f"{where}[{i}]"))), None)
+        return next((each for i, (a, b) in pairs if (each := differ(a, b, f"{where}[{i}]"))), None)
     if want == "<ts ms>":
         same = type(got) is int and 1_600_000_000_000 < got < 10_000_000_000_000
     elif isinstance(want, str):
-        same = _same_text(want, got)
+        same = same_text(want, got)
     elif type(want) in (int, float):
         same = type(got) in (int, float) and want == got
     else:

@@ -12,10 +12,11 @@ from server_process import ServerProcess
 
 from tests.wire.differences import DIFFERENCES
 from tests.wire.recording import Step, ask_until, named_statuses, steps
+from tests.wire.streams import EventReader, events
 
 SECTIONS = (
     "service", "workflows", "jobs", "files", "user_data", "resource_requirements", "claims", "initialize",
-    "results_events", "lifecycle", "unblocking", "nodes_schedulers", "actions",
+    "results_events", "lifecycle", "unblocking", "nodes_schedulers", "actions", "sse",
 )  # fmt: skip
 
 LATER = re.compile(r"/(access_groups|process_changed_job_inputs)\b")
@@ -44,6 +45,10 @@ class Replay:
         self.folder = folder
         self.unexpected: list[str] = []
         self.unused = set(DIFFERENCES.get(section, {}))
+        self.streams: dict[str, EventReader] = {}
+        lines = {step["stream_lines"]: step["lines"] for step in steps(section) if "lines" in step}
+        self.recorded = {name: events(said) for name, said in lines.items()}
+        self.kinds = {kind for each in self.recorded.values() for kind, _ in each}
 
     def run(self) -> None:
         """All lines of the section, in order."""
@@ -58,8 +63,21 @@ class Replay:
                 elif "restart" in step:
                     assert server is not None
                     server.restart()
+                elif "stream" in step:
+                    reader = self.streams[step["stream"]] = EventReader(http.base_url, step)
+                    self._note(f"stream {step['stream']}", reader.difference)
+                elif "stream_lines" in step:
+                    name = step["stream_lines"]
+                    recorded = self.recorded[step.get("same_as", name)]
+                    self._note(f"stream {name}", self.streams[name].compare(recorded, self.kinds))
                 elif not left_out(step):
                     self._step(http, step)
+        for reader in self.streams.values():
+            reader.close()
+
+    def _note(self, name: str, difference: str | None) -> None:
+        if difference:
+            self.unexpected.append(f"{name}: {difference}")
 
     def _step(self, http: httpx.Client, step: Step) -> None:
         name = step["step"]
@@ -67,8 +85,7 @@ class Replay:
             self.unused.discard(name)
             step = changed(step, DIFFERENCES[self.section][name][1])
         answer, difference = ask_until(http, step)
-        if difference and answer.status_code not in named_statuses(step):
-            self.unexpected.append(f"{name}: {difference}")
+        self._note(name, None if answer.status_code in named_statuses(step) else difference)
 
 
 @pytest.mark.parametrize("section", SECTIONS)

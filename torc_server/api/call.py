@@ -14,6 +14,7 @@ from torc_server.api.answers import WARNING
 from torc_server.api.bodies import decode_any, decode_body
 from torc_server.api.front import USER, Activity
 from torc_server.api.parameters import integer, path_parameter, query, status
+from torc_server.broadcast import Broadcast
 from torc_server.changes import Changes
 from torc_server.deaths import Deaths
 from torc_server.engine.exchange import Runners
@@ -36,12 +37,14 @@ class Server:
     deaths: Deaths
     activity: Activity
     gradual: Gradual
+    broadcast: Broadcast
     started: float = field(default_factory=time.monotonic)
 
     def close(self) -> None:
         """Answer what is held open; nothing is held from now on."""
         self.runners.close()
         self.changes.close()
+        self.broadcast.close()
 
 
 class Call(Request[Any, Any, Any]):

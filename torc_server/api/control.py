@@ -164,7 +164,7 @@ async def post_initialize(request: Call) -> Answer:
     """Make jobs ready or blocked, as their dependencies say."""
     workflow_id, ask = request.number(), request.ask(InitializeQuery)
 
-    await request.server.gradual.initialize(workflow_id, ask.only_uninitialized)
+    await request.server.gradual.initialize(workflow_id, ask.only_uninitialized, request.caller)
     if ask.clear_ephemeral_user_data:
         await request.db.write(clear_ephemeral, workflow_id)
     return json_answer({"message": "Initialized job status"})

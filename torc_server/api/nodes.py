@@ -12,11 +12,16 @@ from torc_server.api.call import Call, Server
 from torc_server.api.parameters import OfWorkflow, WorkflowPage
 from torc_server.api.resources import Resource, Wire, given, require_workflow, same_workflow
 from torc_server.api.routes import delete, get, post, put
+from torc_server.engine.leases import tell_stopped
 from torc_server.errors import Conflict, Invalid
 from torc_server.store import schema
 from torc_server.store.batch import Batch
 
 NODES = Resource("Compute node", schema.compute_node, ComputeNode)
+
+
+_STARTED = ("hostname", "pid", "num_cpus", "memory_gb", "num_gpus", "compute_node_type")
+"""What is told of a node that started."""
 
 
 class NodeQuery(WorkflowPage, kw_only=True):
@@ -59,6 +64,12 @@ def register(batch: Batch, body: ComputeNode, server: Server) -> Wire:
     if body.uuid is not None:
         server.runners.registered(batch, node_id)
     batch.log(body.workflow_id, "node", id=node_id, hostname=body.hostname, is_active=bool(said.get("is_active")))
+    batch.tell(
+        body.workflow_id,
+        "compute_node_started",
+        compute_node_id=node_id,
+        **{name: getattr(body, name) for name in _STARTED},
+    )
     return {"id": node_id, **said}
 
 
@@ -114,6 +125,8 @@ async def update_node(request: Call) -> Answer:
         NODES.update(batch, node_id, given(body, "id", "uuid"))
         node = get_node_row(batch.conn, node_id)
         batch.log(body.workflow_id, "node", id=node_id, hostname=node["hostname"], is_active=node["is_active"])
+        if body.is_active is False:
+            tell_stopped(batch, node_id)
         return node
 
     return json_answer(await request.db.write(work))

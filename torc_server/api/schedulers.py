@@ -5,8 +5,9 @@ from __future__ import annotations
 from torc_core.models.resources import LocalScheduler, ScheduledComputeNode, SlurmScheduler
 from torc_server.api.keeping import Kept, endpoints
 from torc_server.api.parameters import WorkflowPage
-from torc_server.api.resources import Resource
+from torc_server.api.resources import Resource, Wire
 from torc_server.store import schema
+from torc_server.store.batch import Batch
 
 
 class SlurmQuery(WorkflowPage, kw_only=True):
@@ -44,8 +45,22 @@ SCHEDULED = Kept(
     Resource("Scheduled compute node", schema.scheduled_compute_node, ScheduledComputeNode), ScheduledQuery
 )
 
+
+def schedule(batch: Batch, body: ScheduledComputeNode) -> Wire:
+    """Keep an allocation that was asked for, and tell of it."""
+    node = SCHEDULED.create(batch, body)
+    batch.tell(
+        body.workflow_id,
+        "scheduler_node_created",
+        category="scheduler",
+        scheduled_compute_node_id=node["id"],
+        **{name: node[name] for name in ("scheduler_id", "scheduler_config_id", "scheduler_type", "status")},
+    )
+    return node
+
+
 HANDLERS = [
     *endpoints("/slurm_schedulers", SLURM, SlurmScheduler, SlurmQuery),
     *endpoints("/local_schedulers", LOCAL, LocalScheduler, LocalQuery),
-    *endpoints("/scheduled_compute_nodes", SCHEDULED, ScheduledComputeNode, ScheduledQuery),
+    *endpoints("/scheduled_compute_nodes", SCHEDULED, ScheduledComputeNode, ScheduledQuery, schedule),
 ]

@@ -59,3 +59,22 @@ def _deactivate(batch: Batch, node_id: int, **said: object) -> None:
     ).one_or_none()
     if row is not None:
         batch.log(row[0], "node", id=node_id, hostname=row[1], is_active=False, **said)
+        tell_stopped(batch, node_id)
+
+
+def tell_stopped(batch: Batch, node_id: int) -> None:
+    """Tell listeners that a runner has left."""
+    if not batch.listened:
+        return
+    workflow, hostname, pid, seconds, kind = batch.run(
+        "SELECT workflow_id, hostname, pid, duration_seconds, compute_node_type FROM compute_node WHERE id = ?", node_id
+    ).one()
+    batch.tell(
+        workflow,
+        "compute_node_stopped",
+        compute_node_id=node_id,
+        hostname=hostname,
+        pid=pid,
+        duration_seconds=seconds,
+        compute_node_type=kind,
+    )

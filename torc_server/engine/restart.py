@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from torc_core.models.status import JobStatus
+from torc_server.engine.announce import tell_initialized
 from torc_server.engine.initialize import initialize, refuse_cycle, rows_below
 from torc_server.engine.progress import progress
 from torc_server.engine.reset import take_back
@@ -62,6 +63,7 @@ def new_run(batch: Batch, workflow_id: int) -> int:
         "UPDATE workflow SET run_id = run_id + 1, is_canceled = 0 WHERE id = ? RETURNING run_id", workflow_id
     ).scalar_one()
     batch.log(workflow_id, "workflow", run_id=run_id, is_canceled=False)
+    tell_initialized(batch, workflow_id, only_uninitialized=True, user="anonymous")
     return int(run_id)
 
 

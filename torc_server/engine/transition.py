@@ -44,6 +44,8 @@ def record(batch: Batch, rows: Iterable[Row], new: JobStatus, *, forced: bool = 
         groups[workflow, JobStatus(old)].append(job)
     for (workflow, old), ids in groups.items():
         batch.record_move(workflow, ids, old, new, forced=forced)
+        if workflow in batch.listened and old == JobStatus.PENDING and not forced:
+            batch.unseen.update(ids if new in ENDED else ())
         if new in ENDED and old not in ENDED:
             batch.ended.update(dict.fromkeys(ids, new == JobStatus.COMPLETED))
         if new in ENDED or new in (JobStatus.READY, JobStatus.PENDING_FAILED):

@@ -41,6 +41,16 @@ class Move:
         return {**told, "forced": True} if self.forced else told
 
 
+class LiveEvent(msgspec.Struct):
+    """Something that listeners are told once it is committed (server.md 7.1)."""
+
+    workflow_id: int
+    timestamp: int
+    event_type: str
+    severity: str
+    data: dict[str, Any]
+
+
 class Batch:
     """The transaction under way (or one administrative call in it).
 
@@ -49,10 +59,16 @@ class Batch:
     the transaction is touched before the commit: what must happen then is added to `after_commit`.
     """
 
-    def __init__(self, conn: Connection, watched: set[int] | None = None) -> None:
-        """`watched`: workflows that have actions, added to before the commit; it may name too many, never too few."""
+    def __init__(
+        self, conn: Connection, watched: set[int] | None = None, listened: frozenset[int] = frozenset()
+    ) -> None:
+        """`watched`: workflows that have actions, added to before the commit; it may name too many, never too few.
+
+        `listened`: workflows of whose events somebody wants to be told live.
+        """
         self.conn = conn
         self.watched = set() if watched is None else watched
+        self.listened = listened
         self.now_ms = now_ms()
         self.ended: dict[int, bool] = {}
         """Jobs that ended and whose dependents do not know yet: id -> was it a success."""
@@ -70,6 +86,10 @@ class Batch:
         """Nodes to be told something (an attempt to stop)."""
         self.new_actions: set[int] = set()
         """Workflows in which an action can now be claimed."""
+        self.unseen: set[int] = set()
+        """Jobs of listened workflows that ended before their runner told that they started."""
+        self.live: list[LiveEvent] = []
+        """What listeners are told after the commit."""
         self.after_commit: list[Callable[[], object]] = []
 
     def run(self, sql: str, *params: Any) -> CursorResult[*tuple[Any, ...]]:
@@ -116,6 +136,11 @@ class Batch:
         """Append to the change log."""
         self.changes.append((workflow_id, kind, data))
 
+    def tell(self, workflow_id: int, event_type: str, severity: str = "info", **data: Any) -> None:
+        """Tell those who listen to the workflow, after the commit."""
+        if workflow_id in self.listened:
+            self.live.append(LiveEvent(workflow_id, self.now_ms, event_type, severity, data))
+
     def absorb(self, part: Batch) -> None:
         """Take over what a finished call recorded."""
         self.ended.update(part.ended)
@@ -127,6 +152,7 @@ class Batch:
         self.wake_workflows |= part.wake_workflows
         self.wake_nodes |= part.wake_nodes
         self.new_actions |= part.new_actions
+        self.live += part.live
         self.after_commit += part.after_commit
 
     def flush(self) -> int:

@@ -15,16 +15,18 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
 
 from torc_server.engine.actions import count, with_actions
+from torc_server.engine.announce import announce
 from torc_server.engine.unblock import propagate
 from torc_server.errors import Busy, Refusal
-from torc_server.store.batch import Batch
+from torc_server.store.batch import Batch, LiveEvent
 
 T = TypeVar("T")
 log = logging.getLogger("torc_server.writer")
@@ -69,6 +71,10 @@ class Writer:
         self.exchanges: Exchanges | None = None
         self.committed: Callable[[], None] = lambda: None
         """Called (in the writer's thread) after a commit that logged changes."""
+        self.listened: set[int] = set()
+        """Workflows whose events somebody wants to be told live."""
+        self.told: Callable[[Sequence[LiveEvent]], None] = lambda _: None
+        """Called (in the writer's thread) after a commit with what is to be told live."""
         self._engine = engine
         self._watched: set[int] = set()
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -157,11 +163,13 @@ class Writer:
         outcomes: list[tuple[_Call, Any, Exception | None]] = []
         try:
             with conn.begin():
-                batch = Batch(conn, self._watched)
+                batch = Batch(conn, self._watched, frozenset(self.listened))
                 if self.exchanges:
                     self.exchanges.apply(batch, exchanges)
                     self.exchanges.tick(batch)
                     propagate(batch)
+                    if batch.listened:
+                        announce(batch)
                 self._apply_calls(batch, calls, outcomes)
                 if self._watched:
                     count(batch)
@@ -175,6 +183,8 @@ class Writer:
             for call in calls:
                 _resolve(call.future, None, failure)
             return
+        if batch.live:
+            batch.after_commit.append(partial(self.told, batch.live))
         for action in [*batch.after_commit, *([self.committed] if logged else []), answer]:
             try:
                 action()
@@ -192,11 +202,13 @@ class Writer:
                 self._later.extend(calls[i:])
                 del calls[i:]
                 return
-            part = Batch(batch.conn, batch.watched)
+            part = Batch(batch.conn, batch.watched, batch.listened)
             savepoint = batch.conn.begin_nested()
             try:
                 value = call.work(part)
                 propagate(part)
+                if part.listened:
+                    announce(part)
             except Exception as error:
                 if not _in_transaction(batch.conn):  # disk full, I/O error: SQLite has undone the whole batch
                     raise
