@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import App
 from textual.binding import BindingType
 
@@ -30,6 +32,7 @@ from torc_tui.screens.workflow import WorkflowScreen
 from torc_tui.screens.workflows import WorkflowsScreen
 from torc_tui.store import Connection, Connector, State, Store
 from torc_tui.verbs import ACTIONS
+from torc_tui.widgets.box import Dialog
 from torc_tui.widgets.paged_table import View
 
 FOOTER_ACTIONS = 8
@@ -64,6 +67,9 @@ class ConsoleApp(App[None], inherit_bindings=False):
         self.read_only = read_only
         self.characters = characters or terminal_characters()
         self.first_view = view
+        self._planning = 0
+        """Actions that are about to open a dialog or to go elsewhere: keys wait for them."""
+        self._held: list[events.Key] = []
         self._store_task: asyncio.Task[None] | None = None
         for each in PALETTES.values():
             self.register_theme(theme(each))
@@ -132,8 +138,40 @@ class ConsoleApp(App[None], inherit_bindings=False):
         lines = self.screen._compositor.render_strips()
         return "\n".join(line.text.rstrip() for line in lines)
 
+    async def on_event(self, event: events.Event) -> None:
+        """Keys are dealt with here, before they are passed to widgets: a key never overtakes the one before it."""
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            screen = self.screen
+            if self._planning or (isinstance(screen, Dialog) and not screen.ready_for_keys):
+                self._held.append(event)
+                return
+            field = screen.typing if isinstance(screen, Dialog | ConsoleScreen) else None
+            if field is not None and (event.is_printable or event.key == "enter"):
+                field._forward_event(event)  # as App does for the focused widget; the focus may be still on its way
+                return
+            if isinstance(screen, ConsoleScreen) and await self.press(screen, event.key):
+                return
+        await super().on_event(event)
+
+    def release_keys(self) -> None:
+        """What was typed while a dialog was on its way is for the dialog."""
+        held, self._held = self._held, []
+        for event in held:
+            self.post_message(event)
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """While a dialog is open the action that opened it does not hold keys back."""
+        self._planning -= 1
+        try:
+            yield
+        finally:
+            self._planning += 1
+
     async def press(self, screen: ConsoleScreen, key: str) -> bool:
         """Do what a key means on a screen; False when it means nothing there."""
+        if screen.typing is not None:
+            return screen.press_while_typing(key)
         screen.action_bar.key_pressed()
         action = self.registry.for_key(key, screen.places)
         if action is None:
@@ -154,6 +192,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
             self.say(str(error), error=True)
             return
         if inspect.isawaitable(work):
+            self._planning += 1
             self.run_worker(self._finish(work), group="actions", exit_on_error=False)
 
     async def _finish(self, work: Any) -> None:
@@ -161,6 +200,9 @@ class ConsoleApp(App[None], inherit_bindings=False):
             await work
         except TorcError as error:
             self.say(str(error), error=True)
+        finally:
+            self._planning -= 1
+            self.release_keys()
 
     def say(self, text: str, *, error: bool = False) -> None:
         """A line at the bottom: what came of something."""
@@ -168,14 +210,20 @@ class ConsoleApp(App[None], inherit_bindings=False):
         if screen:
             screen.action_bar.say(text, error=error)
 
-    def footer(self, screen: ConsoleScreen) -> list[tuple[str, str]]:
-        """Keys and titles of the actions that matter most on a screen."""
+    def footer(self, screen: ConsoleScreen) -> list[tuple[str, str, bool]]:
+        """Key and title of the actions that matter most on a screen, and whether they can be done now."""
         context = Context(self, screen)
         chosen = [action for action in self.registry.in_places(screen.places) if action.footer is not None]
-        chosen = [action for action in chosen if self.registry.keys[action.id] and not context.why_not(action)]
+        chosen = [action for action in chosen if self.registry.keys[action.id]]
         chosen.sort(key=lambda action: action.footer or 0)
-        keys = [(self.registry.shown_keys(action, screen.places).split()[0], action.title) for action in chosen]
-        return keys[:FOOTER_ACTIONS]
+        return [
+            (
+                self.registry.shown_keys(action, screen.places, self.characters.ascii).split()[0],
+                action.title,
+                context.why_not(action) is None,
+            )
+            for action in chosen[:FOOTER_ACTIONS]
+        ]
 
     def open_workflow(self, workflow_id: int, name: str = "", tab: str = "Jobs", view: View | None = None) -> None:
         """Go to a workflow."""
@@ -206,18 +254,24 @@ class ConsoleApp(App[None], inherit_bindings=False):
         self, title: str, choices: list[Choice], *, current: str | None = None, narrow_by: str = "type to narrow"
     ) -> str | None:
         """Let the user choose; None when they do not. To be awaited by an action."""
-        return await self.push_screen_wait(Chooser(title, choices, current=current, narrow_by=narrow_by))
+        with self._asking():
+            return await self.push_screen_wait(Chooser(title, choices, current=current, narrow_by=narrow_by))
 
     async def tell(self, title: str, lines: list[str]) -> None:
         """Show some lines until they are read."""
-        await self.push_screen_wait(Notice(title, lines))
+        with self._asking():
+            await self.push_screen_wait(Notice(title, lines))
 
     async def carry_out(self, plan: Plan) -> None:
         """Ask where the plan says so, do it, and say what came of it."""
-        if plan.confirm and not await self.push_screen_wait(ConfirmDialog(plan)):
-            self.say("nothing was done")
-            return
-        self.say(await plan.apply())
+        if plan.confirm:
+            with self._asking():
+                confirmed = await self.push_screen_wait(ConfirmDialog(plan))
+            if not confirmed:
+                self.say("nothing was done")
+                return
+        with self._asking():  # it is decided: keys are for the screen again
+            self.say(await plan.apply())
 
     def copy(self, what: str, text: str) -> None:
         """Put a text on the clipboard of the user's terminal."""
@@ -240,6 +294,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
             else:
                 self.perform(action, screen)
         elif text.strip():
+            self._planning += 1
             self.run_worker(self._finish(self._go(text)), group="actions", exit_on_error=False)
 
     async def _go(self, text: str) -> None:

@@ -13,7 +13,7 @@ from torc_tui.rendering.cells import Line, width_of
 
 
 def strip(line: Line, styles: Mapping[str, Style], width: int) -> Strip:
-    """A line of `width` columns; blanks take the style before them, which saves bytes on the way to the terminal."""
+    """A line of `width` columns; blanks take the style of what is beside them, which saves bytes."""
     segments: list[Segment] = []
     text, style = "", styles[""]
     for part, role in line:
@@ -21,12 +21,15 @@ def strip(line: Line, styles: Mapping[str, Style], width: int) -> Strip:
         if its is style or (not part.strip() and not style.reverse):
             text += part
             continue
-        if text:
+        if text.strip() or (text and its.reverse):
             segments.append(Segment(text, style))
-        text, style = part, its
-    segments.append(Segment(text, style))
+            text = ""
+        text, style = text + part, its
     has = width_of(line)
-    return Strip(segments, has).adjust_cell_length(width, styles[""]) if has != width else Strip(segments, width)
+    if has < width and not style.reverse:
+        text, has = text + " " * (width - has), width
+    segments.append(Segment(text, style))
+    return Strip(segments, has) if has == width else Strip(segments, has).adjust_cell_length(width, styles[""])
 
 
 def changed_span(old: Line, new: Line) -> tuple[int, int] | None:

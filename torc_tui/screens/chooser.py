@@ -17,6 +17,7 @@ from textual.widgets import Input
 from torc_tui.rendering.cells import Line, between, fitted
 from torc_tui.rendering.strips import strip
 from torc_tui.widgets.box import Box, Dialog
+from torc_tui.widgets.field import Field
 
 if TYPE_CHECKING:
     from torc_tui.app import ConsoleApp
@@ -95,13 +96,9 @@ class ChoiceList(Widget):
 class Chooser(Dialog[str | None]):
     """See the module."""
 
-    app: ConsoleApp
-
     DEFAULT_CSS = """
     Chooser { align: center top; }
     Chooser Box { margin-top: 3; }
-    Chooser Input { border: none; height: 1; padding: 0; background: $background; }
-    Chooser Input:focus { border: none; }
     Chooser ChoiceList { height: auto; }
     """
 
@@ -122,16 +119,13 @@ class Chooser(Dialog[str | None]):
             box.border_title = self.heading
             box.set_class(self.app.characters.ascii, "-ascii")
             box.styles.width = min(max(40, longest + 10), size.width - 4, 100)
-            yield Input(placeholder=self.narrow_by, compact=True)
+            yield Field(placeholder=self.narrow_by)
             self.list.styles.height = min(len(self.choices), max(3, size.height - 9))
             yield self.list
 
     def on_mount(self) -> None:
         values = [choice.value for choice in self.choices]
         self.list.show(self.choices, values.index(self.current) if self.current in values else 0)
-        field = self.query_one(Input)
-        field.cursor_blink = False
-        field.focus()
 
     def on_input_changed(self, message: Input.Changed) -> None:
         message.stop()

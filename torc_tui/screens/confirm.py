@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from textual import events
 from textual.app import ComposeResult
 from textual.widgets import Input
@@ -11,10 +9,8 @@ from textual.widgets import Input
 from torc_tui.plans import Plan
 from torc_tui.rendering.cells import Line, wrapped
 from torc_tui.widgets.box import Box, Dialog, text_lines, widest
+from torc_tui.widgets.field import Field
 from torc_tui.widgets.text_line import TextLine
-
-if TYPE_CHECKING:
-    from torc_tui.app import ConsoleApp
 
 WIDEST = 72
 NAMES_SHOWN = 6
@@ -23,12 +19,7 @@ NAMES_SHOWN = 6
 class ConfirmDialog(Dialog[bool]):
     """See the module."""
 
-    app: ConsoleApp
-
-    DEFAULT_CSS = """
-    ConfirmDialog Input { border: none; height: 1; padding: 0; background: $panel; }
-    ConfirmDialog Input:focus { border: none; }
-    """
+    DEFAULT_CSS = "ConfirmDialog Field { background: $panel; }"
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()
@@ -54,14 +45,11 @@ class ConfirmDialog(Dialog[bool]):
             box.styles.width = max(widest(lines) + 5, len(plan.title) + 8, len(plan.keep) + len(plan.verb) + 20)
             yield from text_lines(lines)
             if plan.type_this is not None:
-                yield Input(compact=True)
+                yield Field()
             yield TextLine()
             yield self.buttons
 
     def on_mount(self) -> None:
-        for field in self.query(Input):
-            field.cursor_blink = False
-            field.focus()
         self._draw()
 
     @property

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.widgets import Input
 
 from torc_core.client.stream import Change
 from torc_tui.actions import Place
@@ -172,7 +172,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
 
     def connection_changed(self) -> None:
         """The server went away or came back."""
-        self.query_one(TitleBar).refresh()
+        self.query_one(TitleBar).redraw()
 
     def on_mount(self) -> None:
         self.refresh_lines()
@@ -184,17 +184,18 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         self.woke()
         self.refresh_lines()
 
-    def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.height < 20, "-low")
-        self.set_class(event.size.width < 70, "-narrow")
+    def on_resize(self) -> None:
+        self.set_class(self.size.height < 20, "-low")
 
-    async def on_key(self, event: events.Key) -> None:
-        prompt = self.query_one(Prompt)
-        if prompt.asking:
-            if event.key != "escape":
-                return
-            prompt.leave()
-            event.stop()
-        elif await self.app.press(self, event.key):
-            event.stop()
-            event.prevent_default()
+    @property
+    def typing(self) -> Input | None:
+        """The field that takes what is typed, while something is."""
+        prompt = next(iter(self.query(Prompt)), None)
+        return prompt.input if prompt and prompt.asking else None
+
+    def press_while_typing(self, key: str) -> bool:
+        """Keys that end the typing; False for those that move in the field."""
+        if key != "escape":
+            return False
+        self.query_one(Prompt).leave()
+        return True

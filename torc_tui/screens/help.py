@@ -51,8 +51,6 @@ def help_lines(app: ConsoleApp, context: Context) -> list[Line]:
 class HelpDialog(Dialog[None]):
     """See the module."""
 
-    app: ConsoleApp
-
     def __init__(self, screen: ConsoleScreen) -> None:
         super().__init__()
         self._place = Context(screen.app, screen)

@@ -57,7 +57,6 @@ class JobScreen(ConsoleScreen):
         yield self.view
 
     def on_mount(self) -> None:
-        super().on_mount()
         self._watch = Watch(self.store, console.job_detail(self.job_id), self._concerns, self._told)
         self.view.focus()
 

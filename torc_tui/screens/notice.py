@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from textual import events
 from textual.app import ComposeResult
 
 from torc_tui.rendering.cells import Line, wrapped
 from torc_tui.widgets.box import Box, Dialog, text_lines, widest
 
-if TYPE_CHECKING:
-    from torc_tui.app import ConsoleApp
-
 
 class Notice(Dialog[None]):
     """Any key closes it."""
-
-    app: ConsoleApp
 
     def __init__(self, title: str, lines: list[str]) -> None:
         super().__init__()

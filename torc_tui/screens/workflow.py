@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from textual import events
 from textual.timer import Timer
 from textual.widget import Widget
 
@@ -120,7 +119,6 @@ class WorkflowScreen(ConsoleScreen):
         return pane
 
     def on_mount(self) -> None:
-        super().on_mount()
         self._watch = Watch(
             self.store,
             console.workflow_detail(self.workflow_id),
@@ -207,8 +205,7 @@ class WorkflowScreen(ConsoleScreen):
     async def on_tab_bar_chosen(self, message: TabBar.Chosen) -> None:
         await self.open_tab(message.index)
 
-    def on_resize(self, event: events.Resize) -> None:
-        super().on_resize(event)
+    def on_resize(self) -> None:
         self._arrange()
 
     @property

@@ -16,16 +16,16 @@ class ActionBar(LineWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._actions: list[tuple[str, str]] = []
+        self._actions: list[tuple[str, str, bool]] = []
         self._said: Line = []
         self._error = False
         self._timer: Timer | None = None
 
-    def show(self, actions: list[tuple[str, str]]) -> None:
-        """The keys and titles of what can be done here."""
+    def show(self, actions: list[tuple[str, str, bool]]) -> None:
+        """Key and title of what belongs here, and whether it can be done now: places stay the same, colours tell."""
         if actions != self._actions:
             self._actions = actions
-            self.refresh()
+            self.redraw()
 
     def say(self, text: str, *, error: bool = False) -> None:
         """A line in place of the actions."""
@@ -35,13 +35,13 @@ class ActionBar(LineWidget):
         if self._timer:
             self._timer.stop()
         self._timer = None if error else self.set_timer(SAID_S, self.silence)
-        self.refresh()
+        self.redraw()
 
     def silence(self) -> None:
         """Show the actions again."""
         if self._said:
             self._said = []
-            self.refresh()
+            self.redraw()
 
     @property
     def said(self) -> str:
@@ -58,8 +58,8 @@ class ActionBar(LineWidget):
 
     def _action_line(self, width: int) -> Line:
         line: Line = [(" ", "")]
-        for keys, title in self._actions:
-            part: Line = [(keys, "key"), (f" {title}   ", "dim")]
+        for keys, title, possible in self._actions:
+            part: Line = [(keys, "key" if possible else "faint"), (f" {title}   ", "dim" if possible else "faint")]
             if width_of(line) + width_of(part) - 3 > width:
                 break
             line += part

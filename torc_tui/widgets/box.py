@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from torc_tui.rendering.cells import Line, width_of
+from torc_tui.widgets.field import Field
 from torc_tui.widgets.text_line import TextLine
+
+if TYPE_CHECKING:
+    from torc_tui.app import ConsoleApp
 
 T = TypeVar("T")
 
@@ -29,6 +33,22 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
     """Base of the dialogs: centred, not tinting what is behind."""
 
     DEFAULT_CSS = "Dialog { align: center middle; background: transparent; }"
+
+    app: ConsoleApp
+
+    ready_for_keys = False
+    """Keys are held back until it is there."""
+
+    @property
+    def typing(self) -> Field | None:
+        """The field that takes what is typed."""
+        return next(iter(self.query(Field)), None)
+
+    def on_mount(self) -> None:
+        if field := self.typing:
+            field.focus()
+        self.ready_for_keys = True
+        self.app.release_keys()
 
 
 def text_lines(lines: list[Line]) -> ComposeResult:

@@ -37,6 +37,9 @@ MARGIN = 2
 EDGE = 2
 """Columns right of the last: a gap and the scroll bar."""
 
+PATIENCE_S = 0.12
+"""Rows that have to be fetched may take so long before dots stand in their place."""
+
 MARK_LIMIT = 10_000
 """So many rows can be marked at once."""
 
@@ -132,6 +135,8 @@ class PagedTable(Widget, can_focus=True):
         self._fetching: dict[int, asyncio.Task[None]] = {}
         self._placed: tuple[int, list[Placed]] = (-1, [])
         self._direction = 1
+        self._drawn_top = 0
+        """The first row of the screen as it was drawn last."""
 
     def on_mount(self) -> None:
         self.touch()
@@ -236,7 +241,7 @@ class PagedTable(Widget, can_focus=True):
         if message.generation != self._generation:
             return
         before = self._visible_rows()
-        old_top, old_total, was = self.top, self.rows.total, (self.cursor_id, self._row_at_cursor())
+        old_total, was = self.rows.total, (self.cursor_id, self._row_at_cursor())
         shift = 0
         if self._to_top:
             self._to_top, self.cursor, self.top, self.cursor_id = False, 0, 0, None
@@ -250,9 +255,10 @@ class PagedTable(Widget, can_focus=True):
         self.rows.put(page.offset, page.items)
         first_time, self.loaded, self.error = not self.loaded, True, None
         self._settle()
-        if first_time or self.top != old_top + shift or (old_total > self.page_height) != (self._has_bar()):
-            self.refresh()
+        if first_time or self.top != self._drawn_top + shift or (old_total > self.page_height) != (self._has_bar()):
+            self._draw()
         else:
+            self._drawn_top = self.top
             self._repaint_changed(before)
             if page.total != old_total or shift:
                 self._repaint_bar()
@@ -280,6 +286,22 @@ class PagedTable(Widget, can_focus=True):
         for line, (old, new) in enumerate(zip(before, self._visible_rows(), strict=False)):
             if old != new:
                 self._repaint(self.top + line)
+
+    def _draw(self) -> None:
+        """Draw everything."""
+        self._drawn_top = self.top
+        self.refresh()
+
+    def _draw_when_there(self) -> None:
+        """Draw what came into sight; when its rows have to be fetched first, what is shown may stay a moment."""
+        if self.rows.missing(self.top, self.top + self.page_height) is None:
+            self._draw()
+        else:
+            self.set_timer(PATIENCE_S, self._draw_if_moved)
+
+    def _draw_if_moved(self) -> None:
+        if self.top != self._drawn_top:
+            self._draw()
 
     def _repaint(self, position: int) -> None:
         if self.top <= position < self.top + self.page_height:
@@ -310,12 +332,12 @@ class PagedTable(Widget, can_focus=True):
 
     def move_to(self, position: int) -> None:
         """Put the cursor on a row by its position."""
-        was, top = self.cursor, self.top
+        was = self.cursor
         self._direction = 1 if position >= was else -1
         self.cursor = position
         self._settle()
-        if self.top != top:
-            self.refresh()
+        if self.top != self._drawn_top:
+            self._draw_when_there()
         elif self.cursor != was:
             self._repaint(was)
             self._repaint(self.cursor)
@@ -327,10 +349,7 @@ class PagedTable(Widget, can_focus=True):
         """Move the cursor and what is shown by whole screens."""
         self._direction = pages
         step = pages * max(1, self.page_height - 1)
-        top = self.top
         self.top = min(max(self.top + step, 0), max(0, self.rows.total - self.page_height))
-        if self.top != top:
-            self.refresh()
         self.move_to(self.cursor + step)
 
     def scroll_rows(self, rows: int) -> None:
@@ -339,7 +358,6 @@ class PagedTable(Widget, can_focus=True):
         if top == self.top:
             return
         self._direction, self.top = rows, top
-        self.refresh()
         self.move_to(min(max(self.cursor, top), top + self.page_height - 1))
 
     async def go_to(self, row_id: int) -> bool:

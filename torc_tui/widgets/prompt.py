@@ -12,6 +12,7 @@ from textual.suggester import Suggester
 from textual.timer import Timer
 from textual.widgets import Input
 
+from torc_tui.widgets.field import Field
 from torc_tui.widgets.text_line import TextLine
 
 if TYPE_CHECKING:
@@ -42,8 +43,6 @@ class Prompt(Horizontal):
     DEFAULT_CSS = """
     Prompt { height: 1; display: none; }
     Prompt > TextLine { width: 3; }
-    Prompt > Input { width: 1fr; border: none; height: 1; padding: 0; background: $background; }
-    Prompt > Input:focus { border: none; }
     """
 
     def __init__(self) -> None:
@@ -51,8 +50,7 @@ class Prompt(Horizontal):
         self._question: Question | None = None
         self._timer: Timer | None = None
         self._sign = TextLine()
-        self.input = Input(compact=True)
-        self.input.cursor_blink = False
+        self.input = Field()
 
     def compose(self) -> ComposeResult:
         yield self._sign

@@ -32,7 +32,7 @@ class TabBar(LineWidget):
         sizes = self.sizes if sizes is None else sizes
         if (active, sizes) != (self.active, self.sizes):
             self.active, self.sizes = active, sizes
-            self.refresh()
+            self.redraw()
 
     def _parts(self) -> list[Line]:
         parts: list[Line] = []

@@ -19,7 +19,7 @@ class TextLine(LineWidget):
         right = right or []
         if (left, right) != (self._left, self._right):
             self._left, self._right = left, right
-            self.refresh()
+            self.redraw()
 
     def line(self, width: int) -> Line:
         if not self._right:

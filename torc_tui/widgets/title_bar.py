@@ -37,7 +37,7 @@ class TitleBar(LineWidget):
         """Where the screen is (left), and facts about its thing (right)."""
         if (place, facts) != (self._place, self._facts):
             self._place, self._facts = place, facts
-            self.refresh()
+            self.redraw()
 
     def line(self, width: int) -> Line:
         connection = connection_line(self.app.store.connection)
