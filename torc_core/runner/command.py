@@ -17,13 +17,16 @@ from typing import TypeVar
 import msgspec
 
 from torc_core.client.request import API_PATH
+from torc_core.crash import crash_point
 from torc_core.errors import CannotFinishError, InputError, TorcError
 from torc_core.host import process_space
+from torc_core.models.late import LateAnswer, LateResults
 from torc_core.models.resources import ComputeNode, Workflow
 from torc_core.output_owner import claim
 from torc_core.runner.connection import Away, Connection, Refused
 from torc_core.runner.exchange import Conversation
 from torc_core.runner.jobs import Jobs
+from torc_core.runner.journal import Head, Journal, deliver
 from torc_core.runner.launch import Launcher, Place
 from torc_core.runner.limits import Watch
 from torc_core.runner.log import LEVELS, Log
@@ -105,9 +108,12 @@ def _work(options: argparse.Namespace, guard_pipe: int | None) -> int:
     workflow = _ask(connection, "GET", f"/workflows/{options.workflow}", None, Workflow, f"workflow {options.workflow}")
     offer = _offer(options)
     place = _place(options, workflow, connection.url)
-    claim(place.output_dir, _ask(connection, "GET", "/server", None, Server, "asking who it is").database_uuid)
-    node = _register(connection, options.workflow, offer, place)
+    database_uuid = _ask(connection, "GET", "/server", None, Server, "asking who it is").database_uuid
+    claim(place.output_dir, database_uuid)
     log = Log(options.log_level)
+    _deliver_for_the_dead(connection, options.workflow, place.output_dir, database_uuid, log)
+    node = _register(connection, options.workflow, offer, place)
+    crash_point("runner.registered")
     selector = selectors.DefaultSelector()
     wakeup = Wakeup(selector, guard_pipe)
     wakeup.handle_signals()
@@ -116,9 +122,12 @@ def _work(options: argparse.Namespace, guard_pipe: int | None) -> int:
     )
     pool = Pool(offer, options.max_parallel_jobs, by_resources)
     jobs = Jobs(Launcher(place), pool, ProcessTable(place.runner_uuid), selector, log, options.grace_s)
+    journal = Journal(place.output_dir, Head(database_uuid, options.workflow, node.id or 0, place.runner_uuid), log)
     runner = Runner(
         jobs,
-        Conversation(connect, f"/workflows/{options.workflow}/compute_nodes/{node.id}/exchange", wakeup.wake, log),
+        Conversation(
+            connect, f"/workflows/{options.workflow}/compute_nodes/{node.id}/exchange", wakeup.wake, log, journal
+        ),
         pool,
         _watch(jobs, workflow),
         wakeup,
@@ -132,6 +141,8 @@ def _work(options: argparse.Namespace, guard_pipe: int | None) -> int:
         f"memory_gb={offer.memory_bytes / GIB:.1f} num_gpus={len(offer.gpus)}"
     )
     outcome = runner.run()
+    if outcome is Outcome.GONE and journal.undelivered:
+        _deliver_for_the_dead(connection, options.workflow, place.output_dir, database_uuid, log)
     return _exit_code(runner, outcome, connection, options.workflow)
 
 
@@ -182,6 +193,24 @@ def _register(connection: Connection, workflow_id: int, offer: Offer, place: Pla
         boot_id=process_space() or None,  # whether its death can be seen by the server (torc_server/deaths.py)
     )
     return _ask(connection, "POST", "/compute_nodes", msgspec.json.encode(node), ComputeNode, "registering")
+
+
+def _path(workflow_id: int, node_id: int | None) -> str:
+    return f"/workflows/{workflow_id}/compute_nodes/{node_id}"
+
+
+def _deliver_for_the_dead(
+    connection: Connection, workflow_id: int, output_dir: Path, database_uuid: str | None, log: Log
+) -> None:
+    """Results that runners which are gone left in this folder; before anything is claimed, so that none runs again."""
+
+    def send(node_id: int, late: LateResults) -> LateAnswer:
+        path = f"{_path(workflow_id, node_id)}/late_results"
+        return _ask(connection, "POST", path, msgspec.json.encode(late), LateAnswer, "results of an earlier runner")
+
+    delivered, refused = deliver(output_dir, workflow_id, database_uuid, send)
+    if delivered or refused:
+        log.info(f"Delivered results of earlier runners delivered={delivered} refused={refused}")
 
 
 def _watch(jobs: Jobs, workflow: Workflow) -> Watch:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from torc_core.crash import crash_point
 from torc_core.errors import TorcError
 from torc_core.models.exchange import (
     Attempt,
@@ -23,6 +24,7 @@ from torc_core.models.exchange import (
     Started,
 )
 from torc_core.runner.connection import Away, Connection, Refused
+from torc_core.runner.journal import Journal
 from torc_core.runner.log import Log
 
 WAIT_S = 10.0
@@ -98,12 +100,15 @@ class Line(threading.Thread):
 class Conversation:
     """What there is to tell, when to tell it, and what was answered. Used by the main loop's thread only."""
 
-    def __init__(self, connect: Callable[[], Connection], path: str, wake: Callable[[], None], log: Log) -> None:
+    def __init__(
+        self, connect: Callable[[], Connection], path: str, wake: Callable[[], None], log: Log, journal: Journal
+    ) -> None:
         self._ended: deque[Call] = deque()
         self._lines = [Line(connect(), path, self._ended, wake) for _ in range(2)]
         for line in self._lines:
             line.start()
         self._log = log
+        self.journal = journal
         self._sequence = 0
         self._newest_used = 0
         self._report: Call | None = None
@@ -126,6 +131,7 @@ class Conversation:
     def add_result(self, attempt: Attempt, result: AttemptResult, now: float) -> None:
         """An attempt ended."""
         self.results[attempt] = result
+        self.journal.ended(attempt, result)
         self._started.pop(attempt, None)
         self._news(now)
 
@@ -178,6 +184,8 @@ class Conversation:
             if self._waiting is not None:
                 return
             ask.wait_ms = int(WAIT_S * 1000)
+        if ask.results:
+            crash_point("runner.report.before")
         call = Call(ask, now)
         self._results_since = None
         if reports:
@@ -215,8 +223,11 @@ class Conversation:
         self._retry_at, self._retry_s = 0.0, FIRST_RETRY_S
         for attempt in answer.refused:
             self._log.warn(f"Result refused, no longer current job_id={attempt.job_id} attempt_id={attempt.attempt_id}")
+        if call.results:
+            crash_point("runner.report.acknowledged")
         for attempt in call.results:
             self.results.pop(attempt, None)
+        self.journal.acknowledged(call.results)
         for attempt in call.started:
             self._started.pop(attempt, None)
         if call.released:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from torc_core.crash import crash_point
 from torc_core.models.exchange import Assignment, Attempt, AttemptResult, OutputStat, Started
 from torc_core.runner import monitor, outputs
 from torc_core.runner.launch import CannotStart, Launcher, stderr_tail
@@ -107,6 +108,7 @@ class Jobs:
 
     def start(self, attempt: Attempt, job: Assignment) -> Running | Ended:
         """Start a job; when that is impossible it has ended, as failed."""
+        crash_point("runner.spawn.before")
         gpus = self._pool.take(job)
         now_ms = time.time_ns() // 1_000_000
         try:
@@ -115,6 +117,7 @@ class Jobs:
             self._pool.give_back(job, gpus)
             self._log.warn(f"Job start failed {_names(job)} cause={error}")
             return Ended(attempt, job, 0.0, _result(job, "failed", error.return_code, now_ms, now_ms, str(error)))
+        crash_point("runner.spawn.after")
         running = Running(job, attempt, process, gpus, time.monotonic(), now_ms)
         self.running[attempt] = running
         self._leaders[process.pid] = running
@@ -127,6 +130,7 @@ class Jobs:
         pid, status, used = os.wait4(running.pid, os.WNOHANG)
         if pid == 0:
             return None
+        crash_point("runner.exit.noticed")
         code = os.waitstatus_to_exitcode(status)
         running.process.returncode = code  # Popen must not wait for it again
         running.exit_code = code if code >= 0 else 128 - code

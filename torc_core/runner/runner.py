@@ -103,6 +103,7 @@ class Runner:
             self._watch.tick(now)
             self._keep_house(now)
             self._consider_leaving(now)
+            self._conversation.journal.write()
             self._speak(now)
             if self.outcome is not None and self._may_go(now):
                 return self._end(self.outcome)
@@ -244,6 +245,8 @@ class Runner:
             return
         self._house_at = now + 1.0
         self._log.flush()
+        if self._conversation.away:
+            self._conversation.journal.sync()
         self._jobs.reap()
         if self._jobs.running or self._waiting.jobs or self._conversation.results or self._conversation.away:
             self._idle_since = now
@@ -289,9 +292,13 @@ class Runner:
 
     def _end(self, outcome: Outcome) -> Outcome:
         seconds = time.monotonic() - self._began
+        self._conversation.journal.close()
         undelivered = len(self._conversation.results)
         if undelivered:
-            self._log.error(f"{undelivered} results could not be delivered: the server is away")
+            self._log.error(
+                f"{undelivered} results could not be delivered: the server is away. The next runner with this output"
+                " folder delivers them"
+            )
         if outcome is Outcome.COMPLETE:
             self._log.info("Workflow complete")
         self._log.info(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from torc_core.models.exchange import ExchangeAnswer, ExchangeRequest
-from torc_server.api.answers import JSON, Answer, Malformed
+from torc_core.models.late import LateAnswer, LateResults
+from torc_server.api.answers import JSON, Answer, Malformed, json_answer
 from torc_server.api.call import Call
 from torc_server.api.routes import post
+from torc_server.engine.late import take_late_results
 
 _decode = msgspec.json.Decoder(ExchangeRequest).decode
 _encode = msgspec.json.Encoder().encode
@@ -24,4 +26,12 @@ async def exchange(request: Call) -> Answer:
     return Answer(_encode(answer), headers=JSON, traced=False)
 
 
-HANDLERS = [exchange]
+@post("/workflows/{id:str}/compute_nodes/{node_id:str}/late_results", body=LateResults, answer=LateAnswer)
+async def late_results(request: Call) -> Answer:
+    """What a runner that is gone could not tell any more."""
+    late = await request.told(LateResults)
+    answer = await request.db.write(take_late_results, request.number(), request.number("node_id"), late)
+    return json_answer(answer)
+
+
+HANDLERS = [exchange, late_results]

@@ -124,7 +124,7 @@ def uninitialize(batch: Batch, rows: list[Row]) -> None:
     back = [(row[0], row[1], canceled if row[2] in ACTIVE else row[2]) for row in rows]
     set_status(batch, back, JobStatus.UNINITIALIZED, release=True)
     batch.run(
-        "UPDATE job SET result_id = NULL, start_ms = NULL, ready_ms = NULL, lost = 0, retries = 0,"
+        "UPDATE job SET result_id = NULL, start_ms = NULL, ready_ms = NULL, lost = 0, lost_node_id = NULL, retries = 0,"
         " canceled_by_user = 0"
         " WHERE id IN (SELECT value FROM json_each(?))",
         batch.json(ids),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torc_core.models.exchange import AttemptResult
 from torc_core.models.status import ACTIVE, JobStatus
+from torc_server.engine.report import Accepted, store
 from torc_server.engine.transition import set_status
 from torc_server.engine.unblock import block_early
 from torc_server.store.batch import Batch
@@ -13,20 +15,44 @@ LOST_LIMIT = 5
 """So many attempts of a job may end with their runner; then the job fails: it may be what kills runners."""
 
 
+LOST_CODE = 137
+"""Return code of a job that failed so: its process was killed with its runner."""
+
+
 def lose(batch: Batch, node_id: int, reason: str) -> None:
-    """The runner is gone: what it had runs again as a new attempt, or fails when that has happened too often."""
+    """The runner is gone: what it had runs again as a new attempt, or fails when that has happened too often.
+
+    A result that is found in its journal is taken as long as nobody else has got the job (`late.py`).
+    """
     rows = batch.run(
-        "SELECT id, workflow_id, status, lost, name FROM job WHERE node_id = ?",
+        "SELECT job.id, job.workflow_id, status, lost, workflow.run_id, attempt_id, start_ms"
+        " FROM job JOIN workflow ON workflow.id = job.workflow_id WHERE node_id = ?",
         node_id,
     ).all()
     back = [r for r in rows if r[2] in ACTIVE and r[3] < LOST_LIMIT]
     failed = [r for r in rows if r[2] in ACTIVE and r[3] >= LOST_LIMIT]
     set_status(batch, [(r[0], r[1], r[2]) for r in back], JobStatus.READY)
     block_early(batch, [r[0] for r in back])
-    set_status(batch, [(r[0], r[1], r[2]) for r in failed], JobStatus.FAILED)
     _fence(batch, [r[0] for r in back], lost=1)
+    batch.run(
+        "UPDATE job SET lost_node_id = ? WHERE id IN (SELECT value FROM json_each(?))",
+        node_id,
+        batch.json([r[0] for r in back]),
+    )
+    store(batch, [_failure(batch, node_id, reason, *row) for row in failed])
     batch.run("UPDATE job SET node_id = NULL WHERE node_id = ?", node_id)
     _deactivate(batch, node_id, reason=reason, lost=[r[0] for r in back + failed])
+
+
+def _failure(
+    batch: Batch, node: int, reason: str, job: int, workflow: int, status: int, lost: int, run: int, attempt: int,
+    start_ms: int | None,
+) -> Accepted:  # fmt: skip
+    """The result of a job that will not be tried again."""
+    cause = f"worker lost: {lost + 1} runners ended while they had it, the last one {reason}"
+    begin = batch.now_ms if start_ms is None else min(start_ms, batch.now_ms)
+    result = AttemptResult(job, run, attempt, "failed", LOST_CODE, begin, batch.now_ms, cause=cause)
+    return Accepted(job, workflow, JobStatus(status), JobStatus.FAILED, node, result)
 
 
 def leave(batch: Batch, node_id: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from torc_core.models.exchange import Attempt, AttemptResult
 from torc_core.models.status import ACTIVE, TERMINAL, JobStatus
@@ -35,6 +35,17 @@ def iso_time(ms: int) -> str:
 
 def _in_range(ms: int) -> int:
     return min(max(ms, 0), LAST_MS)
+
+
+class Accepted(NamedTuple):
+    """A result that counts: its job, the job's status before and after, and the node that ran it."""
+
+    job: int
+    workflow: int
+    old: JobStatus
+    new: JobStatus
+    node: int
+    result: AttemptResult
 
 
 def apply_reports(batch: Batch, calls: Iterable[Call]) -> None:
@@ -93,7 +104,7 @@ def _results(batch: Batch, calls: list[Call]) -> None:
         " JOIN workflow ON workflow.id = job.workflow_id",
         batch.json([[r.job_id, r.attempt_id, node, r.run_id] for (node, _, _), (_, r) in reported.items()]),
     ).all()
-    accepted: list[tuple[int, int, JobStatus, JobStatus, int, AttemptResult]] = []
+    accepted: list[Accepted] = []
     known = set()
     for node, job, attempt, workflow, status, run, current, holder, told_run, stored in rows:
         key = (node, job, attempt)
@@ -101,18 +112,18 @@ def _results(batch: Batch, calls: list[Call]) -> None:
         call, result = reported[key]
         if holder == node and current == attempt and run == told_run:
             old = JobStatus(status)
-            new = _new_status(old, result)
+            new = new_status(old, result)
             if new is not None:
-                accepted.append((job, workflow, old, new, node, result))
+                accepted.append(Accepted(job, workflow, old, new, node, result))
                 continue
         if not stored:
             call.answer.refused.append(Attempt(job, attempt))
     for key in reported.keys() - known:
         reported[key][0].answer.refused.append(Attempt(key[1], key[2]))
-    _store(batch, accepted)
+    store(batch, accepted)
 
 
-def _new_status(old: JobStatus, result: AttemptResult) -> JobStatus | None:
+def new_status(old: JobStatus, result: AttemptResult) -> JobStatus | None:
     """The job's status after this result; None when the job is no longer with its runner.
 
     A report of no known kind of end counts as a failure: one runner's nonsense must not refuse everybody's batch.
@@ -124,20 +135,22 @@ def _new_status(old: JobStatus, result: AttemptResult) -> JobStatus | None:
     return _ENDS.get(result.status, JobStatus.FAILED)
 
 
-def _row(job: int, workflow: int, status: JobStatus, node: int, r: AttemptResult) -> tuple[Any, ...]:
-    """The columns of a stored result, in the order of `_store`."""
+def _row(each: Accepted) -> tuple[Any, ...]:
+    """The columns of a stored result, in the order of `store`."""
+    r = each.result
     start_ms, end_ms = _in_range(r.start_ms), _in_range(r.end_ms)
     return (
-        workflow, job, r.run_id, r.attempt_id, node, r.return_code, max(end_ms - start_ms, 0) / 60_000,
-        iso_time(end_ms), int(status), r.peak_memory_bytes, r.avg_memory_bytes, r.peak_cpu_percent,
+        each.workflow, each.job, r.run_id, r.attempt_id, each.node, r.return_code, max(end_ms - start_ms, 0) / 60_000,
+        iso_time(end_ms), int(each.new), r.peak_memory_bytes, r.avg_memory_bytes, r.peak_cpu_percent,
         r.avg_cpu_percent, start_ms, end_ms, r.cause, r.stderr_tail and r.stderr_tail[-STDERR_BYTES:],
     )  # fmt: skip
 
 
-def _store(batch: Batch, accepted: list[tuple[int, int, JobStatus, JobStatus, int, AttemptResult]]) -> None:
+def store(batch: Batch, accepted: list[Accepted], *, forced: bool = False) -> None:
+    """Write results, and the jobs that they end. `forced`: these jobs were not with the node that ran them."""
     if not accepted:
         return
-    values = [_row(job, workflow, new, node, result) for job, workflow, _, new, node, result in accepted]
+    values = [_row(each) for each in accepted]
     columns = ", ".join(f"value ->> {i}" for i in range(len(values[0])))
     result_ids = batch.run(
         "INSERT OR REPLACE INTO result (workflow_id, job_id, run_id, attempt_id, compute_node_id, return_code,"
@@ -151,7 +164,7 @@ def _store(batch: Batch, accepted: list[tuple[int, int, JobStatus, JobStatus, in
         " node_id = NULL FROM json_each(?) AS told WHERE job.id = told.value ->> 0",
         batch.json([list(row) for row in result_ids]),
     )
-    outputs = [(o.file_id, o.mtime, o.size) for *_, r in accepted for o in r.outputs]
+    outputs = [(o.file_id, o.mtime, o.size) for each in accepted for o in each.result.outputs]
     if outputs:
         batch.run(
             "UPDATE file SET st_mtime = told.value ->> 1, size = told.value ->> 2 FROM json_each(?) AS told"
@@ -159,7 +172,7 @@ def _store(batch: Batch, accepted: list[tuple[int, int, JobStatus, JobStatus, in
             batch.json(outputs),
         )
     by_status: defaultdict[JobStatus, list[tuple[int, int, JobStatus]]] = defaultdict(list)
-    for job, workflow, old, new, _, _ in accepted:
-        by_status[new].append((job, workflow, old))
+    for each in accepted:
+        by_status[each.new].append((each.job, each.workflow, each.old))
     for new, moves in by_status.items():
-        record(batch, moves, new)
+        record(batch, moves, new, forced=forced)

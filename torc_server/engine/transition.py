@@ -30,8 +30,9 @@ def _write(batch: Batch, rows: list[Row], new: JobStatus, *, release: bool, forc
         return
     ready = ", ready_ms = ?2" if new == JobStatus.READY else ""
     node = ", node_id = NULL" if release else ""
+    lost = ", lost_node_id = NULL" if new == JobStatus.PENDING else ""
     batch.run(
-        f"UPDATE job SET status = {int(new)}{ready}{node} WHERE id IN (SELECT value FROM json_each(?1))",
+        f"UPDATE job SET status = {int(new)}{ready}{node}{lost} WHERE id IN (SELECT value FROM json_each(?1))",
         *((batch.json([row[0] for row in rows]),) + ((batch.now_ms,) if ready else ())),
     )
     record(batch, rows, new, forced=forced)

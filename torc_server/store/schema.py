@@ -140,6 +140,7 @@ job = _table(
     Column("node_id", Integer, ForeignKey("compute_node.id", ondelete="SET NULL")),  # who has it (or still holds it)
     Column("ready_ms", Integer),  # since when it is ready
     Column("start_ms", Integer),  # when its current attempt started
+    Column("lost_node_id", Integer),  # whose late result of the attempt before is still welcome: nobody has it since
     Column("result_id", Integer),  # its newest result, none once it is to run again
     Column("lost", Integer, nullable=False, server_default=text("0")),  # attempts that ended with their runner
     Column("retries", Integer, nullable=False, server_default=text("0")),  # of this run: counted apart from the lost
