@@ -70,12 +70,22 @@ class Flow:
         """What must hold of an initialized workflow at any time."""
         assert self.kept_counts() == dict(Counter(self.statuses().values())), "kept counts differ from counted"
         wrong = self.stage.rows(
-            "SELECT name, unmet, bad, told.u, told.b FROM job JOIN (SELECT child.id AS id,"
-            "  ifnull(sum(parent.status NOT IN (5, 6, 7, 8, 9)), 0) AS u,"
-            "  ifnull(sum(parent.status IN (6, 7, 8, 9)), 0) AS b"
-            "  FROM job AS child LEFT JOIN job_depends_on AS edge ON edge.job_id = child.id"
-            "  LEFT JOIN job AS parent ON parent.id = edge.depends_on_job_id WHERE child.workflow_id = ?"
-            "  GROUP BY child.id) AS told ON told.id = job.id WHERE unmet <> told.u OR bad <> told.b",
+            "SELECT barrier.id, barrier.unmet, barrier.bad, sum(job.status NOT IN (5, 6, 7, 8, 9)) AS u,"
+            " sum(job.status IN (6, 7, 8, 9)) AS b FROM barrier JOIN barrier_parent ON barrier_id = barrier.id"
+            " JOIN job ON job.id = job_id WHERE barrier.workflow_id = ? GROUP BY barrier.id"
+            " HAVING barrier.unmet <> u OR barrier.bad <> b",
+            self.id,
+        )
+        assert not wrong, f"(barrier, unmet, bad, counted unmet, counted bad): {wrong}"
+        wrong = self.stage.rows(
+            "SELECT job.name, job.unmet, job.bad, ifnull(sum(told.u), 0) AS us, ifnull(sum(told.b), 0) AS bs"
+            " FROM job LEFT JOIN ("
+            "  SELECT edge.job_id, status NOT IN (5, 6, 7, 8, 9) AS u, status IN (6, 7, 8, 9) AS b"
+            "  FROM job_depends_on AS edge JOIN job AS parent ON parent.id = edge.depends_on_job_id"
+            "  UNION ALL SELECT edge.job_id, barrier.unmet > 0, barrier.unmet = 0 AND barrier.bad > 0"
+            "  FROM barrier_child AS edge JOIN barrier ON barrier.id = edge.barrier_id"
+            " ) AS told ON told.job_id = job.id WHERE job.workflow_id = ?"
+            " GROUP BY job.id HAVING job.unmet <> us OR job.bad <> bs",
             self.id,
         )
         assert not wrong, f"(job, unmet, bad, counted unmet, counted bad): {wrong}"

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from torc_core.models.plan import (
     PlanAnswer,
+    PlanBarriers,
     PlanFiles,
     PlanJobs,
     PlanLine,
+    PlannedBarrier,
     PlannedFile,
     PlannedJob,
     PlannedRequirements,
@@ -80,7 +82,9 @@ class Plan:
         requirements: dict[str, dict[str, Any]] | None = None,
         initialize: bool = True,
         fields: dict[str, Any] | None = None,
+        barriers: bool = False,
     ) -> None:
+        """With `barriers` every job waits for its `after` through a barrier, shared by those that wait for the same."""
         places = {each.name: i for i, each in enumerate(jobs)}
         needs = {name: i for i, name in enumerate(requirements or {})}
         files = _places(*(each.reads + each.writes for each in jobs))
@@ -89,6 +93,8 @@ class Plan:
         self.start = PlanStart(
             str(uuid.uuid4()), workflow, len(jobs), len(files), len(data), len(needs), initialize=initialize
         )
+        shared = _places([" ".join(sorted(set(each.after))) for each in jobs if each.after]) if barriers else {}
+        self.start.barriers = len(shared)
         self.lines: list[PlanLine] = []
         if files:
             self.lines.append(PlanFiles([PlannedFile(name, f"data/{name}") for name in files]))
@@ -101,7 +107,8 @@ class Plan:
                 each.name,
                 "true",
                 resource_requirements=None if each.needs is None else needs[each.needs],
-                depends_on=[places[name] for name in each.after],
+                depends_on=[] if barriers else [places[name] for name in each.after],
+                barriers=[shared[" ".join(sorted(set(each.after)))]] if barriers and each.after else [],
                 input_files=[files[name] for name in each.reads],
                 output_files=[files[name] for name in each.writes],
                 input_user_data=[data[name] for name in each.reads_data],
@@ -110,7 +117,16 @@ class Plan:
             )
             for each in jobs
         ]
-        self.lines += [PlanJobs(planned[i : i + 1000]) for i in range(0, len(planned), 1000)]
+        if not barriers:
+            self.lines += [PlanJobs(planned[i : i + 1000]) for i in range(0, len(planned), 1000)]
+            return
+        came = 0
+        for each in planned:
+            if each.barriers == [came]:
+                names = list(shared)[came].split()
+                self.lines.append(PlanBarriers([PlannedBarrier([(places[name], places[name]) for name in names])]))
+                came += 1
+            self.lines.append(PlanJobs([each]))
 
     def store(self, stage: Stage) -> PlanAnswer:
         """All of it, as the API does."""

@@ -155,8 +155,9 @@ class Stage:
         *jobs: JobLine,
         requirements: dict[str, dict[str, Any]] | None = None,
         initialize: bool = True,
+        barriers: bool = False,
         **fields: Any,
     ) -> Flow:
         """Store a plan of these jobs; further fields are the workflow's."""
-        plan = Plan(jobs, requirements or {}, initialize, fields)
+        plan = Plan(jobs, requirements or {}, initialize, fields, barriers)
         return Flow(self, plan.store(self).workflow_id)

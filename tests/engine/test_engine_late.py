@@ -91,9 +91,7 @@ def restarted(flow: Flow) -> None:
 
 
 @pytest.mark.parametrize("meanwhile", [handed_out, handed_out_and_back, claimed, reset, canceled, restarted])
-def test_a_result_is_refused_once_something_else_was_decided(
-    stage: Stage, meanwhile: Callable[[Flow], None]
-) -> None:
+def test_a_result_is_refused_once_something_else_was_decided(stage: Stage, meanwhile: Callable[[Flow], None]) -> None:
     flow, runner = holder_of_a(stage)
     runner.dies()
     meanwhile(flow)

@@ -49,7 +49,9 @@ MOVES = st.lists(
 class Play:
     """One workflow on the stage, its oracle, one to three runners, and torc's own client."""
 
-    def __init__(self, stage: Stage, lines: list[tuple[frozenset[int], frozenset[int], bool]], runners: int) -> None:
+    def __init__(
+        self, stage: Stage, lines: list[tuple[frozenset[int], frozenset[int], bool]], runners: int, barriers: bool
+    ) -> None:
         told = [sorted({p % i for p in parents}) if i else [] for i, (parents, _, _) in enumerate(lines)]
         files = [sorted({p % i for p in parents}) if i else [] for i, (_, parents, _) in enumerate(lines)]
         self.flow: Flow = stage.flow(
@@ -62,7 +64,8 @@ class Play:
                     writes=f"f{i}",
                 )
                 for i, (_, _, cancel) in enumerate(lines)
-            )
+            ),
+            barriers=barriers,
         )
         self.stage = stage
         self.names = list(self.flow.ids)
@@ -258,14 +261,15 @@ def long_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-@given(lines=JOBS, runners=st.integers(1, 3), moves=MOVES)
+@given(lines=JOBS, runners=st.integers(1, 3), barriers=st.booleans(), moves=MOVES)
 def test_the_engine_agrees_with_the_oracle(
     long_stage: Stage,
     lines: list[tuple[frozenset[int], frozenset[int], bool]],
     runners: int,
+    barriers: bool,
     moves: list[tuple[str, int, int, int]],
 ) -> None:
-    play = Play(long_stage, lines, runners)
+    play = Play(long_stage, lines, runners, barriers)
     for move in moves:
         play.move(*move)
     play.flow.check()

@@ -10,7 +10,7 @@ The stream is repeatable: a second one with the same `uuid` answers with the wor
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct, field
 
@@ -39,6 +39,14 @@ class PlannedWorkflow(Struct, omit_defaults=True):
     origin: str | None = None
     """Absolute folder the workflow was created from: where local runs work without `cwd`."""
     limit_resources: bool | None = None
+
+
+class Stdio(Struct, omit_defaults=True, frozen=True):
+    """What is kept of a job's output: two files, one for both, one of them, or none (torc-1.0.md 2)."""
+
+    mode: Literal["separate", "combined", "no_stdout", "no_stderr", "none"] = "separate"
+    delete_on_success: bool = False
+    """Whether the files are deleted when the job completes."""
 
 
 class PlannedFile(Struct, omit_defaults=True):
@@ -97,6 +105,15 @@ class PlannedAction(Struct, omit_defaults=True):
     persistent: bool = False
 
 
+class PlannedBarrier(Struct, omit_defaults=True):
+    """Jobs that all of a barrier's children wait for: [first, last] runs of positions, ascending.
+
+    It stands after its parents and before its children (their `barriers`).
+    """
+
+    parents: list[tuple[int, int]]
+
+
 class PlannedJob(Struct, omit_defaults=True):
     """A job; the lists of ints are positions in the plan."""
 
@@ -108,10 +125,12 @@ class PlannedJob(Struct, omit_defaults=True):
     cancel_on_blocking_job_failure: bool = True
     supports_termination: bool = False
     priority: int = 0
+    stdio: Stdio | None = None
     resource_requirements: int | None = None
     failure_handler: int | None = None
     scheduler: int | None = None
     depends_on: list[int] = field(default_factory=list)
+    barriers: list[int] = field(default_factory=list)
     input_files: list[int] = field(default_factory=list)
     output_files: list[int] = field(default_factory=list)
     input_user_data: list[int] = field(default_factory=list)
@@ -130,6 +149,7 @@ class PlanStart(Struct, tag_field="kind", tag="workflow"):
     failure_handlers: int = 0
     slurm_schedulers: int = 0
     actions: int = 0
+    barriers: int = 0
     initialize: bool = False
     """Also start run 1: jobs become blocked or ready in the transaction that makes the workflow visible."""
 
@@ -160,6 +180,10 @@ class PlanJobs(Struct, tag_field="kind", tag="jobs"):
     items: list[PlannedJob]
 
 
+class PlanBarriers(Struct, tag_field="kind", tag="barriers"):
+    items: list[PlannedBarrier]
+
+
 class PlanActions(Struct, tag_field="kind", tag="actions"):
     items: list[PlannedAction]
 
@@ -176,6 +200,7 @@ PlanLine = (
     | PlanHandlers
     | PlanSchedulers
     | PlanJobs
+    | PlanBarriers
     | PlanActions
     | PlanEnd
 )

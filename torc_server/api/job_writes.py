@@ -11,7 +11,9 @@ from torc_server.api.job_rows import JOBS, RELATIONS, get_job_row
 from torc_server.api.resources import Wire, given, require_workflow
 from torc_server.engine.actions import forget_jobs
 from torc_server.engine.complete import camel
-from torc_server.engine.transition import recount, set_status
+from torc_server.engine.graph import CHILDREN, recount, recount_barriers
+from torc_server.engine.graph import below as walk_below
+from torc_server.engine.transition import set_status
 from torc_server.errors import Invalid
 from torc_server.store.batch import Batch
 
@@ -204,15 +206,15 @@ def _replace_dependencies(batch: Batch, workflow_id: int, job_id: int, body: Job
         raise Invalid(f"job {body.name!r} cannot depend on itself")
     _check_ids(batch, workflow_id, "job", "depends_on_job_ids", set(parents))
     loop = batch.run(
-        "WITH RECURSIVE below(id) AS (SELECT ? UNION SELECT job_id FROM below"
-        " JOIN job_depends_on ON depends_on_job_id = below.id)"
-        " SELECT job.name FROM below JOIN job ON job.id = below.id WHERE below.id IN (SELECT value FROM json_each(?))",
+        walk_below("SELECT ?1") + " SELECT job.name FROM below JOIN job ON job.id = below.id"
+        " WHERE below.id IN (SELECT value FROM json_each(?2))",
         job_id,
         batch.json(parents),
     ).scalar()
     if loop is not None:
         raise Invalid(f"dependency cycle: job {loop!r} already depends on job {body.name!r}, directly or not")
     batch.run("DELETE FROM job_depends_on WHERE job_id = ?", job_id)
+    batch.run("DELETE FROM barrier_child WHERE job_id = ?", job_id)
     batch.run_many(
         "INSERT INTO job_depends_on (job_id, depends_on_job_id) VALUES (?, ?)", [(job_id, each) for each in parents]
     )
@@ -223,7 +225,8 @@ def delete(batch: Batch, job_id: int) -> Wire:
     job = get_job_row(batch.conn, job_id)
     status = JobStatus.from_label(job["status"])
     node = batch.run("SELECT node_id FROM job WHERE id = ?", job_id).scalar()
-    below = list(batch.run("SELECT job_id FROM job_depends_on WHERE depends_on_job_id = ?", job_id).scalars())
+    below = list(batch.run(CHILDREN, batch.json([job_id])).scalars())
+    barriers = list(batch.run("SELECT barrier_id FROM barrier_parent WHERE job_id = ?", job_id).scalars())
     if job["workflow_id"] in batch.watched:
         forget_jobs(batch, [job_id])
     batch.run("DELETE FROM job WHERE id = ?", job_id)
@@ -233,7 +236,8 @@ def delete(batch: Batch, job_id: int) -> Wire:
     batch.wake_workflows.add(workflow_id)
     if node is not None:
         batch.wake_nodes.add(node)
-    recount(batch, "SELECT value FROM json_each(?)", batch.json(below))
+    recount_barriers(batch, "SELECT value FROM json_each(?)", batch.json(barriers))
+    recount(batch, "SELECT value FROM json_each(?1)", batch.json(below))
     _release(batch, below)
     return job
 

@@ -41,9 +41,13 @@ _COUNTERS = f"""
 SELECT job.name, job.id, job.unmet, job.bad, ifnull(told.unmet, 0), ifnull(told.bad, 0)
 FROM job JOIN workflow ON workflow.id = job.workflow_id
 LEFT JOIN (
-  SELECT edge.job_id AS id, sum(parent.status NOT IN (5, 6, 7, 8, 9)) AS unmet,
-         sum(parent.status IN (6, 7, 8, 9)) AS bad
-  FROM job_depends_on AS edge JOIN job AS parent ON parent.id = edge.depends_on_job_id GROUP BY edge.job_id
+  SELECT id, sum(unmet) AS unmet, sum(bad) AS bad FROM (
+    SELECT edge.job_id AS id, parent.status NOT IN (5, 6, 7, 8, 9) AS unmet, parent.status IN (6, 7, 8, 9) AS bad
+    FROM job_depends_on AS edge JOIN job AS parent ON parent.id = edge.depends_on_job_id
+    UNION ALL
+    SELECT edge.job_id, barrier.unmet > 0, barrier.unmet = 0 AND barrier.bad > 0
+    FROM barrier_child AS edge JOIN barrier ON barrier.id = edge.barrier_id
+  ) GROUP BY id
 ) AS told ON told.id = job.id
 WHERE {_SETTLED} AND job.status NOT IN (0, 7, 9)
   AND (job.unmet <> ifnull(told.unmet, 0) OR job.bad <> ifnull(told.bad, 0)) LIMIT ?

@@ -6,8 +6,9 @@ from typing import Any
 
 from torc_core.models.resources import Result
 from torc_core.models.status import ACTIVE, COMPLETE, ENDED, TERMINAL, JobStatus
+from torc_server.engine.graph import recount_around
 from torc_server.engine.initialize import rows_below, uninitialize
-from torc_server.engine.transition import Row, force_status, new_attempt, recount_around, set_status
+from torc_server.engine.transition import Row, force_status, new_attempt, set_status
 from torc_server.engine.unblock import block_again
 from torc_server.errors import Conflict, Invalid, NotFound
 from torc_server.store.batch import Batch

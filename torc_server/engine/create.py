@@ -11,11 +11,13 @@ from msgspec import Struct
 from torc_core.models.plan import (
     PlanActions,
     PlanAnswer,
+    PlanBarriers,
     PlanFiles,
     PlanHandlers,
     PlanJobs,
     PlanLine,
     PlannedAction,
+    PlannedBarrier,
     PlannedHandler,
     PlannedJob,
     PlannedRequirements,
@@ -37,6 +39,7 @@ from torc_server.store.batch import Batch
 
 KINDS = (
     "job", "file", "user_data", "resource_requirements", "failure_handler", "slurm_scheduler", "workflow_action",
+    "barrier",
 )  # fmt: skip
 """What a plan has positions of, by the names of their tables."""
 
@@ -65,6 +68,7 @@ def begin(batch: Batch, start: PlanStart) -> Creation:
         "failure_handler": start.failure_handlers,
         "slurm_scheduler": start.slurm_schedulers,
         "workflow_action": start.actions,
+        "barrier": start.barriers,
     }
     if any(n < 0 for n in announced.values()):
         raise Invalid("a plan cannot announce less than nothing")
@@ -116,6 +120,9 @@ def add(batch: Batch, creation: Creation, line: PlanLine) -> None:
                 _insert(batch, kind, {"id": row_id, "workflow_id": creation.workflow_id, **_said(item)})
         case PlanJobs():
             _add_jobs(batch, creation, line.items)
+        case PlanBarriers():
+            for barrier_id, barrier in _placed(creation, "barrier", line.items):
+                _add_barrier(batch, creation, barrier_id, barrier)
         case PlanActions():
             for action_id, action in _placed(creation, "workflow_action", line.items):
                 _add_action(batch, creation, action_id, action)
@@ -210,6 +217,22 @@ def _id_at(creation: Creation, kind: str, place: int | None, who: str) -> int | 
     return creation.base[kind] + place
 
 
+def _add_barrier(batch: Batch, creation: Creation, barrier_id: int, barrier: PlannedBarrier) -> None:
+    first_id, came = creation.base["job"], creation.came["job"]
+    batch.run("INSERT INTO barrier (id, workflow_id) VALUES (?, ?)", barrier_id, creation.workflow_id)
+    for first, last in barrier.parents:
+        if not 0 <= first <= last < came:
+            raise Invalid(f"a barrier has the jobs {first} to {last} for parents, which must come before it")
+        batch.run(
+            "INSERT OR IGNORE INTO barrier_parent (barrier_id, job_id) SELECT ?1, id FROM job"
+            " WHERE workflow_id = ?2 AND id BETWEEN ?3 AND ?4",
+            barrier_id,
+            creation.workflow_id,
+            first_id + first,
+            first_id + last,
+        )
+
+
 def _add_action(batch: Batch, creation: Creation, action_id: int, action: PlannedAction) -> None:
     who = f"action {action_id - creation.base['workflow_action']}"
     config = action.action_config
@@ -237,6 +260,13 @@ def _requirements_row(creation: Creation, row_id: int, r: PlannedRequirements) -
     return (
         row_id, creation.workflow_id, r.name, r.num_cpus, r.num_gpus, r.num_nodes, r.memory, r.runtime, memory, runtime,
     )  # fmt: skip
+
+
+def _barriers_of(creation: Creation, job: PlannedJob) -> Iterable[int]:
+    for place in job.barriers:
+        if not 0 <= place < creation.came["barrier"]:
+            raise Invalid(f"job {job.name!r} waits for barrier {place} of the plan, which must come before it")
+        yield creation.base["barrier"] + place
 
 
 def _add_jobs(batch: Batch, creation: Creation, items: list[PlannedJob]) -> None:
@@ -267,6 +297,8 @@ def _add_jobs(batch: Batch, creation: Creation, items: list[PlannedJob]) -> None
                 raise Invalid(f"job {job.name!r} depends on job {parent} of the plan, which must come before it")
             edges.append((job_id, base["job"] + parent))
     batch.run_many("INSERT INTO job_depends_on (job_id, depends_on_job_id) VALUES (?, ?)", edges)
+    waits = [(barrier, job_id) for job_id, job in placed for barrier in _barriers_of(creation, job)]
+    batch.run_many("INSERT OR IGNORE INTO barrier_child (barrier_id, job_id) VALUES (?, ?)", waits)
     for table, kind, name in (
         ("job_input_file", "file", "input_files"),
         ("job_output_file", "file", "output_files"),

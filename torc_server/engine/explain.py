@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from torc_core.models.status import JobStatus
 from torc_core.units import format_memory
+from torc_server.engine.graph import PARENTS, waits_for
 from torc_server.engine.nodes import Node
 from torc_server.engine.ready import ReadyClass, fits
 from torc_server.errors import NotFound
@@ -50,9 +51,9 @@ def explain(conn: Connection, job_id: int, nodes: list[Node]) -> dict[str, Any]:
 
 def _parents(conn: Connection, job_id: int, statuses: str) -> list[str]:
     rows = conn.exec_driver_sql(
-        "SELECT parent.name, parent.status, result.return_code FROM job_depends_on AS edge"
-        " JOIN job AS parent ON parent.id = edge.depends_on_job_id LEFT JOIN result ON result.id = parent.result_id"
-        f" WHERE edge.job_id = ? AND parent.status {statuses} ORDER BY parent.id LIMIT ?",
+        "SELECT parent.name, parent.status, result.return_code FROM job AS parent"
+        f" LEFT JOIN result ON result.id = parent.result_id WHERE parent.id IN ({PARENTS})"
+        f" AND parent.status {statuses} ORDER BY parent.id LIMIT ?2",
         (job_id, SHOWN),
     )
     return [
@@ -61,10 +62,10 @@ def _parents(conn: Connection, job_id: int, statuses: str) -> list[str]:
 
 
 def _blocked(conn: Connection, row: Any) -> tuple[str, list[str]]:
-    total = conn.exec_driver_sql("SELECT count(*) FROM job_depends_on WHERE job_id = ?", (row.id,)).scalar_one()
+    unmet, total = waits_for(conn, row.id)
     waiting = _parents(conn, row.id, "NOT IN (5, 6, 7, 8, 9)")
     bad = _parents(conn, row.id, "IN (6, 7, 8, 9)")
-    why = f"blocked: waits for {row.unmet} of {total} parents; first: {waiting[0] if waiting else '?'}"
+    why = f"blocked: waits for {unmet} of {total} parents; first: {waiting[0] if waiting else '?'}"
     return why, [*(f"waits for {p}" for p in waiting), *(f"ended without success: {p}" for p in bad)]
 
 

@@ -6,7 +6,8 @@ from sqlalchemy import Connection
 
 from torc_core.models.status import ACTIVE, JobStatus
 from torc_server.engine import actions
-from torc_server.engine.transition import Row, new_attempt, recount, set_status
+from torc_server.engine.graph import below, recount, recount_barriers
+from torc_server.engine.transition import Row, new_attempt, set_status
 from torc_server.errors import Invalid, NotFound
 from torc_server.store.batch import Batch, json_text
 
@@ -76,6 +77,8 @@ def start(batch: Batch, workflow_id: int, first: int, last: int) -> int:
 
     So do blocked ones that wait for nobody and ready ones that have to wait. Returns how many there were.
     """
+    if first <= 1:
+        recount_barriers(batch, "SELECT id FROM barrier WHERE workflow_id = ?", workflow_id)
     in_range = "SELECT id FROM job WHERE workflow_id = ?1 AND id BETWEEN ?2 AND ?3"
     recount(batch, in_range, workflow_id, first, last)
     rows = batch.run(
@@ -96,11 +99,8 @@ def start(batch: Batch, workflow_id: int, first: int, last: int) -> int:
 def rows_below(conn: Connection, job_ids: list[int]) -> list[Row]:
     """Jobs at any depth below these that are neither uninitialized, disabled nor with a runner."""
     rows = conn.exec_driver_sql(
-        "WITH RECURSIVE below(id) AS ("
-        " SELECT edge.job_id FROM json_each(?) AS told"
-        "  JOIN job_depends_on AS edge ON edge.depends_on_job_id = told.value"
-        " UNION SELECT edge.job_id FROM below JOIN job_depends_on AS edge ON edge.depends_on_job_id = below.id)"
-        " SELECT job.id, job.workflow_id, job.status FROM below JOIN job ON job.id = below.id"
+        below("SELECT value FROM json_each(?1)")
+        + " SELECT job.id, job.workflow_id, job.status FROM below JOIN job ON job.id = below.id"
         " WHERE job.status NOT IN (0, 3, 4, 9)",
         (json_text(job_ids),),
     )
@@ -138,7 +138,12 @@ def refuse_cycle(conn: Connection, workflow_id: int) -> None:
     edges = conn.exec_driver_sql(
         "SELECT edge.job_id, edge.depends_on_job_id FROM job JOIN job_depends_on AS edge ON edge.job_id = job.id"
         " WHERE job.workflow_id = ?1"
-        f" UNION {_IMPLIED.format(kind='file')} UNION {_IMPLIED.format(kind='user_data')}",
+        f" UNION {_IMPLIED.format(kind='file')} UNION {_IMPLIED.format(kind='user_data')}"
+        # a barrier is a stop on the way, under its negative id
+        " UNION SELECT -barrier_id, job_id FROM barrier_parent JOIN barrier ON barrier.id = barrier_id"
+        "  WHERE workflow_id = ?1"
+        " UNION SELECT job_id, -barrier_id FROM barrier_child JOIN barrier ON barrier.id = barrier_id"
+        "  WHERE workflow_id = ?1",
         (workflow_id, *EVERY),
     )
     for child, parent in edges:
@@ -163,7 +168,9 @@ def _cycle_path(conn: Connection, children: dict[int, list[int]], waiting: dict[
     while job not in seen:
         seen[job] = len(seen)
         job = parent_of[job]
-    path = [*list(seen)[seen[job] :], job][::-1]
+    path = [each for each in [*list(seen)[seen[job] :], job][::-1] if each > 0]
+    if path[0] != path[-1]:  # it began at a barrier
+        path.append(path[0])
     shown = path if len(path) <= 12 else [*path[:11], path[-1]]
     rows = conn.exec_driver_sql(
         "SELECT id, name FROM job WHERE id IN (SELECT value FROM json_each(?))", (json_text(shown),)

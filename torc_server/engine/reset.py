@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from torc_core.models.status import JobStatus
+from torc_server.engine.graph import recount_around
 from torc_server.engine.initialize import rows_below, uninitialize
 from torc_server.engine.notes import note
-from torc_server.engine.transition import recount_around
 from torc_server.errors import Invalid, NotFound
 from torc_server.store.batch import Batch, json_text
 

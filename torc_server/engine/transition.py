@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from torc_core.models.status import ALLOWED, ENDED, JobStatus
+from torc_server.engine.graph import recount_around
 from torc_server.store.batch import Batch
 
 Row = tuple[int, int, JobStatus | int]
@@ -70,30 +71,6 @@ def new_attempt(batch: Batch, job_ids: list[int]) -> None:
     )
 
 
-def recount(batch: Batch, jobs_sql: str, *params: object) -> None:
-    """Compute both counters anew for the jobs that `jobs_sql` (a SELECT of ids) names."""
-    batch.run("UPDATE job SET unmet = 0, bad = 0 WHERE (unmet <> 0 OR bad <> 0) AND id IN (" + jobs_sql + ")", *params)
-    batch.run(
-        "UPDATE job SET unmet = told.unmet, bad = told.bad FROM ("
-        "  SELECT edge.job_id AS id, sum(parent.status NOT IN (5, 6, 7, 8, 9)) AS unmet,"
-        "         sum(parent.status IN (6, 7, 8, 9)) AS bad"
-        "  FROM job_depends_on AS edge JOIN job AS parent ON parent.id = edge.depends_on_job_id"
-        f"  WHERE edge.job_id IN ({jobs_sql}) GROUP BY edge.job_id"
-        ") AS told WHERE job.id = told.id",
-        *params,
-    )
-
-
-def recount_around(batch: Batch, job_ids: list[int]) -> None:
-    """Compute the counters anew for these jobs and the jobs that depend on them."""
-    recount(
-        batch,
-        "SELECT value FROM json_each(?1) UNION SELECT job_id FROM job_depends_on"
-        " WHERE depends_on_job_id IN (SELECT value FROM json_each(?1))",
-        batch.json(job_ids),
-    )
-
-
 def force_status(batch: Batch, row: Row, new: JobStatus) -> None:
     """Put one job into any status, as torc's own endpoints may (design: section 3).
 
@@ -104,4 +81,4 @@ def force_status(batch: Batch, row: Row, new: JobStatus) -> None:
     was_ended, is_ended = JobStatus(old) in ENDED, new in ENDED
     _write(batch, [row], new, release=new not in (JobStatus.PENDING, JobStatus.RUNNING), forced=True)
     if was_ended and (not is_ended or (old == JobStatus.COMPLETED) != (new == JobStatus.COMPLETED)):
-        recount(batch, "SELECT job_id FROM job_depends_on WHERE depends_on_job_id = ?", job)
+        recount_around(batch, [job])

@@ -8,7 +8,8 @@ which is itself an end, and so on at any depth; otherwise it becomes ready. An e
 from __future__ import annotations
 
 from torc_core.models.status import JobStatus
-from torc_server.engine.transition import Row, recount_around, set_status
+from torc_server.engine.graph import CHILDREN, below, count_down, recount_around
+from torc_server.engine.transition import Row, set_status
 from torc_server.store.batch import Batch
 
 _CANCELED_FROM_UPSTREAM = "job.status = 7 AND NOT job.canceled_by_user AND job.result_id IS NULL"
@@ -19,15 +20,7 @@ def propagate(batch: Batch) -> None:
     while batch.ended:
         ended = batch.ended
         batch.ended = {}
-        rows = batch.run(
-            "UPDATE job SET unmet = unmet - told.ended, bad = bad + told.failed FROM ("
-            "  SELECT edge.job_id AS id, count(*) AS ended, sum(parent.value ->> 1) AS failed"
-            "  FROM json_each(?) AS parent JOIN job_depends_on AS edge ON edge.depends_on_job_id = parent.value ->> 0"
-            "  GROUP BY edge.job_id"
-            ") AS told WHERE job.id = told.id"
-            " RETURNING id, workflow_id, status, unmet, bad, cancel_on_blocking_job_failure",
-            batch.json([[job, not good] for job, good in ended.items()]),
-        ).all()
+        rows = count_down(batch, ended)
         decided = [row for row in rows if row[2] == JobStatus.BLOCKED and row[3] == 0]
         canceled = [(row[0], row[1], JobStatus.BLOCKED) for row in decided if row[4] and row[5]]
         ready = [(row[0], row[1], JobStatus.BLOCKED) for row in decided if not (row[4] and row[5])]
@@ -38,28 +31,19 @@ def propagate(batch: Batch) -> None:
 def block_again(batch: Batch, job_ids: list[int]) -> None:
     """Descendants that were canceled from upstream wait again: `job_ids` will run once more.
 
-    Walks down through such jobs (and no others): one that ran, or that the user canceled, keeps its end. What had become
-    ready in spite of the failure, and was not yet handed out, waits for the new outcome.
+    Walks down through such jobs (and no others): one that ran, or that the user canceled, keeps its end. What had
+    become ready in spite of the failure, and was not yet handed out, waits for the new outcome.
     """
+    walk = below("SELECT value FROM json_each(?1)", _CANCELED_FROM_UPSTREAM)
     rows = batch.run(
-        "WITH RECURSIVE below(id) AS ("
-        " SELECT edge.job_id FROM json_each(?) AS told"
-        "  JOIN job_depends_on AS edge ON edge.depends_on_job_id = told.value"
-        f"  JOIN job ON job.id = edge.job_id AND {_CANCELED_FROM_UPSTREAM}"
-        " UNION SELECT edge.job_id FROM below JOIN job_depends_on AS edge ON edge.depends_on_job_id = below.id"
-        f"  JOIN job ON job.id = edge.job_id AND {_CANCELED_FROM_UPSTREAM})"
-        " SELECT job.id, job.workflow_id, job.status FROM below JOIN job ON job.id = below.id",
+        f"{walk} SELECT job.id, job.workflow_id, job.status FROM below JOIN job ON job.id = below.id",
         batch.json(job_ids),
     ).all()
     canceled: list[Row] = [(row[0], row[1], row[2]) for row in rows]
     set_status(batch, canceled, JobStatus.BLOCKED)
     touched = [*job_ids, *(row[0] for row in canceled)]
     recount_around(batch, touched)
-    below = batch.run(
-        "SELECT DISTINCT job_id FROM job_depends_on WHERE depends_on_job_id IN (SELECT value FROM json_each(?))",
-        batch.json(touched),
-    )
-    block_early(batch, list(below.scalars()))
+    block_early(batch, list(batch.run(CHILDREN, batch.json(touched)).scalars()))
 
 
 def block_early(batch: Batch, job_ids: list[int]) -> None:

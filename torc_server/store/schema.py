@@ -171,6 +171,31 @@ job_depends_on = Table(
     sqlite_with_rowid=False,
 )
 
+barrier = _table(
+    "barrier",
+    _id(),
+    _workflow_id(),
+    Column("unmet", Integer, nullable=False, server_default=text("0")),  # the two counters, as of a job
+    Column("bad", Integer, nullable=False, server_default=text("0")),
+    Index("ix_barrier_workflow", "workflow_id", "id"),
+)
+"""All of its parents before all of its children: A + B rows in place of A * B edges."""
+
+
+def _barrier_side(name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("barrier_id", Integer, ForeignKey("barrier.id", ondelete="CASCADE"), primary_key=True),
+        Column("job_id", Integer, ForeignKey("job.id", ondelete="CASCADE"), primary_key=True),
+        Index(f"ix_{name}_job", "job_id", "barrier_id"),
+        sqlite_with_rowid=False,
+    )
+
+
+barrier_parent = _barrier_side("barrier_parent")
+barrier_child = _barrier_side("barrier_child")
+
 file = _table(
     "file",
     _id(),
