@@ -16,9 +16,10 @@ from torc_server.api.resources import Wire, require_workflow
 from torc_server.api.routes import get
 from torc_server.api.workflows import get_workflow_row
 from torc_server.engine.explain import explain
+from torc_server.engine.graph import CHILDREN, PARENTS
 from torc_server.engine.nodes import Node
 from torc_server.errors import NotFound
-from torc_server.store.batch import now_ms
+from torc_server.store.batch import json_text, now_ms
 
 PACE_RESULTS = 64
 PACE_MS = 60_000
@@ -124,10 +125,10 @@ def job_detail(conn: Connection, job_id: int, nodes: list[Node]) -> JobDetail:
         why=told["why"],
         details=told["details"],
         attempts=_attempts(conn, job_id),
-        needs=_neighbours(conn, job_id, "job_id", "depends_on_job_id"),
-        needs_total=_edges(conn, job_id, "job_id"),
-        unlocks=_neighbours(conn, job_id, "depends_on_job_id", "job_id"),
-        unlocks_total=_edges(conn, job_id, "depends_on_job_id"),
+        needs=_neighbours(conn, PARENTS, job_id),
+        needs_total=_count(conn, PARENTS, job_id),
+        unlocks=_neighbours(conn, CHILDREN, json_text([job_id])),
+        unlocks_total=_count(conn, CHILDREN, json_text([job_id])),
         inputs=_files(conn, job_id, "job_input_file"),
         outputs=_files(conn, job_id, "job_output_file"),
         node=_node(conn, node),
@@ -169,19 +170,18 @@ def _attempts(conn: Connection, job_id: int) -> list[Wire]:
     return found
 
 
-def _neighbours(conn: Connection, job_id: int, mine: str, other: str) -> list[tuple[int, str, str]]:
-    """The jobs at the other end of the edges, the unsuccessful and the waiting ones first."""
+def _neighbours(conn: Connection, ids: str, of: object) -> list[tuple[int, str, str]]:
+    """Jobs whose ids the SELECT `ids` names, the unsuccessful and the waiting ones first."""
     found = conn.exec_driver_sql(
-        f"SELECT job.id, job.name, job.status FROM job_depends_on AS edge JOIN job ON job.id = edge.{other}"
-        f" WHERE edge.{mine} = ? ORDER BY job.status = 5, job.status NOT IN (6, 7, 8, 10), job.id LIMIT ?",
-        (job_id, NEIGHBOURS),
+        f"SELECT job.id, job.name, job.status FROM job WHERE job.id IN ({ids})"
+        " ORDER BY job.status = 5, job.status NOT IN (6, 7, 8, 10), job.id LIMIT ?2",
+        (of, NEIGHBOURS),
     )
     return [(row[0], row[1], JobStatus(row[2]).label) for row in found]
 
 
-def _edges(conn: Connection, job_id: int, mine: str) -> int:
-    sql = f"SELECT count(*) FROM job_depends_on WHERE {mine} = ?"
-    return int(conn.exec_driver_sql(sql, (job_id,)).scalar_one())
+def _count(conn: Connection, ids: str, of: object) -> int:
+    return int(conn.exec_driver_sql(f"SELECT count(*) FROM ({ids})", (of,)).scalar_one())
 
 
 def _files(conn: Connection, job_id: int, relation: str) -> list[Wire]:

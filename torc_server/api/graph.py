@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from torc_server.api.answers import Answer, json_answer
 from torc_server.api.call import Call
+from torc_server.api.dependency_pages import pairs
 from torc_server.api.parameters import MAX_LIMIT
 from torc_server.api.resources import Wire, envelope
 from torc_server.api.routes import get
@@ -19,16 +20,6 @@ class RelationQuery(msgspec.Struct, kw_only=True):
     offset: int = 0
     limit: int = MAX_LIMIT
 
-
-_DEPENDENCIES = """
-SELECT edge.job_id, job.name, edge.depends_on_job_id, parent.name
-FROM job JOIN job_depends_on AS edge ON edge.job_id = job.id JOIN job AS parent ON parent.id = edge.depends_on_job_id
-WHERE job.workflow_id = ? ORDER BY edge.job_id, edge.depends_on_job_id LIMIT ? OFFSET ?
-"""
-
-_DEPENDENCY_COUNT = """
-SELECT count(*) FROM job JOIN job_depends_on AS edge ON edge.job_id = job.id WHERE job.workflow_id = ?
-"""
 
 _RELATED = """
 FROM {kind} LEFT JOIN job_output_{kind} AS made ON made.{kind}_id = {kind}.id
@@ -62,10 +53,11 @@ def _bounds(ask: RelationQuery) -> tuple[int, int]:
 
 def dependencies(conn: Connection, workflow_id: int, ask: RelationQuery) -> Wire:
     """A page of pairs: a job and one that it depends on."""
-    rows = conn.exec_driver_sql(_DEPENDENCIES, (workflow_id, *_bounds(ask)))
+    limit, offset = _bounds(ask)
+    rows, total = pairs(conn, workflow_id, offset, limit)
     names = ("job_id", "job_name", "depends_on_job_id", "depends_on_job_name")
     items = [{**dict(zip(names, row, strict=True)), "workflow_id": workflow_id} for row in rows]
-    return envelope(items, ask.offset, conn.exec_driver_sql(_DEPENDENCY_COUNT, (workflow_id,)).scalar_one())
+    return envelope(items, offset, total)
 
 
 def relationships(conn: Connection, workflow_id: int, ask: RelationQuery, kind: str, fields: tuple[str, ...]) -> Wire:

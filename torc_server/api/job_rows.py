@@ -10,6 +10,7 @@ from torc_core.models.resources import Job
 from torc_core.models.status import JobStatus
 from torc_server.api.parameters import WorkflowPage
 from torc_server.api.resources import Resource, Wire
+from torc_server.engine.graph import PARENTS, waits_for
 from torc_server.store import schema
 
 JOBS = Resource("Job", schema.job, Job)
@@ -23,13 +24,19 @@ RELATIONS = {
 }
 """Field of the wire -> its table and column."""
 
-_WITH_RELATIONS: list[Any] = [
-    *JOBS.columns,
-    *(
-        text(f"(SELECT json_group_array({column}) FROM {table} WHERE {table}.job_id = job.id) AS {name}")
-        for name, (table, column) in RELATIONS.items()
-    ),
-]
+SHOWN_PARENTS = 1_000
+"""A job with more parents than this has `depends_on_count` in place of their ids."""
+
+_PARENTS = PARENTS.replace("?1", "job.id")
+_ARRAYS = {
+    name: f"SELECT json_group_array({column}) FROM {table} WHERE {table}.job_id = job.id"
+    for name, (table, column) in RELATIONS.items()
+} | {
+    "depends_on_job_ids": "SELECT json_group_array(depends_on_job_id) FROM"
+    f" (SELECT depends_on_job_id FROM ({_PARENTS}) ORDER BY 1 LIMIT {SHOWN_PARENTS + 1})"
+}
+
+_WITH_RELATIONS: list[Any] = [*JOBS.columns, *(text(f"({array}) AS {name}") for name, array in _ARRAYS.items())]
 _PLAIN = len(JOBS.columns)
 
 
@@ -65,7 +72,15 @@ def get_job_row(conn: Connection, job_id: int) -> Wire:
     row = conn.execute(one).one_or_none()
     if row is None:
         raise JOBS.missing(job_id)
-    return wire_with_relations(row)
+    return _count_parents(conn, wire_with_relations(row))
+
+
+def _count_parents(conn: Connection, job: Wire) -> Wire:
+    """A job of very many parents says how many they are."""
+    if len(job.get("depends_on_job_ids", ())) > SHOWN_PARENTS:
+        del job["depends_on_job_ids"]
+        job["depends_on_count"] = waits_for(conn, job["id"])[1]
+    return job
 
 
 def page(conn: Connection, ask: JobQuery) -> Wire:
@@ -81,11 +96,13 @@ def page(conn: Connection, ask: JobQuery) -> Wire:
         needs = schema.job_input_file.c
         where.append(c.id.in_(select(needs.job_id).where(needs.file_id == ask.needs_file_id)))
     if ask.upstream_job_id is not None:
-        edge = schema.job_depends_on.c
-        where.append(c.id.in_(select(edge.job_id).where(edge.depends_on_job_id == ask.upstream_job_id)))
+        edge, parent, child = schema.job_depends_on.c, schema.barrier_parent.c, schema.barrier_child.c
+        behind = select(parent.barrier_id).where(parent.job_id == ask.upstream_job_id)
+        direct = select(edge.job_id).where(edge.depends_on_job_id == ask.upstream_job_id)
+        where.append(c.id.in_(direct.union(select(child.job_id).where(child.barrier_id.in_(behind)))))
     if ask.active_compute_node_id is not None:
         where.append(c.node_id == ask.active_compute_node_id)
-    return JOBS.page(
+    found = JOBS.page(
         conn,
         ask,
         where,
@@ -93,6 +110,9 @@ def page(conn: Connection, ask: JobQuery) -> Wire:
         columns=_WITH_RELATIONS if ask.include_relationships else None,
         wire=wire_with_relations if ask.include_relationships else wire,
     )
+    if ask.include_relationships:
+        found["items"] = [_count_parents(conn, item) for item in found["items"]]
+    return found
 
 
 def _kept_total(conn: Connection, ask: JobQuery) -> int:
