@@ -25,13 +25,21 @@ from torc_server.engine.initialize import (
     start,
     to_run_again,
 )
+from torc_server.engine.inputs import changed
 from torc_server.engine.reset import may_reset, note_reset, reset_job_status, take_back, to_reset
 from torc_server.errors import NotFound
 from torc_server.store.batch import Batch
-from torc_server.store.database import Database
+from torc_server.store.database import Database, is_defect
+
+P = ParamSpec("P")
+T = TypeVar("T")
+log = logging.getLogger("torc_server.gradual")
 
 PORTION = 1_000
 """Jobs worked on in one transaction: a few milliseconds."""
+
+AGAIN_S = 0.5
+"""Seconds between tries when the database cannot take a step."""
 
 SMALL = 2 * PORTION
 """Workflows up to this size are done at once."""
@@ -75,9 +83,17 @@ class Gradual:
 
             await self._db.write(begin)
             n = await self._reset(workflow_id, failed_only)
-            await self._db.write(note_reset, workflow_id, failed_only, user, n)
-            await self._db.write(_end, workflow_id)
+            await self._go_on(note_reset, workflow_id, failed_only, user, n)
+            await self._go_on(_end, workflow_id)
             return n
+
+    async def process_changed(self, workflow_id: int, dry_run: bool) -> list[str]:
+        """Make jobs whose inputs changed uninitialized (see `engine.inputs`); returns their names."""
+        async with self._locks[workflow_id]:
+            found = await self._db.read(changed, workflow_id)
+            for rows in _portions([] if dry_run else found):
+                await self._db.write(take_back, [job for job, _ in rows])
+            return [name for _, name in found]
 
     async def restart(self, workflow_id: int, dry_run: bool) -> dict[str, Any]:
         """See `engine.restart`; with `dry_run` only what it would do."""

@@ -65,7 +65,6 @@ DIFFERENCES: dict[str, Differences] = {
             "the ephemeral one was cleared",
             {"json": {"user_data": [2, 3]}},
         ),
-        "first is uninitialized": ("no process_changed_job_inputs yet", {"states": {"first": "ready"}}),
         "two: statuses after": (
             "only uninitialized jobs are put to work, as the caller asked",
             {

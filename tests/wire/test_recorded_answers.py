@@ -19,7 +19,7 @@ SECTIONS = (
     "results_events", "lifecycle", "unblocking", "nodes_schedulers", "actions", "sse",
 )  # fmt: skip
 
-LATER = re.compile(r"/(access_groups|process_changed_job_inputs)\b")
+LATER = re.compile(r"/access_groups\b")
 """Paths of endpoints that this server does not have yet."""
 
 

@@ -35,6 +35,10 @@ class ResetJobsQuery(msgspec.Struct, kw_only=True):
     failed_only: bool = False
 
 
+class ChangedQuery(msgspec.Struct, kw_only=True):
+    dry_run: bool = False
+
+
 class RestartQuery(msgspec.Struct, kw_only=True):
     dry_run: bool = False
 
@@ -163,10 +167,9 @@ def clear_ephemeral(batch: Batch, workflow_id: int) -> None:
 async def post_initialize(request: Call) -> Answer:
     """Make jobs ready or blocked, as their dependencies say."""
     workflow_id, ask = request.number(), request.ask(InitializeQuery)
-
-    await request.server.gradual.initialize(workflow_id, ask.only_uninitialized, request.caller)
     if ask.clear_ephemeral_user_data:
         await request.db.write(clear_ephemeral, workflow_id)
+    await request.server.gradual.initialize(workflow_id, ask.only_uninitialized, request.caller)
     return json_answer({"message": "Initialized job status"})
 
 
@@ -191,6 +194,14 @@ async def post_reset_jobs(request: Call) -> Answer:
     if failed_only:
         answer["reset_type"] = "failed_only"
     return json_answer(answer)
+
+
+@post("/workflows/{id:str}/process_changed_job_inputs", query=ChangedQuery)
+async def post_changed_inputs(request: Call) -> Answer:
+    """Make jobs whose inputs changed since they were put to work uninitialized; `dry_run` only names them."""
+    dry_run = request.ask(ChangedQuery).dry_run
+    names = await request.server.gradual.process_changed(request.number(), dry_run)
+    return json_answer({"reinitialized_jobs": names})
 
 
 @post("/workflows/{id:str}/restart", query=RestartQuery, answer=RestartAnswer)
@@ -236,5 +247,5 @@ async def post_claim_by_resources(request: Call) -> Answer:
 
 HANDLERS = [
     get_summary, get_is_complete, get_is_uninitialized, put_cancel, post_initialize, post_reset_status,
-    post_reset_jobs, post_restart, post_claim_next, post_claim_by_resources,
+    post_reset_jobs, post_changed_inputs, post_restart, post_claim_next, post_claim_by_resources,
 ]  # fmt: skip

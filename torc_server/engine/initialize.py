@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from torc_core.models.status import ACTIVE, JobStatus
 from torc_server.engine import actions
 from torc_server.engine.graph import below, recount, recount_barriers
+from torc_server.engine.inputs import keep_hashes
 from torc_server.engine.transition import Row, new_attempt, set_status
 from torc_server.errors import Invalid, NotFound
 from torc_server.store.batch import Batch, json_text
@@ -92,6 +93,7 @@ def start(batch: Batch, workflow_id: int, first: int, last: int) -> int:
     set_status(batch, [(r[0], workflow_id, r[1]) for r in rows if r[2]], JobStatus.BLOCKED)
     set_status(batch, [(r[0], workflow_id, r[1]) for r in rows if not r[2] and r[3]], JobStatus.CANCELED)
     set_status(batch, [(r[0], workflow_id, r[1]) for r in rows if not r[2] and not r[3]], JobStatus.READY)
+    keep_hashes(batch, workflow_id, first, last)
     actions.recount(batch, workflow_id, first, last)
     return len(rows)
 

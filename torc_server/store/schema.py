@@ -145,7 +145,7 @@ job = _table(
     Column("lost", Integer, nullable=False, server_default=text("0")),  # attempts that ended with their runner
     Column("retries", Integer, nullable=False, server_default=text("0")),  # of this run: counted apart from the lost
     Column("canceled_by_user", Integer, nullable=False, server_default=text("0")),  # not by a parent's failure
-    Column("input_hash", Text),  # of its inputs when it was last initialised (server.md 5.2)
+    Column("input_hash", Text),  # of its inputs when it was last put to work (server.md 5.2)
     Index("ix_job_workflow", "workflow_id", "id"),
     Index("ix_job_status", "workflow_id", "status", "id"),
     Index("ix_job_name", "workflow_id", "name"),
