@@ -11,6 +11,7 @@ from litestar.datastructures import State
 from litestar.openapi import OpenAPIConfig
 from litestar.types import ControllerRouterHandler
 
+from torc_core.crash import crash_point
 from torc_server.api import (
     actions,
     answers,
@@ -90,6 +91,7 @@ async def _life(app: Litestar) -> AsyncIterator[None]:
     server.broadcast.attach()
     db.writer.start()
     await db.write(hide_half_created)
+    crash_point("server.start.hidden")
     for node_id, pid, space in await db.read(nodes.active_runners):
         server.deaths.watch(node_id, pid, space)
     keeping = asyncio.create_task(_keep_house(server))

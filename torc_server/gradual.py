@@ -8,16 +8,21 @@ be repeated: it looks at what is there. Small workflows are done in one transact
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
+from torc_core.crash import crash_point
 from torc_server.engine import actions, create, restart
 from torc_server.engine.announce import tell_initialized
-from torc_server.engine.delete import delete_some, half_deleted
+from torc_server.engine.cancel import cancel_range, cancel_workflow, forbid_work
+from torc_server.engine.delete import delete_jobs, delete_some, half_deleted, note_no_jobs
 from torc_server.engine.initialize import (
+    EVERY,
     imply,
     initialize,
     refuse_cycle,
@@ -26,6 +31,7 @@ from torc_server.engine.initialize import (
     to_run_again,
 )
 from torc_server.engine.inputs import changed
+from torc_server.engine.progress import counts
 from torc_server.engine.reset import may_reset, note_reset, reset_job_status, take_back, to_reset
 from torc_server.errors import NotFound
 from torc_server.store.batch import Batch
@@ -68,7 +74,7 @@ class Gradual:
                 _begin, workflow_id, "initialize_uninitialized" if only_uninitialized else "initialize"
             )
             await self._initialize(workflow_id, only_uninitialized)
-            await self._db.write(_end, workflow_id)
+            await self._go_on(_end, workflow_id)
             await self._db.write(tell_initialized, workflow_id, only_uninitialized, user)
 
     async def reset_jobs(self, workflow_id: int, failed_only: bool, user: str, force: bool = True) -> int:
@@ -111,7 +117,7 @@ class Gradual:
 
             run_id = await self._db.write(begin)
             await self._restart(workflow_id)
-            await self._db.write(_end, workflow_id)
+            await self._go_on(_end, workflow_id)
             return found.answer(run_id)
 
     async def finish_creation(self, creation: create.Creation) -> Any:
@@ -125,14 +131,45 @@ class Gradual:
                 initialize(batch, creation.workflow_id)
                 return create.finish(batch, creation)
 
+            crash_point("server.plan.before_visible")
             return await self._db.write(at_once)
         await self._db.read(refuse_cycle, creation.workflow_id)
         await self._initialize(creation.workflow_id, only_uninitialized=False)
+        crash_point("server.plan.before_visible")
         return await self._db.write(create.finish, creation)
+
+    async def cancel(self, workflow_id: int) -> None:
+        """See `engine.cancel.cancel_workflow`; a large one stops handing out jobs at once, whatever is done to it."""
+        if await self._db.read(_jobs, workflow_id) <= SMALL:
+            await self._db.write(cancel_workflow, workflow_id)
+            return
+        await self._db.write(forbid_work, workflow_id)
+        async with self._locks[workflow_id]:
+            await self._go_on(_begin, workflow_id, "cancel")
+            await self._down_jobs(workflow_id, cancel_range)
+            await self._go_on(_end, workflow_id)
+
+    async def delete_jobs(self, workflow_id: int) -> int:
+        """Delete every job of a workflow; returns how many there were."""
+        async with self._locks[workflow_id]:
+            if await self._db.read(counts, workflow_id) == {}:
+                return 0
+            await self._db.write(_begin, workflow_id, "delete_jobs")
+            n = sum(await self._down_jobs(workflow_id, delete_jobs))
+            await self._go_on(note_no_jobs, workflow_id)
+            await self._go_on(_end, workflow_id)
+            return n
+
+    async def clear(self, some: Callable[[Batch, int], int], workflow_id: int) -> int:
+        """Call `some`, which deletes some rows of a workflow, until none are left; returns how many there were."""
+        total = 0
+        while n := await self._db.write(some, workflow_id):
+            total += n
+        return total
 
     async def delete(self, workflow_id: int) -> None:
         """Delete a workflow that was hidden."""
-        while await self._db.write(delete_some, workflow_id):
+        while await self._go_on(delete_some, workflow_id):
             pass
 
     async def resume(self) -> None:
@@ -148,36 +185,63 @@ class Gradual:
                         await self._reset(workflow_id, work == "reset_failed")
                     case "restart":
                         await self._restart(workflow_id)
-                await self._db.write(_end, workflow_id)
+                    case "cancel":
+                        await self._down_jobs(workflow_id, cancel_range)
+                    case "delete_jobs":
+                        await self._down_jobs(workflow_id, delete_jobs)
+                await self._go_on(_end, workflow_id)
+
+    async def _go_on(self, work: Callable[Concatenate[Batch, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """The next step of work that has begun: when the database cannot take it (disk full), wait until it can."""
+        while True:
+            try:
+                return await self._db.write(work, *args, **kwargs)
+            except OperationalError as error:
+                if is_defect(error):
+                    raise
+                log.warning("work on a workflow waits for the database: %s", error.orig)
+            await asyncio.sleep(AGAIN_S)
 
     async def _initialize(self, workflow_id: int, only_uninitialized: bool) -> None:
-        await self._db.write(actions.reset, workflow_id)
+        crash_point("server.work.begun")
+        await self._go_on(actions.reset, workflow_id)
         await self._over_jobs(workflow_id, imply)
         again = await self._db.read(to_run_again, workflow_id, only_uninitialized)
         for ids in _portions([row[0] for row in again]):
-            await self._db.write(take_back, ids)
+            await self._go_on(take_back, ids)
         if not only_uninitialized:
-            await self._db.write(release_claims, workflow_id)
+            await self._go_on(release_claims, workflow_id)
         await self._over_jobs(workflow_id, start)
-        await self._db.write(actions.arm, workflow_id)
+        await self._go_on(actions.arm, workflow_id)
 
     async def _reset(self, workflow_id: int, failed_only: bool) -> int:
         chosen, below = await self._db.read(to_reset, workflow_id, failed_only)
         for ids in _portions([*below, *chosen]):  # what was chosen last: begun again, it finds what is below once more
-            await self._db.write(take_back, ids)
+            await self._go_on(take_back, ids)
+            crash_point("server.reset.portion")
         return len(chosen)
 
     async def _restart(self, workflow_id: int) -> None:
         found = await self._db.read(restart.scope, workflow_id)
         for ids in _portions([job for job, _ in found.jobs]):
-            await self._db.write(take_back, ids)
+            await self._go_on(take_back, ids)
+            crash_point("server.restart.portion")
         await self._initialize(workflow_id, only_uninitialized=True)
+
+    async def _down_jobs(self, workflow_id: int, work: Callable[[Batch, int, int, int], T]) -> list[T]:
+        """Call `work(batch, workflow, first id, last id)` for each portion, the last jobs first; returns the answers."""
+        before, answers = EVERY[1], []
+        while (first := await self._db.read(_first_of_portion, workflow_id, before)) is not None:
+            answers.append(await self._go_on(work, workflow_id, first, before - 1))
+            before = first
+        return answers
 
     async def _over_jobs(self, workflow_id: int, work: Callable[[Batch, int, int, int], object]) -> None:
         """Call `work(batch, workflow, first id, last id)` for each portion of the workflow's jobs."""
         after = 0
         while (last := await self._db.read(_last_of_portion, workflow_id, after)) is not None:
-            await self._db.write(work, workflow_id, after + 1, last)
+            await self._go_on(work, workflow_id, after + 1, last)
+            crash_point("server.initialize.portion")
             after = last
 
 
@@ -196,6 +260,14 @@ def _jobs(conn: Connection, workflow_id: int) -> int:
     if row is None:
         raise NotFound(f"Workflow not found with ID: {workflow_id}")
     return int(row[0])
+
+
+def _first_of_portion(conn: Connection, workflow_id: int, before: int) -> int | None:
+    row = conn.exec_driver_sql(
+        "SELECT min(id) FROM (SELECT id FROM job WHERE workflow_id = ? AND id < ? ORDER BY id DESC LIMIT ?)",
+        (workflow_id, before, PORTION),
+    ).one()
+    return None if row[0] is None else int(row[0])
 
 
 def _last_of_portion(conn: Connection, workflow_id: int, after: int) -> int | None:
@@ -217,6 +289,7 @@ def _begin(batch: Batch, workflow_id: int, work: str) -> None:
 
 
 def _end(batch: Batch, workflow_id: int) -> None:
+    crash_point("server.work.ends")
     batch.run("UPDATE workflow SET work = NULL WHERE id = ?", workflow_id)
     batch.log(workflow_id, "workflow", work=None)
     batch.wake_workflows.add(workflow_id)

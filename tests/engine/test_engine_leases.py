@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -224,3 +225,13 @@ def test_a_repeated_call_is_answered_alike_after_a_restart_of_the_server(tmp_pat
             [(j.name, j.attempt_id) for j in first.jobs] == [(j.name, j.attempt_id) for j in second.jobs] == [("b", 1)]
         )
         assert second.refused == []
+
+
+def test_a_waiting_call_is_answered_in_time_to_renew_a_short_lease(tmp_path: Path) -> None:
+    with Stage(tmp_path, lease_s=0.9) as stage:
+        flow = stage.flow(job("a"))
+        flow.runner().takes()
+        waiting = flow.runner().waits(wait_ms=10_000)
+        began = time.monotonic()
+        assert waiting.answer().jobs == []
+        assert time.monotonic() - began < 0.6

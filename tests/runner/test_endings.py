@@ -179,6 +179,7 @@ def test_nothing_outlives_a_guard_that_is_killed(server, start, tmp_path: Path) 
     os.kill(guard.pid, signal.SIGKILL)
 
     nobody_is_left(daemon, pid, int(runner))
+    assert server.results == {}, "the job did not end by itself: it runs again elsewhere"
 
 
 @pytest.mark.parametrize("lacking", ["del os.pidfd_open", "import resource; resource.setrlimit(7, (70, 70))"])

@@ -66,6 +66,7 @@ def run_again(app: App, text: str, options: dict[str, Any]) -> int:
 
     number = workflow_id(app, text)
     summary = app.client.send(endpoints.summary(number))
+    _deliver_late_results(app, number, summary.origin or os.getcwd(), options)
     plan = app.client.send(endpoints.restart(number, dry_run=True))
     if plan.jobs == 0:
         if app.json:
@@ -81,6 +82,27 @@ def run_again(app: App, text: str, options: dict[str, Any]) -> int:
         click.echo(f"Workflow {number} '{summary.name}': running {jobs}, keeping {plan.kept} completed")
     app.client.send(endpoints.restart(number, dry_run=False))
     return _run(app, number, summary.origin or os.getcwd(), options)
+
+
+def _deliver_late_results(app: App, number: int, origin: str, options: dict[str, Any]) -> None:
+    """What a runner that was killed kept in its journal, before a new run makes it worthless."""
+    from torc_core.client import endpoints
+    from torc_core.runner import journal
+
+    folder = Path(_output_dir(options["output_dir"], app.config.client.run.output_dir or "output", origin))
+    if not journal.found(folder, number):
+        return
+    database_uuid = app.client.send(endpoints.server_info()).database_uuid
+    delivered, refused = journal.deliver(
+        folder,
+        number,
+        database_uuid,
+        lambda node_id, late: app.client.send(endpoints.late_results(number, node_id, late)),
+    )
+    if delivered:
+        app.note(f"{delivered} results of a runner that was killed were delivered")
+    if refused:
+        app.note(f"{refused} results of a runner that was killed came too late")
 
 
 def _run(app: App, workflow_id: int, origin: str, options: dict[str, Any]) -> int:

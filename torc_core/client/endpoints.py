@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from torc_core.client.request import Page, Request
+from torc_core.models.late import LateAnswer, LateResults
 from torc_core.models.plan import PlanAnswer
 from torc_core.models.resources import (
     ComputeNode,
@@ -139,6 +140,13 @@ def restart(workflow_id: int, *, dry_run: bool) -> Request[RestartAnswer]:
     """Start a new run of what is not completed and all below it; with `dry_run` only say what that would be."""
     query = {"dry_run": dry_run}
     return _on_workflow("POST", workflow_id, "/restart", RestartAnswer, "restarting", query=query)
+
+
+def late_results(workflow_id: int, node_id: int, late: LateResults) -> Request[LateAnswer]:
+    """Deliver what a runner that is gone left in its journal."""
+    path = f"/workflows/{workflow_id}/compute_nodes/{node_id}/late_results"
+    doing = f"delivering results of an earlier runner of workflow {workflow_id}"
+    return Request("POST", path, LateAnswer, doing, f"workflow {workflow_id}", body=late, repeatable=True)
 
 
 def cancel_workflow(workflow_id: int) -> Request[WorkflowStatus]:

@@ -134,6 +134,11 @@ class Journal:
         self._refused = True
 
 
+def found(output_dir: Path, workflow_id: int) -> list[Path]:
+    """The journals of a workflow, of live runners too."""
+    return sorted(output_dir.glob(f".journal_wf{workflow_id}_*.jsonl"))
+
+
 def deliver(
     output_dir: Path, workflow_id: int, database_uuid: str | None, send: Callable[[int, LateResults], LateAnswer]
 ) -> tuple[int, int]:
@@ -156,7 +161,7 @@ def deliver(
 
 def _left_behind(output_dir: Path, workflow_id: int) -> Iterator[tuple[Path, Head, list[AttemptResult]]]:
     """The journals of runners that are gone, each locked while the caller looks at it."""
-    for path in sorted(output_dir.glob(f".journal_wf{workflow_id}_*.jsonl")):
+    for path in found(output_dir, workflow_id):
         with contextlib.ExitStack() as stack:
             try:
                 file = stack.enter_context(open(path, "rb+"))

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from torc_core.crash import crash_point
 from torc_core.models.exchange import Assignment, Attempt, ExchangeAnswer, ExchangeRequest
 from torc_core.runner.exchange import Conversation, Gone
 from torc_core.runner.jobs import Ended, Ending, Jobs, Running
@@ -187,6 +188,8 @@ class Runner:
         if answer.run_id:
             self._log.open(Path(self._log_path.format(run=answer.run_id)))
         self._obey(answer, now)
+        if answer.jobs:
+            crash_point("runner.jobs.received")
         for job in answer.jobs:
             attempt = Attempt(job.job_id, job.attempt_id)
             if self.outcome is None and not self._holds(attempt, job):
@@ -231,7 +234,9 @@ class Runner:
         if self.outcome is not Outcome.GONE:
             self.outcome = Outcome.INTERRUPTED
         self._leave(Outcome.INTERRUPTED, now)
-        self._jobs.stop(list(self._jobs.running), Ending("terminated", self._wakeup.reason), kill=interrupts > 1)
+        # Without its guard the runner is as good as dead: its jobs run again elsewhere, so their end is not reported.
+        ending = Ending(None) if self._wakeup.orphaned else Ending("terminated", self._wakeup.reason)
+        self._jobs.stop(list(self._jobs.running), ending, kill=interrupts > 1)
         if interrupts > 1:
             self._leave_by = min(self._leave_by, now + LEAVE_KILLED_S)
 
@@ -292,6 +297,7 @@ class Runner:
 
     def _end(self, outcome: Outcome) -> Outcome:
         seconds = time.monotonic() - self._began
+        crash_point("runner.leaves")
         self._conversation.journal.close()
         undelivered = len(self._conversation.results)
         if undelivered:

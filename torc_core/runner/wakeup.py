@@ -31,6 +31,8 @@ class Wakeup:
         self.interrupts = 0
         """0: work; 1: stop the jobs and leave; more: kill the jobs and leave."""
         self.reason = ""
+        self.orphaned = False
+        """The guard died."""
 
     def handle_signals(self) -> None:
         """From now on a first INT, TERM or HUP asks to stop, and a second one to kill."""
@@ -51,7 +53,7 @@ class Wakeup:
         elif not os.read(fd, 1):
             self._selector.unregister(fd)
             self.interrupts += 2
-            self.reason = "the runner's guard died"
+            self.orphaned = True
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         now = time.monotonic()

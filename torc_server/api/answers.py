@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 import uuid
 from typing import Any
 
@@ -13,6 +12,7 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFou
 from sqlalchemy.exc import OperationalError
 
 from torc_server.errors import Busy, Refusal
+from torc_server.store.database import is_defect
 
 log = logging.getLogger("torc_server.api")
 
@@ -111,15 +111,9 @@ def http_error(_: Request[Any, Any, Any], error: HTTPException) -> Answer:
 def broken(request: Request[Any, Any, Any], error: Exception) -> Answer:
     """A defect, or a store that does not take what is written: said to the caller, logged with its traceback."""
     log.error("%s %s failed", request.scope["method"], request.scope["path"], exc_info=error)
-    if isinstance(error, OperationalError) and not _is_defect(error):
+    if isinstance(error, OperationalError) and not is_defect(error):
         return error_answer(503, f"the database cannot do it now: {error.orig}; nothing was changed", RETRY)
     return error_answer(500, f"internal error: {type(error).__name__}: {error}")
-
-
-def _is_defect(error: OperationalError) -> bool:
-    """SQLite says so too of a statement that is wrong, which no waiting helps."""
-    code = getattr(error.orig, "sqlite_errorcode", 0)
-    return bool(code & 0xFF == sqlite3.SQLITE_ERROR)
 
 
 HANDLERS: dict[Any, Any] = {

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, or_
 
+from torc_core.crash import crash_point
 from torc_core.models.resources import ComputeNode
 from torc_server.api.answers import Answer, json_answer
 from torc_server.api.call import Call, Server
@@ -85,6 +86,7 @@ async def create_node(request: Call) -> Answer:
     """Register a compute node."""
     body = await request.told(ComputeNode)
     node = await request.db.write(register, body, request.server)
+    crash_point("server.registered")
     if body.uuid is not None and node["is_active"]:
         request.server.deaths.watch(node["id"], body.pid, body.boot_id)
     return json_answer(node)

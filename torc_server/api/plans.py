@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
+from torc_core.crash import crash_point
 from torc_core.models.plan import PlanAnswer, PlanEnd, PlanLine, PlanStart
 from torc_server.api.answers import Answer, Malformed, json_answer
 from torc_server.api.call import Call, Server
@@ -50,13 +51,16 @@ async def _store(server: Server, lines: AsyncIterator[PlanLine]) -> PlanAnswer:
     if not isinstance(start, PlanStart):
         raise Invalid("a plan begins with a line of kind workflow")
     creation: Creation = await db.write(begin, start)
+    crash_point("server.plan.begun")
     try:
         async for line in lines:
             if isinstance(line, PlanEnd):
                 answer: PlanAnswer = await server.gradual.finish_creation(creation)
+                crash_point("server.plan.visible")
                 return answer
             if not creation.repeated:
                 await db.write(add, creation, line)
+                crash_point("server.plan.chunk")
         raise Invalid("the plan was cut off: its last line, of kind end, did not come; send it again")
     except BaseException:
         if not creation.repeated:

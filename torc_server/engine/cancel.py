@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from torc_core.crash import crash_point
 from torc_core.models.status import COMPLETE, JobStatus
 from torc_server.engine.complete import camel, job_and_run
+from torc_server.engine.initialize import EVERY
 from torc_server.engine.notes import note
 from torc_server.engine.transition import Row, set_status
 from torc_server.errors import Invalid, NotFound
@@ -12,6 +14,12 @@ from torc_server.store.batch import Batch
 
 def cancel_workflow(batch: Batch, workflow_id: int) -> None:
     """Cancel every job that has not ended, and the workflow itself. NotFound for an unknown one."""
+    forbid_work(batch, workflow_id)
+    cancel_range(batch, workflow_id, *EVERY)
+
+
+def forbid_work(batch: Batch, workflow_id: int) -> None:
+    """The workflow is canceled: it hands out no jobs. NotFound for an unknown one."""
     row = batch.run(
         "UPDATE workflow SET is_canceled = 1 WHERE id = ? AND state = 'visible' RETURNING run_id", workflow_id
     ).one_or_none()
@@ -25,12 +33,22 @@ def cancel_workflow(batch: Batch, workflow_id: int) -> None:
         workflow_id=workflow_id,
         run_id=row[0],
     )
-    rows = batch.run(
-        "SELECT id, workflow_id, status FROM job WHERE workflow_id = ? AND status IN (1, 2, 3, 4)", workflow_id
-    ).all()
-    _cancel(batch, [(r[0], r[1], r[2]) for r in rows])
     batch.log(workflow_id, "workflow", is_canceled=True)
     batch.wake_workflows.add(workflow_id)
+
+
+def cancel_range(batch: Batch, workflow_id: int, first: int, last: int) -> None:
+    """Cancel the jobs of an id range that have not ended.
+
+    In portions the last ones come first, so that what is below a job is canceled before it, and not by way of it.
+    """
+    rows = batch.run(
+        "SELECT id, workflow_id, status FROM job WHERE workflow_id = ? AND id BETWEEN ? AND ? AND +status IN (1, 2, 3, 4)",
+        workflow_id,
+        first,
+        last,
+    ).all()
+    _cancel(batch, [(r[0], r[1], r[2]) for r in rows])
 
 
 def cancel_job(batch: Batch, job_id: int) -> None:
@@ -53,3 +71,4 @@ def _cancel(batch: Batch, rows: list[Row]) -> None:
     batch.wake_nodes.update(nodes)
     batch.run("UPDATE job SET canceled_by_user = 1 WHERE id IN (SELECT value FROM json_each(?))", ids)
     set_status(batch, rows, JobStatus.CANCELED)
+    crash_point("server.cancel.written")

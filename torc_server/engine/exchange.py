@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from torc_core.crash import crash_point
 from torc_core.models.exchange import ExchangeAnswer, ExchangeRequest, StopOrder
 from torc_core.models.status import ACTIVE, JobStatus
 from torc_server.engine.actions import IN_THE_LOOP, pending
@@ -58,7 +59,7 @@ class Runners:
     async def exchange(self, node_id: int, workflow_id: int, request: ExchangeRequest) -> ExchangeAnswer:
         """One call of a runner; returns when it is answered. NotFound when the node is unknown or has left."""
         loop = asyncio.get_running_loop()
-        hold = min(request.wait_ms / 1000, HOLD_S)
+        hold = min(request.wait_ms / 1000, HOLD_S, self.nodes.lease_s / 3)
         call = Call(node_id, workflow_id, request, loop, loop.create_future(), time.monotonic() + hold)
         call.answer.acknowledged = request.sequence
         self._writer.exchange(call)
@@ -166,6 +167,10 @@ class Runners:
         answered = [(call, node) for call, node in opened if self._finish(batch, call, states[call.workflow_id])]
 
         def after_commit() -> None:
+            if any(call.answer.jobs for call, _ in answered):
+                crash_point("server.claim.committed")
+            if any(call.request.results for call, _ in answered):
+                crash_point("server.result.committed")
             for call, node in opened:
                 node.waiting = call
             for _, node in answered:

@@ -6,6 +6,7 @@ then the attempt that ended well after all is the job's again.
 
 from __future__ import annotations
 
+from torc_core.crash import crash_point
 from torc_core.models.exchange import Attempt, AttemptResult
 from torc_core.models.late import LateAnswer, LateResults
 from torc_core.models.status import JobStatus
@@ -49,6 +50,7 @@ def take_late_results(batch: Batch, workflow_id: int, node_id: int, late: LateRe
         " WHERE id IN (SELECT value FROM json_each(?))",
         batch.json([each.job for each in given_back]),
     )
+    crash_point("server.late.written")
     return LateAnswer([Attempt(job, attempt) for job, attempt in told])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torc_core.crash import crash_point
 from torc_core.models.exchange import AttemptResult
 from torc_core.models.status import ACTIVE, JobStatus
 from torc_server.engine.report import Accepted, store
@@ -42,6 +43,7 @@ def lose(batch: Batch, node_id: int, reason: str) -> None:
     store(batch, [_failure(batch, node_id, reason, *row) for row in failed])
     batch.run("UPDATE job SET node_id = NULL WHERE node_id = ?", node_id)
     _deactivate(batch, node_id, reason=reason, lost=[r[0] for r in back + failed])
+    crash_point("server.lost.written")
 
 
 def _failure(
@@ -64,6 +66,7 @@ def leave(batch: Batch, node_id: int) -> None:
     _fence(batch, [r[0] for r in active if r[2] == JobStatus.RUNNING], lost=0)
     batch.run("UPDATE job SET node_id = NULL WHERE node_id = ?", node_id)
     _deactivate(batch, node_id, reason="left")
+    crash_point("server.left.written")
 
 
 def _fence(batch: Batch, ids: Sequence[int], lost: int) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from torc_core.crash import crash_point
 from torc_core.models.exchange import Attempt, AttemptResult
 from torc_core.models.status import ACTIVE, TERMINAL, JobStatus
 from torc_server.engine.nodes import Call
@@ -176,3 +177,4 @@ def store(batch: Batch, accepted: list[Accepted], *, forced: bool = False) -> No
         by_status[each.new].append((each.job, each.workflow, each.old))
     for new, moves in by_status.items():
         record(batch, moves, new, forced=forced)
+    crash_point("server.result.written")

@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from torc_core.crash import crash_point
 from torc_core.models.exchange import Assignment, FreeResources
 from torc_core.models.status import JobStatus
 from torc_server.engine.nodes import Call, Node
@@ -218,6 +219,7 @@ def assign(batch: Batch, workflow_id: int, ids: list[int], node_id: int | None) 
     set_status(batch, [(job, workflow_id, JobStatus.READY) for job in ids], JobStatus.PENDING)
     if node_id is not None:
         batch.run("UPDATE job SET node_id = ? WHERE id IN (SELECT value FROM json_each(?))", node_id, batch.json(ids))
+    crash_point("server.claim.written")
 
 
 def wants_of(calls: list[tuple[Call, Node]]) -> dict[int, list[Want]]:

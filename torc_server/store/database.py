@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -98,6 +99,12 @@ def _engine(path: Path, *, read_only: bool) -> Engine:
         conn.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def is_defect(error: OperationalError) -> bool:
+    """Whether a statement is wrong, which no waiting helps: SQLite calls that an operational error, too."""
+    code = getattr(error.orig, "sqlite_errorcode", 0)
+    return bool(code & 0xFF == sqlite3.SQLITE_ERROR)
 
 
 def damage(conn: Connection, *, thorough: bool = False) -> list[str]:

@@ -22,6 +22,7 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
 
+from torc_core.crash import crash_point
 from torc_server.engine.actions import count, with_actions
 from torc_server.engine.announce import announce
 from torc_server.engine.unblock import propagate
@@ -170,11 +171,13 @@ class Writer:
                     propagate(batch)
                     if batch.listened:
                         announce(batch)
+                crash_point("server.applied")
                 self._apply_calls(batch, calls, outcomes)
                 if self._watched:
                     count(batch)
                 answer = self.exchanges.serve(batch, exchanges) if self.exchanges else _nothing
                 logged = batch.flush()
+                crash_point("server.commit.before")
         except BaseException as failure:
             log.exception("a batch was not committed")
             _roll_back(conn)
@@ -183,6 +186,7 @@ class Writer:
             for call in calls:
                 _resolve(call.future, None, failure)
             return
+        crash_point("server.commit.after")
         if batch.live:
             batch.after_commit.append(partial(self.told, batch.live))
         for action in [*batch.after_commit, *([self.committed] if logged else []), answer]:
@@ -225,6 +229,7 @@ class Writer:
         """Move the log into the database, outside any transaction; truncate it when it has grown large."""
         raw = conn.connection.driver_connection
         assert raw is not None
+        crash_point("server.checkpoint")
         try:
             pages = raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1]
             if pages * 4096 > TRUNCATE_BYTES:
