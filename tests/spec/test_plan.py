@@ -63,7 +63,15 @@ def test_the_lines_are_those_of_the_wire_format_in_their_order() -> None:
     assert isinstance(start, PlanStart)
     assert (start.uuid, start.initialize) == (plan.uuid, True)
     assert (start.jobs, start.files, start.user_data, start.resource_requirements) == (5, 3, 2, 2)
-    assert plan.counts == {"jobs": 5, "files": 3, "user_data": 2, "resource_requirements": 2}
+    assert plan.counts == {
+        "jobs": 5,
+        "files": 3,
+        "user_data": 2,
+        "resource_requirements": 2,
+        "failure_handlers": 0,
+        "slurm_schedulers": 0,
+        "actions": 0,
+    }
     assert isinstance(files, PlanFiles)
     assert (files.items[0].name, files.items[0].path) == ("raw", "raw.txt")
     assert isinstance(data, PlanUserData)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from torc_core.models.plan import Stdio
 from torc_core.spec import values
+from torc_core.spec.actions import read_actions
 from torc_core.spec.document import Path, Source
+from torc_core.spec.handlers import read_handlers
 from torc_core.spec.model import (
     DEFAULT_REQUIREMENTS,
     FileSpec,
@@ -16,12 +18,33 @@ from torc_core.spec.model import (
     UserDataSpec,
     WorkflowSpec,
 )
-from torc_core.spec.suggest import Suggestions
+from torc_core.spec.objects import items, named, read_mapping
+from torc_core.spec.schedulers import read_schedulers, read_slurm_defaults
+from torc_core.spec.sweep import SWEEP_KEYS, read_parameters, take_sweep
 from torc_core.spec.values import Reader
-from torc_core.units import MAX_INTEGER
+from torc_core.spec.variables import insert_variables, read_variables
+from torc_core.units import MAX_INTEGER, UnitError, parse_memory
 
 _SIGNED = values.whole(-MAX_INTEGER - 1)
 _COUNT = values.whole(0)
+
+_STDIO_MODE = values.choice("separate", "combined", "no_stdout", "no_stderr", "none")
+_STDIO_KEYS: dict[str, Reader] = {"mode": _STDIO_MODE, "delete_on_success": values.flag}
+
+
+def _stdio(source: Source, value: Any, path: Path) -> Stdio | None:
+    """A mode alone, or with what becomes of the files."""
+    if isinstance(value, str):
+        mode = _STDIO_MODE(source, value, path)
+        return Stdio(mode) if mode else None
+    return Stdio(**read_mapping(source, value, path, _STDIO_KEYS, values.label(path)))
+
+
+def _execution_config(source: Source, value: Any, path: Path) -> dict[str, Any]:
+    """What torc 1.0 says of all jobs here: taken as the keys of the same name."""
+    keys: dict[str, Reader] = {"stdio": _stdio, "limit_resources": values.flag}
+    return read_mapping(source, value, path, keys, "execution_config")
+
 
 JOB_KEYS: dict[str, Reader] = {
     "name": values.name,
@@ -43,22 +66,24 @@ JOB_KEYS: dict[str, Reader] = {
     "output_file_regexes": values.names,
     "input_user_data_regexes": values.names,
     "output_user_data_regexes": values.names,
-    "failure_handler": values.not_yet,
-    "scheduler": values.not_yet,
-    "parameters": values.not_yet,
-    "parameter_mode": values.not_yet,
-    "use_parameters": values.not_yet,
+    "failure_handler": values.text,
+    "scheduler": values.text,
+    "stdio": _stdio,
+    **SWEEP_KEYS,
 }
 
 FILE_KEYS: dict[str, Reader] = {
     "name": values.name,
     "path": values.filled_text,
-    "parameters": values.not_yet,
-    "parameter_mode": values.not_yet,
-    "use_parameters": values.not_yet,
+    **SWEEP_KEYS,
 }
 
-USER_DATA_KEYS: dict[str, Reader] = {"name": values.name, "data": values.free, "is_ephemeral": values.flag}
+USER_DATA_KEYS: dict[str, Reader] = {
+    "name": values.name,
+    "data": values.free,
+    "is_ephemeral": values.flag,
+    **SWEEP_KEYS,
+}
 
 REQUIREMENTS_KEYS: dict[str, Reader] = {
     "name": values.name,
@@ -76,89 +101,81 @@ MONITOR_KEYS: dict[str, Reader] = {
     "generate_plots": values.flag,
 }
 
-SLURM_DEFAULTS_REFUSED = frozenset({"partition", "nodes", "walltime", "time", "mem", "gres", "name", "job-name"})
-"""Options of sbatch that torc sets itself (spec.md 10)."""
+SMALLEST_PROCESS = 4 * 1024**2
+"""Bytes that a job takes at least: the shell that runs its command."""
 
 
 def build(source: Source) -> WorkflowSpec:
     """The workflow of a document. With mistakes (in `source.errors`) it is incomplete; its jobs keep their places."""
-    data = source.data
-    if data is None:
+    if source.data is None:
         source.error((), "the file is empty; a workflow needs a name and jobs")
         return WorkflowSpec()
-    if not isinstance(data, dict):
-        source.error((), f"a workflow is a mapping with name and jobs, not {values.describe(source, data, ())}")
+    if not isinstance(source.data, dict):
+        what = values.describe(source, source.data, ())
+        source.error((), f"a workflow is a mapping with name and jobs, not {what}")
         return WorkflowSpec()
-    found = read_mapping(source, data, (), WORKFLOW_KEYS, "the workflow", ("name", "jobs"))
-    return WorkflowSpec(**found)
+    insert_variables(source)
+    found = read_mapping(source, source.data, (), WORKFLOW_KEYS, "the workflow", ("name", "jobs"))
+    found = found.pop("execution_config", {}) | found
+    spec = WorkflowSpec(**found)
+    if spec.limit_resources is not False:
+        _warn_of_small_memory(spec, source)
+    return spec
 
 
-def read_mapping(
-    source: Source,
-    value: Any,
-    path: Path,
-    keys: Mapping[str, Reader],
-    what: str,
-    required: tuple[str, ...] = (),
-) -> dict[str, Any]:
-    """Read the keys of one object; null counts as absent. `what` names the object in messages."""
-    if not isinstance(value, dict):
-        source.error(path, f"{what} must be a mapping, not {values.describe(source, value, path)}")
-        return {}
-    found = {}
-    for key, item in value.items():
-        read = keys.get(key)
-        if read is None:
-            known = [name for name, reader in keys.items() if reader is not values.not_yet]
-            near = Suggestions().nearest(key, known)
-            source.unknown_key((*path, key), f"unknown key {values.quoted(key)} in {what}{near}")
-        elif item is not None:
-            result = read(source, item, (*path, key))
-            if result is not None:
-                found[key] = result
-    for key in required:
-        if value.get(key) is None:
-            source.error(path, f"{what} has no {key}")
-    return found
+def _warn_of_small_memory(spec: WorkflowSpec, source: Source) -> None:
+    for requirement in spec.resource_requirements:
+        try:
+            size = parse_memory(requirement.memory)
+        except UnitError:
+            continue
+        if size < SMALLEST_PROCESS:
+            message = (
+                f"memory {requirement.memory}: any process takes more, so its jobs will be killed; write 4m at least,"
+                " or limit_resources: false in the workflow"
+            )
+            source.warn((*requirement.place, "memory"), message)
 
 
-def _items(source: Source, value: Any, path: Path) -> list[Any]:
-    if isinstance(value, list):
-        return value
-    source.error(path, f"{values.label(path)} must be a list, not {values.describe(source, value, path)}")
-    return []
-
-
-def _named(what: str, item: Any) -> str:
-    """`job "a"` where the name is readable, else `a job`."""
-    name = item.get("name") if isinstance(item, dict) else None
-    return f"{what} {values.quoted(name)}" if isinstance(name, str) and name.strip() else f"a {what}"
+def _note_unread(source: Source, item: Any, errors_before: int, kind: str) -> None:
+    """Copies that cannot be made are missing among the names."""
+    if len(source.errors) > errors_before and isinstance(item, dict) and any(item.get(key) for key in SWEEP_KEYS):
+        source.incomplete.add(kind)
 
 
 def _jobs(source: Source, value: Any, path: Path) -> list[JobSpec]:
     jobs = []
-    for index, item in enumerate(_items(source, value, path)):
+    for index, item in enumerate(items(source, value, path)):
         place = (*path, index)
-        found = read_mapping(source, item, place, JOB_KEYS, _named("job", item), ("name", "command"))
-        jobs.append(JobSpec(**found, place=place))
+        before = len(source.errors)
+        found = read_mapping(source, item, place, JOB_KEYS, named("job", item), ("name", "command"))
+        _note_unread(source, item, before, "job")
+        sweep = take_sweep(found)
+        jobs.append(JobSpec(**found, place=place, sweep=sweep))
     return jobs
 
 
 def _files(source: Source, value: Any, path: Path) -> list[FileSpec]:
     files = []
-    for index, item in enumerate(_items(source, value, path)):
+    for index, item in enumerate(items(source, value, path)):
         place = (*path, index)
-        found = read_mapping(source, item, place, FILE_KEYS, _named("file", item), ("name", "path"))
-        files.append(FileSpec(**found, place=place))
+        before = len(source.errors)
+        found = read_mapping(source, item, place, FILE_KEYS, named("file", item), ("name", "path"))
+        _note_unread(source, item, before, "file")
+        sweep = take_sweep(found)
+        files.append(FileSpec(**found, place=place, sweep=sweep))
     return files
 
 
 def _user_data(source: Source, value: Any, path: Path) -> list[UserDataSpec]:
     records = []
-    for index, item in enumerate(_items(source, value, path)):
+    for index, item in enumerate(items(source, value, path)):
         place = (*path, index)
-        found = read_mapping(source, item, place, USER_DATA_KEYS, _named("user_data record", item))
-        records.append(UserDataSpec(**found, place=place))
+        before = len(source.errors)
+        found = read_mapping(source, item, place, USER_DATA_KEYS, named("user_data record", item))
+        _note_unread(source, item, before, "user_data record")
+        sweep = take_sweep(found)
+        records.append(UserDataSpec(**found, place=place, sweep=sweep))
         if isinstance(item, dict) and item.get("name") is None:
             source.warn(place, "a user_data record without a name is not created; give it a name")
     return records
@@ -166,9 +183,9 @@ def _user_data(source: Source, value: Any, path: Path) -> list[UserDataSpec]:
 
 def _requirements(source: Source, value: Any, path: Path) -> list[RequirementsSpec]:
     requirements = []
-    for index, item in enumerate(_items(source, value, path)):
+    for index, item in enumerate(items(source, value, path)):
         place = (*path, index)
-        what = _named("requirement", item)
+        what = named("requirement", item)
         found = read_mapping(source, item, place, REQUIREMENTS_KEYS, what, ("name", "num_cpus", "memory"))
         if found.get("name") == DEFAULT_REQUIREMENTS:
             message = 'the name "default" is kept for jobs that name no requirement; choose another'
@@ -182,18 +199,6 @@ def _resource_monitor(source: Source, value: Any, path: Path) -> ResourceMonitor
     if isinstance(value, dict) and value.get("enabled") is None:
         source.warn(path, "resource_monitor without enabled is off; write enabled: true or enabled: false", key=True)
     return ResourceMonitorSpec(**found)
-
-
-def _slurm_defaults(source: Source, value: Any, path: Path) -> dict[str, Any] | None:
-    if not isinstance(value, dict):
-        source.error(path, f"slurm_defaults must be a mapping, not {values.describe(source, value, path)}")
-        return None
-    for key in value:
-        if key.lower() in SLURM_DEFAULTS_REFUSED:
-            message = f"slurm_defaults cannot set {key}: torc sets it for each allocation"
-            source.error((*path, key), message, key=True)
-    found: dict[str, Any] = values.free(source, value, path)
-    return found
 
 
 WORKFLOW_KEYS: dict[str, Reader] = {
@@ -212,14 +217,18 @@ WORKFLOW_KEYS: dict[str, Reader] = {
     "compute_node_wait_for_healthy_database_minutes": _COUNT,
     "jobs_sort_method": values.choice("gpus_runtime_memory", "gpus_memory_runtime", "none"),
     "resource_monitor": _resource_monitor,
-    "slurm_defaults": _slurm_defaults,
+    "slurm_defaults": read_slurm_defaults,
     "jobs": _jobs,
     "files": _files,
     "user_data": _user_data,
     "resource_requirements": _requirements,
-    "parameters": values.not_yet,
-    "failure_handlers": values.not_yet,
-    "slurm_schedulers": values.not_yet,
-    "actions": values.not_yet,
+    "variables": read_variables,
+    "parameters": read_parameters,
+    "parameters_file": values.filled_text,
+    "stdio": _stdio,
+    "execution_config": _execution_config,
+    "failure_handlers": read_handlers,
+    "slurm_schedulers": read_schedulers,
+    "actions": read_actions,
 }
 """The keys of the top level."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from torc_core.spec.suggest import Suggestions
+
 Path = tuple[str | int, ...]
 
 
@@ -70,6 +72,13 @@ class Source:
         self.strict = strict
         self.folder = folder
         """Where the file is, if it is one."""
+        self.suggestions = Suggestions()
+        self.tables: dict[str, dict[str, list[int | float | str]] | None] = {}
+        """Tables of parameters that were read, by the name of their file."""
+        self.incomplete: set[str] = set()
+        """Kinds of things of which some are missing because of mistakes, so that their names say nothing."""
+        self.expanded: set[Path] = set()
+        """Places of what was made into several copies."""
         self.errors = list(document.errors)
         self.warnings = list(document.warnings)
 

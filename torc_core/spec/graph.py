@@ -1,14 +1,14 @@
 """The order of jobs: explicit dependencies and those that files and user data imply (spec.md 7, 8).
 
-Files and user data are nodes of their own between the jobs that write and the jobs that read, so a file with many
-writers and many readers costs their sum, not their product.
+Files, user data and barriers are nodes of their own between the jobs that come before and those that come after, so a
+file with many writers and many readers costs their sum, not their product.
 """
 
 from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
 
-from torc_core.spec.model import JobSpec, WorkflowSpec
+from torc_core.spec.model import Barrier, WorkflowSpec
 
 _SHOWN_IN_CYCLE = 12
 
@@ -19,11 +19,11 @@ class Graph:
     def __init__(self, spec: WorkflowSpec) -> None:
         self._jobs = spec.jobs
         count = len(spec.jobs)
-        self._children: list[list[int]] = [[] for _ in range(count)]
+        self._children: list[list[int] | None] = [None] * count
         self._unmet = [0] * count
         self._labels: list[str] = []
         """What stands between jobs, by node number minus the number of jobs."""
-        self._connect()
+        self._connect(spec)
         self.level = [0] * len(self._children)
         """How many jobs must end, one after the other, before a job can start; a file counts like its readers."""
         self._longest_parent: list[int | None] = [None] * len(self._children)
@@ -31,33 +31,54 @@ class Graph:
         """Jobs, parents first, otherwise in the order of the file; jobs of cycles are missing."""
         self._sort()
 
-    def _connect(self) -> None:
+    def _connect(self, spec: WorkflowSpec) -> None:
         number: dict[str, int] = {}
         for index, job in enumerate(self._jobs):
             number.setdefault(job.name, index)
-        between: dict[tuple[str, str], int] = {}
+        barriers = [self._add_barrier(barrier, number) for barrier in spec.barriers]
         for index, job in enumerate(self._jobs):
             for name in job.depends_on:
                 parent = number.get(name)
                 if parent is not None:
                     self._edge(parent, index)
-            for key in _written(job):
-                if key not in between:
-                    between[key] = self._add_node(key)
-                self._edge(index, between[key])
-        for index, job in enumerate(self._jobs):
-            for key in _read(job):
-                if key in between:
-                    self._edge(between[key], index)
+            if job.barrier is not None:
+                self._edge(barriers[job.barrier], index)
+        self._connect_through("file", "output_files", "input_files")
+        self._connect_through("user_data", "output_user_data", "input_user_data")
 
-    def _add_node(self, key: tuple[str, str]) -> int:
-        self._children.append([])
+    def _connect_through(self, kind: str, written: str, read: str) -> None:
+        """Put a node between the writers and the readers of each thing that has both."""
+        wanted = {name for job in self._jobs for name in getattr(job, read)}
+        between: dict[str, int] = {}
+        for index, job in enumerate(self._jobs):
+            for name in getattr(job, written):
+                if name in wanted:
+                    if name not in between:
+                        between[name] = self._add_node(kind, name)
+                    self._edge(index, between[name])
+        for index, job in enumerate(self._jobs):
+            for name in getattr(job, read):
+                if name in between:
+                    self._edge(between[name], index)
+
+    def _add_barrier(self, barrier: Barrier, number: dict[str, int]) -> int:
+        node = self._add_node("regex", barrier.label)
+        for name in barrier.members:
+            self._edge(number[name], node)
+        return node
+
+    def _add_node(self, kind: str, name: str) -> int:
+        self._children.append(None)
         self._unmet.append(0)
-        self._labels.append(f'{key[0]} "{key[1]}"')
+        self._labels.append(f'{kind} "{name}"')
         return len(self._children) - 1
 
     def _edge(self, parent: int, child: int) -> None:
-        self._children[parent].append(child)
+        children = self._children[parent]
+        if children is None:
+            self._children[parent] = [child]
+        else:
+            children.append(child)
         self._unmet[child] += 1
 
     def _sort(self) -> None:
@@ -67,11 +88,11 @@ class Graph:
         while ready:
             job = heappop(ready)
             self.order.append(job)
-            for child in self._children[job]:
+            for child in self._children[job] or ():
                 if self._meet(child, job, self.level[job] + 1) and child < jobs:
                     heappush(ready, child)
                 elif child >= jobs and not self._unmet[child]:
-                    for reader in self._children[child]:
+                    for reader in self._children[child] or ():
                         if self._meet(reader, child, self.level[child]):
                             heappush(ready, reader)
 
@@ -112,7 +133,7 @@ class Graph:
         left = [node for node, unmet in enumerate(self._unmet) if unmet]
         parent: dict[int, int] = {}
         for node in left:
-            for child in self._children[node]:
+            for child in self._children[node] or ():
                 parent.setdefault(child, node)
         found = []
         walk_of: dict[int, int] = {}
@@ -142,11 +163,3 @@ class Graph:
             hidden = len(steps) - _SHOWN_IN_CYCLE
             steps[_SHOWN_IN_CYCLE - 2 : -2] = [f"... {hidden:,} more ..."]
         return nodes[first], " -> ".join(steps)
-
-
-def _written(job: JobSpec) -> list[tuple[str, str]]:
-    return [("file", name) for name in job.output_files] + [("user_data", name) for name in job.output_user_data]
-
-
-def _read(job: JobSpec) -> list[tuple[str, str]]:
-    return [("file", name) for name in job.input_files] + [("user_data", name) for name in job.input_user_data]

@@ -11,10 +11,12 @@ from pathlib import Path
 from torc_core.errors import InputError
 from torc_core.spec.build import build
 from torc_core.spec.document import Problem, Source, UnreadableError
+from torc_core.spec.expand import expand
 from torc_core.spec.graph import Graph
 from torc_core.spec.model import WorkflowSpec
 from torc_core.spec.reading import nested_too_deeply, read_document, read_text
 from torc_core.spec.references import resolve_references
+from torc_core.spec.schedulers import check_schedulers
 
 
 @dataclass(slots=True)
@@ -52,7 +54,9 @@ def load_text(text: str, format: str, name: str, *, strict: bool = False, folder
 
 
 def _checked(source: Source, spec: WorkflowSpec) -> Loaded:
+    expand(spec, source)
     resolve_references(spec, source)
+    check_schedulers(spec, source)
     for job, cycle in Graph(spec).cycles():
         source.error((*spec.jobs[job].place, "name"), f"cycle: {cycle}")
     errors, warnings = _in_order(source.errors), _in_order(source.warnings)

@@ -12,21 +12,39 @@ from msgspec import Struct
 
 from torc_core.errors import InputError
 from torc_core.models.plan import (
+    PlanActions,
+    PlanBarriers,
     PlanEnd,
     PlanFiles,
+    PlanHandlers,
     PlanJobs,
     PlanLine,
+    PlannedAction,
+    PlannedBarrier,
     PlannedFile,
+    PlannedHandler,
     PlannedJob,
     PlannedRequirements,
+    PlannedScheduler,
     PlannedUserData,
     PlannedWorkflow,
     PlanRequirements,
+    PlanSchedulers,
     PlanStart,
     PlanUserData,
 )
+from torc_core.models.resources import FailureRule
+from torc_core.spec.actions import SCHEDULE
 from torc_core.spec.graph import Graph
-from torc_core.spec.model import JobSpec, RequirementsSpec, ResourceMonitorSpec, UserDataSpec, WorkflowSpec
+from torc_core.spec.model import (
+    ActionSpec,
+    JobSpec,
+    RequirementsSpec,
+    ResourceMonitorSpec,
+    SchedulerSpec,
+    UserDataSpec,
+    WorkflowSpec,
+)
 from torc_core.units import parse_duration, parse_memory
 
 T = TypeVar("T")
@@ -63,11 +81,15 @@ class Plan:
         self._user = user
         self._origin = origin.absolute()
         self._records = [record for record in spec.user_data if record.name]
+        self._schedulers = [scheduler for scheduler in spec.slurm_schedulers if scheduler.name]
         self.counts = {
             "jobs": len(spec.jobs),
             "files": len(spec.files),
             "user_data": len(self._records),
             "resource_requirements": len(spec.resource_requirements),
+            "failure_handlers": len(spec.failure_handlers),
+            "slurm_schedulers": len(self._schedulers),
+            "actions": len(spec.actions),
         }
 
     def lines(self, initialize: bool) -> Iterator[bytes]:
@@ -79,17 +101,45 @@ class Plan:
     def _lines(self, initialize: bool) -> Iterator[PlanLine]:
         spec = self._spec
         workflow = _workflow(spec, self._user, str(self._origin))
-        yield PlanStart(uuid=self.uuid, workflow=workflow, initialize=initialize, **self.counts)
+        yield PlanStart(
+            uuid=self.uuid, workflow=workflow, initialize=initialize, barriers=len(spec.barriers), **self.counts
+        )
         for files in _chunks(spec.files):
             yield PlanFiles([PlannedFile(name=file.name, path=file.path) for file in files])
         for records in _chunks(self._records):
             yield PlanUserData([_user_data(record) for record in records])
         for requirements in _chunks(spec.resource_requirements):
             yield PlanRequirements([_requirements(requirement) for requirement in requirements])
-        number = _Numbers(spec, self._records, self._graph.order)
-        for jobs in _chunks(self._graph.order):
-            yield PlanJobs([number.job(spec.jobs[job]) for job in jobs])
+        for handlers in _chunks(spec.failure_handlers):
+            yield PlanHandlers([PlannedHandler(handler.name, _rules(handler.rules)) for handler in handlers])
+        for schedulers in _chunks(self._schedulers):
+            yield PlanSchedulers([_scheduler(scheduler) for scheduler in schedulers])
+        number = _Numbers(spec, self._records, self._schedulers, self._graph.order)
+        yield from self._job_lines(number)
+        for actions in _chunks(spec.actions):
+            yield PlanActions([number.action(action) for action in actions])
         yield PlanEnd()
+
+    def _job_lines(self, number: _Numbers) -> Iterator[PlanLine]:
+        """Jobs, and each barrier just before the first job that waits for it: its members have come by then."""
+        jobs: list[PlannedJob] = []
+        positions: dict[int, int] = {}
+        for index in self._graph.order:
+            job = self._spec.jobs[index]
+            barrier = job.barrier
+            if barrier is not None and barrier not in positions:
+                positions[barrier] = len(positions)
+                if jobs:
+                    yield PlanJobs(jobs)
+                    jobs = []
+                members = number.jobs(self._spec.barriers[barrier].members)
+                yield PlanBarriers([PlannedBarrier(_runs(sorted(members)))])
+            jobs.append(number.job(job, [] if barrier is None else [positions[barrier]]))
+            if len(jobs) == CHUNK:
+                yield PlanJobs(jobs)
+                jobs = []
+        if jobs:
+            yield PlanJobs(jobs)
 
     def summary(self) -> dict[str, Any]:
         """The `summary` of torc's dry run (spec.md 14.2)."""
@@ -98,16 +148,18 @@ class Plan:
             "workflow_name": spec.name,
             "workflow_description": spec.description,
             "job_count": len(spec.jobs),
-            "job_count_before_expansion": len(spec.jobs),
+            "job_count_before_expansion": spec.jobs_before_expansion,
             "file_count": len(spec.files),
-            "file_count_before_expansion": len(spec.files),
+            "file_count_before_expansion": spec.files_before_expansion,
             "user_data_count": len(spec.user_data),
             "resource_requirements_count": len(spec.resource_requirements),
-            "slurm_scheduler_count": 0,
-            "action_count": 0,
-            "has_schedule_nodes_action": False,
+            "slurm_scheduler_count": len(spec.slurm_schedulers),
+            "action_count": len(spec.actions),
+            "has_schedule_nodes_action": any(
+                action.trigger_type == "on_workflow_start" and action.action_type == SCHEDULE for action in spec.actions
+            ),
             "job_names": [job.name for job in spec.jobs],
-            "scheduler_names": [],
+            "scheduler_names": [scheduler.name for scheduler in self._schedulers],
         }
 
     def stages(self) -> list[list[str]]:
@@ -155,15 +207,28 @@ def build_plan(spec: WorkflowSpec, *, user: str, origin: Path) -> Plan:
 class _Numbers:
     """Names -> positions in the plan."""
 
-    def __init__(self, spec: WorkflowSpec, records: Sequence[UserDataSpec], order: Sequence[int]) -> None:
+    def __init__(
+        self,
+        spec: WorkflowSpec,
+        records: Sequence[UserDataSpec],
+        schedulers: Sequence[SchedulerSpec],
+        order: Sequence[int],
+    ) -> None:
         self._jobs = {spec.jobs[job].name: position for position, job in enumerate(order)}
         self._files = {file.name: position for position, file in enumerate(spec.files)}
         self._data = {record.name: position for position, record in enumerate(records)}
         self._requirements = {item.name: position for position, item in enumerate(spec.resource_requirements)}
+        self._handlers = {handler.name: position for position, handler in enumerate(spec.failure_handlers)}
+        self._schedulers = {scheduler.name: position for position, scheduler in enumerate(schedulers)}
+        self._stdio = spec.stdio
 
-    def job(self, job: JobSpec) -> PlannedJob:
+    def jobs(self, names: Sequence[str]) -> list[int]:
+        """The positions of jobs."""
+        return [self._jobs[name] for name in names]
+
+    def job(self, job: JobSpec, barriers: list[int]) -> PlannedJob:
         """The job with positions in place of names."""
-        requirements = job.resource_requirements
+        requirements, handler, scheduler = job.resource_requirements, job.failure_handler, job.scheduler
         return PlannedJob(
             name=job.name,
             command=job.command,
@@ -173,13 +238,62 @@ class _Numbers:
             cancel_on_blocking_job_failure=job.cancel_on_blocking_job_failure,
             supports_termination=job.supports_termination,
             priority=job.priority,
+            stdio=job.stdio or self._stdio,
             resource_requirements=None if requirements is None else self._requirements[requirements],
+            failure_handler=None if handler is None else self._handlers[handler],
+            scheduler=None if scheduler is None else self._schedulers[scheduler],
             depends_on=[self._jobs[name] for name in job.depends_on],
+            barriers=barriers,
             input_files=[self._files[name] for name in job.input_files],
             output_files=[self._files[name] for name in job.output_files],
             input_user_data=[self._data[name] for name in job.input_user_data],
             output_user_data=[self._data[name] for name in job.output_user_data],
         )
+
+    def action(self, action: ActionSpec) -> PlannedAction:
+        """The action with its config (spec.md 15.2)."""
+        config: dict[str, Any] = {"commands": action.commands}
+        if action.action_type == SCHEDULE:
+            config = {
+                "scheduler_type": action.scheduler_type,
+                "num_allocations": action.num_allocations,
+                "start_one_worker_per_node": action.start_one_worker_per_node,
+            }
+            if action.max_parallel_jobs is not None:
+                config["max_parallel_jobs"] = action.max_parallel_jobs
+        return PlannedAction(
+            trigger_type=action.trigger_type,
+            action_type=action.action_type,
+            action_config=config,
+            jobs=None if action.jobs is None else self.jobs(action.jobs),
+            scheduler=self._schedulers.get(action.scheduler) if action.action_type == SCHEDULE else None,
+            persistent=action.persistent,
+        )
+
+
+def _runs(positions: Sequence[int]) -> list[tuple[int, int]]:
+    """[first, last] of each run of consecutive positions, which are in order."""
+    runs: list[tuple[int, int]] = []
+    for position in positions:
+        if runs and runs[-1][1] == position - 1:
+            runs[-1] = runs[-1][0], position
+        else:
+            runs.append((position, position))
+    return runs
+
+
+def _rules(rules: Sequence[FailureRule]) -> str:
+    """The JSON text that torc's client sends: what is not said is left out, the retries always stand there."""
+    texts = []
+    for rule in rules:
+        said: dict[str, Any] = msgspec.to_builtins(rule)
+        texts.append(said | {"max_retries": rule.max_retries})
+    return msgspec.json.encode(texts).decode()
+
+
+def _scheduler(scheduler: SchedulerSpec) -> PlannedScheduler:
+    fields = {name: getattr(scheduler, name) for name in PlannedScheduler.__struct_fields__}
+    return PlannedScheduler(**fields)
 
 
 def _workflow(spec: WorkflowSpec, user: str, origin: str) -> PlannedWorkflow:

@@ -3,139 +3,204 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
-from typing import Literal
 
 from msgspec import json
 
 from torc_core.spec.document import Path, Source
-from torc_core.spec.model import DEFAULT_REQUIREMENTS, JobSpec, WorkflowSpec
-from torc_core.spec.suggest import Suggestions
+from torc_core.spec.model import DEFAULT_REQUIREMENTS, ActionSpec, Barrier, JobSpec, WorkflowSpec
+from torc_core.spec.names import Names
 from torc_core.spec.values import quoted
 
+EXPANDED_EDGES = 1_000
+"""Regexes of several jobs that give more dependencies than this become a barrier, not one for each pair of jobs."""
+
 _TOKEN = re.compile(r"\$\{(files|user_data)\.([^}]*)\}")
-_FILE_LISTS: tuple[Literal["input_files", "output_files"], ...] = ("input_files", "output_files")
-_DATA_LISTS: tuple[Literal["input_user_data", "output_user_data"], ...] = ("input_user_data", "output_user_data")
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
+_FILE_LISTS = ("input_files", "output_files")
+_DATA_LISTS = ("input_user_data", "output_user_data")
+_FILE_REGEXES = {"input_file_regexes": "input_files", "output_file_regexes": "output_files"}
+_DATA_REGEXES = {"input_user_data_regexes": "input_user_data", "output_user_data_regexes": "output_user_data"}
 
 
-class Names:
-    """The names of one kind of thing, in the order of the file."""
-
-    def __init__(self, kind: str, source: Source, suggestions: Suggestions) -> None:
-        self.kind = kind
-        self._source = source
-        self._suggestions = suggestions
-        self._places: dict[str, Path] = {}
-        self._matches: dict[str, list[str] | None] = {}
-
-    def add(self, name: str | None, place: Path) -> None:
-        """Enter a name; a second thing of the same name is an error. Things without a name were reported before."""
-        if not name:
-            return
-        if name in self._places:
-            first = self._source.document.place((*self._places[name], "name"))
-            self._source.error((*place, "name"), f"{self.kind} {quoted(name)} exists twice; first at {first}")
-        else:
-            self._places[name] = place
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._places
-
-    def check(self, name: str, reference: str, path: Path) -> bool:
-        """Whether `name` is known; an error with the nearest name when not. `reference` is what the user wrote."""
-        if name in self._places:
-            return True
-        near = self._suggestions.nearest(name, self._places)
-        self._source.error(path, f"{reference} names no {self.kind}{near}")
-        return False
-
-    def matching(self, pattern: str, key: str, path: Path) -> list[str]:
-        """The names in which the regex is found anywhere; an error when it is no regex or finds nothing."""
-        if pattern not in self._matches:
-            try:
-                search = re.compile(pattern).search
-                self._matches[pattern] = [name for name in self._places if search(name)]
-            except (re.error, RecursionError, OverflowError) as error:
-                self._matches[pattern] = None
-                self._source.error(path, f"{key} {quoted(pattern)} is no regular expression: {error}")
-        found = self._matches[pattern]
-        if found == []:
-            self._source.error(path, f"{key} {quoted(pattern)} matches no {self.kind}")
-        return found or []
+def resolve_references(spec: WorkflowSpec, source: Source) -> None:
+    """Complete the jobs of `spec` in place; duplicate names and references to nothing become errors of `source`."""
+    resolver = _Resolver(spec, source)
+    for job in spec.jobs:
+        resolver.resolve(job)
+    resolver.actions()
+    resolver.finish()
 
 
 class _Resolver:
     def __init__(self, spec: WorkflowSpec, source: Source) -> None:
+        self._spec = spec
         self._source = source
-        suggestions = Suggestions()
-        self._jobs = Names("job", source, suggestions)
-        self._files = Names("file", source, suggestions)
-        self._data = Names("user_data record", source, suggestions)
-        self._requirements = Names("resource requirement", source, suggestions)
-        for job in spec.jobs:
-            self._jobs.add(job.name, job.place)
-        for file in spec.files:
-            self._files.add(file.name, file.place)
-        for record in spec.user_data:
-            self._data.add(record.name, record.place)
-        for requirement in spec.resource_requirements:
-            self._requirements.add(requirement.name, requirement.place)
+        self._jobs = Names("job", source, ((one.name, one.place) for one in spec.jobs))
+        self._files = Names("file", source, ((one.name, one.place) for one in spec.files))
+        self._data = Names("user_data record", source, ((one.name, one.place) for one in spec.user_data))
+        self._requirements = Names(
+            "resource requirement", source, ((one.name, one.place) for one in spec.resource_requirements)
+        )
+        self._handlers = Names("failure_handler", source, ((one.name, one.place) for one in spec.failure_handlers))
+        self._schedulers = Names("slurm_scheduler", source, ((one.name, one.place) for one in spec.slurm_schedulers))
         self._paths = {file.name: file.path for file in spec.files}
         self._contents = {record.name: record.data for record in spec.user_data if record.name}
+        self._uses = Counter(tuple(job.depends_on_regexes) for job in spec.jobs if job.depends_on_regexes)
+        self._parents: dict[tuple[str, ...], _Parents] = {}
+        self._found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+        self._job: JobSpec | None = None
+        self._said: Counter[Path] = Counter()
+        self._repeated: dict[tuple[Path, int], tuple[str, int]] = {}
 
     def resolve(self, job: JobSpec) -> None:
         """Check and complete every reference of one job."""
+        self._job = job
+        self._said.clear()
         self._requirement(job)
+        self._one(job.failure_handler, self._handlers, "failure_handler")
+        self._one(job.scheduler, self._schedulers, "scheduler")
         self._check_list(job.depends_on, self._jobs, "depends_on", job)
         for key in _FILE_LISTS:
             self._check_list(getattr(job, key), self._files, key, job)
-        for data_key in _DATA_LISTS:
-            self._check_list(getattr(job, data_key), self._data, data_key, job)
+        for key in _DATA_LISTS:
+            self._check_list(getattr(job, key), self._data, key, job)
         self._tokens(job)
         self._regexes(job)
 
+    def actions(self) -> None:
+        """Check the names in actions and find the jobs of their regexes."""
+        self._job = None
+        for number, action in enumerate(self._spec.actions, 1):
+            if action.jobs is not None or action.job_name_regexes is not None:
+                action.jobs = self._jobs_of(action, number)
+            if action.scheduler is not None and action.scheduler_type == "slurm":
+                place = (*action.place, "scheduler")
+                self._schedulers.check(action.scheduler, f"scheduler {quoted(action.scheduler)}", place, self._report)
+
+    def _jobs_of(self, action: ActionSpec, number: int) -> list[str]:
+        """The jobs of an action; it is an error when there are none, not when one of several regexes finds none."""
+        named, patterns = action.jobs or [], action.job_name_regexes or []
+        for index, name in enumerate(named):
+            self._jobs.check(name, f"jobs {quoted(name)}", (*action.place, "jobs", index), self._report)
+        found = list(named)
+        valid = True
+        for index, pattern in enumerate(patterns):
+            try:
+                found += self._jobs.search(pattern)
+            except ValueError as error:
+                self._source.error((*action.place, "job_name_regexes", index), f"job_name_regexes {error}")
+                valid = False
+        if not found and valid and not self._jobs.incomplete:
+            if patterns:
+                shown = " ".join(quoted(pattern) for pattern in patterns)
+                self._source.error((*action.place, "job_name_regexes"), f"job_name_regexes {shown} matches no job")
+            else:
+                message = f"action {number} names no job; name one, or leave jobs out"
+                self._source.error((*action.place, "jobs"), message)
+        return _merged(found, ())
+
+    def finish(self) -> None:
+        """Say what the copies of a parameterised job have in common, once."""
+        for (path, _), (message, count) in self._repeated.items():
+            more = f" (and {count - 1:,} more like this)" if count > 1 else ""
+            self._source.error(path, message + more)
+
+    def _report(self, path: Path, message: str) -> None:
+        if self._job is None or self._job.place not in self._source.expanded:
+            self._source.error(path, message)
+            return
+        which = path, self._said[path]
+        self._said[path] += 1
+        first, count = self._repeated.get(which, (message, 0))
+        self._repeated[which] = first, count + 1
+
     def _requirement(self, job: JobSpec) -> None:
         name = job.resource_requirements
-        if name is None:
-            return
-        path = (*job.place, "resource_requirements")
         if name == DEFAULT_REQUIREMENTS and name not in self._requirements:
             message = 'resource_requirements "default" cannot be named; leave the key out to get it'
-            self._source.error(path, message)
+            self._report((*job.place, "resource_requirements"), message)
         else:
-            self._requirements.check(name, f"resource_requirements {quoted(name)}", path)
+            self._one(name, self._requirements, "resource_requirements")
+
+    def _one(self, name: str | None, known: Names, key: str) -> None:
+        if name is not None and name not in known and self._job is not None:
+            known.check(name, f"{key} {quoted(name)}", (*self._job.place, key), self._report)
 
     def _check_list(self, found: list[str], known: Names, key: str, job: JobSpec) -> None:
         for name in found:
-            if name not in known:
-                known.check(name, f"{key} {quoted(name)}", self._path_of(job, key, name))
+            if name not in known and not known.incomplete:
+                known.check(name, f"{key} {quoted(name)}", self._path_of(job, key, name), self._report)
 
     def _path_of(self, job: JobSpec, key: str, text: str) -> Path:
-        """The place of a text in a list of the document: the list here may hold fewer, as doubles are gone."""
+        """The place of a text in a list of the document: here doubles are gone and parameters have values."""
         written = self._source.data
         for step in (*job.place, key):
             written = written[step]
-        return (*job.place, key, written.index(text))
+        if not isinstance(written, list):
+            return (*job.place, key)
+        for index, item in enumerate(written):
+            if item == text or (isinstance(item, str) and _may_become(item, text)):
+                return (*job.place, key, index)
+        return (*job.place, key)
 
     def _regexes(self, job: JobSpec) -> None:
         if job.depends_on_regexes:
-            found = self._match(job, job.depends_on_regexes, self._jobs, "depends_on_regexes")
-            job.depends_on = _merged(job.depends_on, (name for name in found if name != job.name))
-        if job.input_file_regexes:
-            found = self._match(job, job.input_file_regexes, self._files, "input_file_regexes")
-            job.input_files = _merged(job.input_files, found)
-        if job.output_file_regexes:
-            found = self._match(job, job.output_file_regexes, self._files, "output_file_regexes")
-            job.output_files = _merged(job.output_files, found)
-        if job.input_user_data_regexes:
-            found = self._match(job, job.input_user_data_regexes, self._data, "input_user_data_regexes")
-            job.input_user_data = _merged(job.input_user_data, found)
-        if job.output_user_data_regexes:
-            found = self._match(job, job.output_user_data_regexes, self._data, "output_user_data_regexes")
-            job.output_user_data = _merged(job.output_user_data, found)
+            self._add_parents(job)
+        for key, exact in _FILE_REGEXES.items():
+            self._add_matches(job, key, exact, self._files)
+        for key, exact in _DATA_REGEXES.items():
+            self._add_matches(job, key, exact, self._data)
 
-    def _match(self, job: JobSpec, patterns: list[str], known: Names, key: str) -> list[str]:
-        return [name for pattern in patterns for name in known.matching(pattern, key, self._path_of(job, key, pattern))]
+    def _add_matches(self, job: JobSpec, key: str, exact: str, known: Names) -> None:
+        patterns = getattr(job, key)
+        if patterns:
+            found = self._matches(job, key, patterns, known)
+            named = getattr(job, exact)
+            setattr(job, exact, _merged(named, found) if named else found)
+
+    def _matches(self, job: JobSpec, key: str, patterns: list[str], known: Names) -> list[str]:
+        """The names that any of the patterns finds; jobs with the same patterns share the list."""
+        which = key, tuple(patterns)
+        if not self._found.get(which):
+            self._found[which] = _merged(
+                (),
+                (
+                    name
+                    for pattern in patterns
+                    for name in known.matching(pattern, key, self._path_of(job, key, pattern), self._report)
+                ),
+            )
+        return self._found[which]
+
+    def _add_parents(self, job: JobSpec) -> None:
+        patterns = tuple(job.depends_on_regexes)
+        found = self._matches(job, "depends_on_regexes", job.depends_on_regexes, self._jobs)
+        parents = self._parents.get(patterns)
+        if parents is None:
+            uses = self._uses[patterns]
+            parents = self._parents[patterns] = _Parents(found, uses > 1 and uses * len(found) > EXPANDED_EDGES)
+        if job.name in parents.members:
+            self._add_others(job, parents)
+        elif not parents.large:
+            job.depends_on = _merged(job.depends_on, parents.members)
+        else:
+            if parents.barrier is None:
+                parents.barrier = len(self._spec.barriers)
+                label = " ".join(patterns)
+                self._spec.barriers.append(Barrier(members=list(parents.members), label=label))
+            job.barrier = parents.barrier
+            job.depends_on = [name for name in job.depends_on if name not in parents.members]
+
+    def _add_others(self, job: JobSpec, parents: _Parents) -> None:
+        """A job that its own regex finds waits for the others; of two such jobs each would wait for the other."""
+        if parents.member is not None and job.name != parents.member:
+            message = f"cycle: {parents.member} -> {job.name} -> {parents.member}, as depends_on_regexes finds both"
+            self._report((*job.place, "depends_on_regexes"), message)
+            return
+        parents.member = job.name
+        job.depends_on = _merged(job.depends_on, (name for name in parents.members if name != job.name))
 
     def _tokens(self, job: JobSpec) -> None:
         """Replace `${files.input.x}` and its like; what they name is added to the job's lists."""
@@ -161,7 +226,7 @@ class _Resolver:
         return _TOKEN.sub(replace, text)
 
     def _file(self, job: JobSpec, direction: str, name: str, token: str, path: Path) -> str:
-        if not self._files.check(name, token, path):
+        if not self._files.check(name, token, path, self._report):
             return token
         if direction == "input":
             job.input_files = _merged(job.input_files, (name,))
@@ -170,11 +235,11 @@ class _Resolver:
         return self._paths[name]
 
     def _record(self, job: JobSpec, direction: str, name: str, token: str, path: Path) -> str:
-        if not self._data.check(name, token, path):
+        if not self._data.check(name, token, path, self._report):
             return token
         if self._contents[name] is None:
             where = f"{direction}_user_data"
-            self._source.error(path, f"{token}: the record has no data to insert; name it under {where} instead")
+            self._report(path, f"{token}: the record has no data to insert; name it under {where} instead")
             return token
         if direction == "input":
             job.input_user_data = _merged(job.input_user_data, (name,))
@@ -183,12 +248,22 @@ class _Resolver:
         return json.encode(self._contents[name], order="sorted").decode()
 
 
-def _merged(first: list[str], more: Iterable[str]) -> list[str]:
+class _Parents:
+    """The jobs that a set of regexes finds."""
+
+    def __init__(self, found: list[str], large: bool) -> None:
+        self.members = dict.fromkeys(found)
+        self.large = large
+        self.barrier: int | None = None
+        self.member: str | None = None
+        """The job that has these regexes and is found by them."""
+
+
+def _may_become(written: str, text: str) -> bool:
+    """Whether parameters can make `text` of what is written."""
+    literals = [re.escape(part) for part in _PLACEHOLDER.split(written)]
+    return len(literals) > 1 and re.fullmatch(".*".join(literals), text, re.DOTALL) is not None
+
+
+def _merged(first: Iterable[str], more: Iterable[str]) -> list[str]:
     return list(dict.fromkeys([*first, *more]))
-
-
-def resolve_references(spec: WorkflowSpec, source: Source) -> None:
-    """Complete the jobs of `spec` in place; duplicate names and references to nothing become errors of `source`."""
-    resolver = _Resolver(spec, source)
-    for job in spec.jobs:
-        resolver.resolve(job)

@@ -12,7 +12,7 @@ from typing import Any
 
 from torc_core.spec.document import Path, Source, path_text
 from torc_core.spec.suggest import Suggestions
-from torc_core.units import MAX_INTEGER, UnitError, parse_duration, parse_memory
+from torc_core.units import MAX_INTEGER, UnitError, parse_duration, parse_memory, parse_walltime
 
 Reader = Callable[[Source, Any, Path], Any]
 
@@ -165,6 +165,24 @@ def names(source: Source, value: Any, path: Path) -> list[str] | None:
     return list(found)
 
 
+def texts(item: Reader) -> Reader:
+    """A reader of lists that keeps everything in its order, doubles too; `item` reads what is in them."""
+
+    def read(source: Source, value: Any, path: Path) -> list[Any] | None:
+        if not isinstance(value, list):
+            source.error(path, f"{label(path)} must be a list, not {describe(source, value, path)}")
+            return None
+        found = [item(source, one, (*path, index)) for index, one in enumerate(value)]
+        return [one for one in found if one is not None]
+
+    return read
+
+
+def walltime(source: Source, value: Any, path: Path) -> str | None:
+    """A length of time in the grammar of units.parse_walltime."""
+    return _unit(source, value, path, parse_walltime)
+
+
 def environment(source: Source, value: Any, path: Path) -> dict[str, str] | None:
     """Variables of a process: texts; numbers, true and false count as the text they are written with."""
     if not isinstance(value, dict):
@@ -212,9 +230,3 @@ def _free_text(source: Source, value: str, path: Path) -> None:
     fault = _character_fault(value.replace("\0", ""))
     if fault:
         source.error(path, f"{label(path)} contains {fault}")
-
-
-def not_yet(source: Source, value: Any, path: Path) -> None:
-    """A key of the language that nothing acts on yet; an empty list or mapping does no harm."""
-    if value not in ([], {}):
-        source.error(path, f"{label(path)} is not supported yet", key=True)

@@ -1,0 +1,568 @@
+"""Parameters: the values they have, the texts that they make, and what becomes of copies of the same name."""
+
+import json
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from torc_core.models.plan import Stdio
+from torc_core.spec import WorkflowSpec, build_plan, load_text, load_workflow
+from torc_core.spec.model import JobSpec
+from torc_core.spec.parameters import parse_values, value_text
+
+
+def load(text: str, **options: Any) -> WorkflowSpec:
+    loaded = load_text(text, "yaml", "flow.yaml", **options)
+    assert loaded.errors == []
+    assert loaded.spec is not None
+    return loaded.spec
+
+
+def job(**keys: Any) -> list[JobSpec]:
+    """The copies of one job."""
+    return load(json.dumps({"name": "x", "jobs": [{"name": "j", "command": "c"} | keys]})).jobs
+
+
+def texts(value: Any, placeholder: str = "{p}") -> list[str]:
+    """What a parameter puts into a command."""
+    return [one.command[1:] for one in job(name="{p}-{q}", command=f"-{placeholder}", parameters={"p": value, "q": 1})]
+
+
+@pytest.mark.parametrize(
+    ("written", "values"),
+    [
+        ("1:5", [1, 2, 3, 4, 5]),
+        ("0:10:3", [0, 3, 6, 9]),
+        ("5:1:-2", [5, 3, 1]),
+        ("-2:1", [-2, -1, 0, 1]),
+        ("3:3", [3]),
+        (" 1 : 3 : ", [1, 2, 3]),
+        ("{1:3}", [1, 2, 3]),
+        ("+1:+2", [1, 2]),
+        ("1:100:25", [1, 26, 51, 76]),
+        ("0.0:1.0:0.1", [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]),
+        ("0.1:0.35:0.1", [0.1, 0.2, 0.3]),
+        ("1.0:3", [1.0, 2.0, 3.0]),
+        ("1:0.5:-0.25", [1.0, 0.75, 0.5]),
+        ("1e-3:3e-3:1e-3", [0.001, 0.002, 0.003]),
+        ("0.0001:0.01:10", [0.0001]),
+        ("7", [7]),
+        ("007", [7]),
+        ("-1.5", [-1.5]),
+        ("1e3", [1000.0]),
+        ("a b", ["a b"]),
+        ("'a'", ["'a'"]),
+        ("{1,2}", ["{1,2}"]),
+        ("", [""]),
+        ("[1,2.5,a]", [1, 2.5, "a"]),
+        ("['1','2']", ["1", "2"]),
+        ("[001, 1e2, +3]", [1, 100.0, 3]),
+        ("['a,b', \"c'd\" ]", ["a,b", "c'd"]),
+        ("[[1,2]]", [1, 2]),
+        ("[]", []),
+        ("[ a b , 'c' d ]", ["a b", "c' d"]),
+        ("[C:/a, 12:30]", ["C:/a", "12:30"]),
+        ("[1,]", [1, ""]),
+        ("[nan, inf, 1_000]", ["nan", "inf", "1_000"]),
+    ],
+)
+def test_a_text_is_a_range_a_list_or_one_value(written: str, values: list[Any]) -> None:
+    found = parse_values(written)
+    assert found == values
+    assert [type(value) for value in found] == [type(value) for value in values]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (5, "5"),
+        (1.0, "1"),
+        (0.0, "0"),
+        (0.30000000000000004, "0.30000000000000004"),
+        (1e-7, "0.0000001"),
+        (1e21, "1000000000000000000000"),
+        (-2.5, "-2.5"),
+        (100.0, "100"),
+        ("1.0", "1.0"),
+    ],
+)
+def test_a_float_is_written_without_exponent_and_without_a_fraction_of_zero(value: Any, text: str) -> None:
+    assert value_text(value) == text
+
+
+@given(st.decimals(-100, 100, places=3), st.decimals("0.001", 5, places=3), st.integers(0, 60))
+def test_float_ranges_have_neither_drift_nor_noise(start: Any, step: Any, count: int) -> None:
+    values = parse_values(
+        f"{start}:{start + count * step}:{step}.0" if False else f"{start}:{start + count * step}:{step}"
+    )
+    assert [value_text(value) for value in values] == [
+        value_text(float(start + number * step)) for number in range(count + 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "placeholder", "found"),
+    [
+        ("1:3", "{p:03d}", ["001", "002", "003"]),
+        ([-5], "{p:04d}", ["-005"]),
+        ([5], "{p:3d}", ["  5"]),
+        ([5], "{p:}", ["5"]),
+        ([5], "{p:x}", ["5"]),
+        ([255], "{p:#x}", ["0xff"]),
+        ([1, 2.5], "{p:.2f}", ["1.00", "2.50"]),
+        ([0.125, 0.155], "{p:.2f}", ["0.12", "0.15"]),
+        ([0.0001], "{p:.2e}", ["1.00e-04"]),
+        ([1234567], "{p:,}", ["1,234,567"]),
+        ([0.25], "{p:.0%}", ["25%"]),
+        ([3.14159], "{p:08.3f}", ["0003.142"]),
+        (["ab"], "{p:>5}", ["   ab"]),
+        (["ab"], "{p:.1}", ["a"]),
+        ("0.0:1.0:0.5", "{p}", ["0", "0.5", "1"]),
+        ("5:6", "{p:03d}_{p}_{p:03d}{p}", ["005_5_0055", "006_6_0066"]),
+        (7, "{p}", ["7"]),
+        ("['1',2]", "{p}", ["1", "2"]),
+        (["50%", "%s"], "%d {p} %", ["%d 50% %", "%d %s %"]),
+    ],
+)
+def test_placeholders_take_any_format_of_python(value: Any, placeholder: str, found: list[str]) -> None:
+    assert texts(value, placeholder) == found
+
+
+@pytest.mark.parametrize(
+    ("command", "made"),
+    [
+        ("{p}", "5"),
+        ("{ p }", "{ p }"),
+        ("{P} {p!r} {pp} {}", "{P} {p!r} {pp} {}"),
+        ("awk '{print $1}' {p}", "awk '{print $1}' 5"),
+        ("awk '{print {p}}'", "awk '{print 5}'"),
+        ("${p} ${p:0:3} $p ${HOME}", "${p} ${p:0:3} $p ${HOME}"),
+        ("{{p}}", "{p}"),
+        ("{{p:03d}} {p:03d}", "{p:03d} 005"),
+        ("{{ p }} {{other}} {%raw%}", "{{ p }} {{other}} {%raw%}"),
+        ('{"a": {p}, "b": {"c":{p}}}', '{"a": 5, "b": {"c":5}}'),
+        ("{{p},{p}}", "{5,5}"),
+        ("for f in {1..{p}}; do :; done", "for f in {1..5}; do :; done"),
+        ("{p}}{{p}", "5}{5"),
+    ],
+)
+def test_only_names_of_parameters_are_replaced(command: str, made: str) -> None:
+    (only,) = job(name="j{p}", command=command, parameters={"p": [5]})
+    assert only.command == made
+
+
+def test_without_parameters_nothing_is_touched() -> None:
+    (only,) = job(command="echo {p} {{p}}")
+    assert only.command == "echo {p} {{p}}"
+
+
+def test_every_field_takes_part() -> None:
+    spec = load(
+        """
+name: x
+files: [{name: "in_{i}", path: "in/{i}.txt", parameters: {i: "1:2"}}, {name: out, path: o}]
+user_data:
+  - {name: "u_{i}", data: {k: ["v{i}", {n: "{i:02d}"}], "{i}": 1, n: 2}, parameters: {i: "1:2"}}
+resource_requirements: [{name: r1, num_cpus: 1, memory: 1g}, {name: r2, num_cpus: 2, memory: 1g}]
+failure_handlers: [{name: h1, rules: []}, {name: h2, rules: []}]
+slurm_schedulers: [{name: s1, account: a}, {name: s2, account: a}]
+jobs:
+  - {name: "p.{i}", command: "true", parameters: {i: "1:2"}}
+  - name: "j{i}"
+    command: "run {i}"
+    invocation_script: "with {i}"
+    resource_requirements: "r{i}"
+    failure_handler: "h{i}"
+    scheduler: "s{i}"
+    env: {N: "{i}", M: x}
+    cwd: "dir{i}"
+    priority: 3
+    depends_on: ["p.{i}"]
+    input_files: ["in_{i}"]
+    output_file_regexes: ["out"]
+    input_user_data: ["u_{i}"]
+    parameters: {i: "1:2"}
+"""
+    )
+    one, two = spec.jobs[2:]
+    assert [file.path for file in spec.files] == ["in/1.txt", "in/2.txt", "o"]
+    assert [(record.name, record.data) for record in spec.user_data] == [
+        ("u_1", {"k": ["v1", {"n": "01"}], "{i}": 1, "n": 2}),
+        ("u_2", {"k": ["v2", {"n": "02"}], "{i}": 1, "n": 2}),
+    ]
+    assert (two.name, two.command, two.invocation_script, two.cwd) == ("j2", "run 2", "with 2", "dir2")
+    assert (two.resource_requirements, two.failure_handler, two.scheduler) == ("r2", "h2", "s2")
+    assert (two.env, two.priority, two.depends_on) == ({"N": "2", "M": "x"}, 3, ["p.2"])
+    assert (two.input_files, two.output_files, two.input_user_data) == (["in_2"], ["out"], ["u_2"])
+    assert (one.env, one.depends_on) == ({"N": "1", "M": "x"}, ["p.1"])
+
+
+def test_values_in_regexes_are_escaped() -> None:
+    jobs = load(
+        """
+name: x
+jobs:
+  - {name: "v{v}", command: "true", parameters: {v: [1.5, "1x5"]}}
+  - {name: "use{v}", command: "true", depends_on_regexes: ["^v{v}$"], parameters: {v: [1.5]}}
+"""
+    ).jobs
+    assert jobs[2].depends_on == ["v1.5"]
+
+
+def test_a_placeholder_in_a_token_is_filled_before_the_file_is_looked_up() -> None:
+    jobs = load(
+        """
+name: x
+files: [{name: "data_{i}", path: "d{i}.csv", parameters: {i: "1:2"}}]
+jobs: [{name: "j{i}", command: "cat ${files.input.data_{i}}", parameters: {i: "1:2"}}]
+"""
+    ).jobs
+    assert [(one.command, one.input_files) for one in jobs] == [("cat d1.csv", ["data_1"]), ("cat d2.csv", ["data_2"])]
+
+
+def test_the_first_parameter_varies_slowest_and_jobs_stay_in_their_place() -> None:
+    jobs = load(
+        """
+name: x
+parameters: {c: [x, y], b: [1, 2]}
+jobs:
+  - {name: first, command: c}
+  - {name: "a{b}{c}", command: c, use_parameters: [b, c]}
+  - {name: "z{b}{a}", command: c, parameters: {b: [2, 1], a: [8, 9]}}
+  - {name: last, command: c}
+"""
+    ).jobs
+    names = ["first", "a1x", "a1y", "a2x", "a2y", "z28", "z29", "z18", "z19", "last"]
+    assert [one.name for one in jobs] == names
+
+
+def test_zip_takes_values_by_position() -> None:
+    found = job(name="{a}{b:02d}", parameters={"a": ["x", "y"], "b": "5:6"}, parameter_mode="zip")
+    assert [one.name for one in found] == ["x05", "y06"]
+    assert [one.name for one in job(name="{a}", parameters={"a": "1:2"}, parameter_mode="zip")] == ["1", "2"]
+
+
+def test_own_parameters_win_and_empty_ones_mean_none() -> None:
+    jobs = load(
+        """
+name: x
+parameters: {i: "1:3", j: "1:2"}
+jobs:
+  - {name: "own{i}", command: c, parameters: {i: [7]}, use_parameters: [i]}
+  - {name: "none{i}", command: c, parameters: {}, use_parameters: [i]}
+  - {name: "not{i}", command: c}
+  - {name: "some{j}{i}", command: c, use_parameters: [j]}
+"""
+    ).jobs
+    assert [one.name for one in jobs] == ["own7", "none{i}", "not{i}", "some1{i}", "some2{i}"]
+
+
+def test_copies_of_one_name_become_one_with_all_their_dependencies() -> None:
+    spec = load(
+        """
+name: sweep
+parameters: {lr: "[0.0001,0.001,0.01]", bs: [16, 32], opt: "['adam','sgd']"}
+files: [{name: "m_{lr:.4f}_{bs}_{opt}", path: "m/{lr}_{bs}_{opt}", use_parameters: [lr, bs, opt]}]
+jobs:
+  - name: "train_{lr:.4f}_{bs}_{opt}"
+    command: "train --lr={lr} > ${files.output.m_{lr:.4f}_{bs}_{opt}}"
+    use_parameters: [lr, bs, opt]
+  - name: aggregate
+    command: "true"
+    depends_on: ["train_{lr:.4f}_{bs}_{opt}"]
+    input_files: ["m_{lr:.4f}_{bs}_{opt}"]
+    depends_on_regexes: ["^train_{lr:.4f}"]
+    use_parameters: [lr, bs, opt]
+  - {name: after, command: "true", depends_on: [aggregate]}
+"""
+    )
+    assert len(spec.jobs) == 14
+    aggregate = spec.jobs[12]
+    trained = [one.name for one in spec.jobs[:12]]
+    assert trained[:3] == ["train_0.0001_16_adam", "train_0.0001_16_sgd", "train_0.0001_32_adam"]
+    assert aggregate.depends_on == trained
+    assert aggregate.input_files == [file.name for file in spec.files]
+    assert spec.jobs[0].command == "train --lr=0.0001 > m/0.0001_16_adam"
+    plan = build_plan(spec, user="me", origin=Path("/"))
+    assert [len(stage) for stage in plan.stages()] == [12, 1, 1]
+    assert (plan.summary()["job_count_before_expansion"], plan.summary()["job_count"]) == (3, 14)
+    assert (plan.summary()["file_count_before_expansion"], plan.summary()["file_count"]) == (1, 12)
+
+
+def test_copies_merge_for_each_name() -> None:
+    jobs = load(
+        """
+name: x
+jobs:
+  - {name: "a_{d}_{t}", command: c, parameters: {d: [u, v], t: "1:2"}}
+  - {name: "report_{d}", command: "report {d}", depends_on: ["a_{d}_{t}"], parameters: {t: "1:2", d: [u, v]}}
+"""
+    ).jobs
+    assert [(one.name, one.depends_on) for one in jobs[4:]] == [
+        ("report_u", ["a_u_1", "a_u_2"]),
+        ("report_v", ["a_v_1", "a_v_2"]),
+    ]
+
+
+def test_files_and_user_data_of_one_name_become_one() -> None:
+    spec = load(
+        """
+name: x
+jobs: []
+files: [{name: "f{i}", path: "p{i}", parameters: {i: "1:2", j: "1:3"}}]
+user_data: [{name: same, data: [1], parameters: {i: "1:2"}}]
+"""
+    )
+    assert [file.name for file in spec.files] == ["f1", "f2"]
+    assert [record.name for record in spec.user_data] == ["same"]
+
+
+def test_many_jobs_that_wait_for_many_share_a_barrier() -> None:
+    spec = load(
+        """
+name: x
+jobs:
+  - {name: "a{i}", command: c, parameters: {i: "1:100"}}
+  - {name: "b{i}", command: c, depends_on_regexes: ["^a"], depends_on: [a1, z], parameters: {i: "1:100"}}
+  - {name: z, command: c}
+"""
+    )
+    (barrier,) = spec.barriers
+    assert barrier.members == [f"a{n}" for n in range(1, 101)]
+    assert {(one.barrier, tuple(one.depends_on)) for one in spec.jobs if one.name[0] == "b"} == {(0, ("z",))}
+    plan = build_plan(spec, user="me", origin=Path("/"))
+    assert [len(stage) for stage in plan.stages()] == [101, 100]
+    lines = [json.loads(line) for line in plan.lines(initialize=False)]
+    assert [line["kind"] for line in lines] == ["workflow", "jobs", "barriers", "jobs", "end"]
+    assert lines[0]["barriers"] == 1
+    assert [one["name"] for one in lines[1]["items"]] == [*barrier.members, "z"]
+    assert lines[2]["items"] == [{"parents": [[0, 99]]}]
+    assert {(tuple(one["barriers"]), tuple(one["depends_on"])) for one in lines[3]["items"]} == {((0,), (100,))}
+
+
+def test_a_job_that_its_own_regex_finds_waits_for_the_others() -> None:
+    spec = load(
+        """
+name: x
+jobs:
+  - {name: "a{i}", command: c, parameters: {i: "1:600"}}
+  - {name: a_end, command: c, depends_on_regexes: ["^a"]}
+  - {name: also, command: c, depends_on_regexes: ["^a[0-9]"]}
+"""
+    )
+    assert spec.jobs[600].depends_on == [*(f"a{n}" for n in range(1, 601)), "also"]
+    assert len(spec.jobs[601].depends_on) == 600
+
+
+def test_a_cycle_through_a_barrier_is_found() -> None:
+    loaded = load_text(
+        """
+name: x
+jobs:
+  - {name: "a{i}", command: c, parameters: {i: "1:100"}}
+  - {name: a_last, command: c, depends_on: [b1]}
+  - {name: "b{i}", command: c, depends_on_regexes: ["^a"], parameters: {i: "1:100"}}
+""",
+        "yaml",
+        "flow.yaml",
+    )
+    assert [str(problem) for problem in loaded.errors] == [
+        'flow.yaml:5:12: cycle: a_last -> b1 (through regex "^a") -> a_last'
+    ]
+
+
+CSV = "model, lr ,n\nresnet,0.001,01\n\n'v,t',1e-4,\"2\"\n".replace("'v,t'", '"v,t"')
+TABLES = {
+    "t.csv": CSV,
+    "t.json": json.dumps([{"model": "resnet", "lr": 0.001, "n": 1}, {"model": "v,t", "lr": 1e-4, "n": 2}]),
+    "t.jsonl": '{"model": "resnet", "lr": 0.001, "n": 1}\n\n{"n": 2, "model": "v,t", "lr": 0.0001}\n',
+    "t.ndjson": '\ufeff{"model": "resnet", "lr": 0.001, "n": 1}\n{"model": "v,t", "lr": 0.0001, "n": 2}',
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_rows_of_a_table_are_combinations(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(TABLES[name])
+    flow = tmp_path / "flow.yaml"
+    flow.write_text(
+        f"name: x\njobs:\n  - {{name: 'j_{{n:02d}}', command: 'run {{model}} {{lr}}', parameters_file: {name}}}\n"
+    )
+    loaded = load_workflow(flow)
+    assert loaded.errors == []
+    assert loaded.spec is not None
+    assert [(one.name, one.command) for one in loaded.spec.jobs] == [
+        ("j_01", "run resnet 0.001"),
+        ("j_02", "run v,t 0.0001"),
+    ]
+
+
+def test_a_table_may_be_shared_and_is_looked_for_here_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there").mkdir()
+    (tmp_path / "here" / "t.csv").write_text("i\n1\n2\n")
+    (tmp_path / "there" / "t.csv").write_text("i\n3\n")
+    monkeypatch.chdir(tmp_path / "here")
+    text = """
+name: x
+parameters_file: t.csv
+files: [{name: "f{i}", path: "{i}", use_parameters_file: true}]
+jobs:
+  - {name: "j{i}", command: c, output_files: ["f{i}"], use_parameters_file: true}
+  - {name: "one{i}", command: c}
+"""
+    spec = load(text, folder=str(tmp_path / "there"))
+    assert [one.name for one in spec.jobs] == ["j1", "j2", "one{i}"]
+    assert [file.name for file in spec.files] == ["f1", "f2"]
+    (tmp_path / "here" / "t.csv").unlink()
+    assert [one.name for one in load(text, folder=str(tmp_path / "there")).jobs] == ["j3", "one{i}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "fault"),
+    [
+        ("t.csv", "", "the table has no rows"),
+        ("t.csv", "a,b\n", "the table has no rows"),
+        ("t.csv", "a,b\n1,2\n3\n", "line 3 has 1 cells, the header 2"),
+        ("t.csv", "a,a\n1,2\n", "line 1 names a column twice"),
+        ("t.csv", 'a,b\n1,"2\n', "line 2: unexpected end of data"),
+        ("t.csv", "a b\n1\n", '"a b" cannot be the name of a parameter'),
+        ("t.csv", "a,\n1,2\n", '"" cannot be the name of a parameter'),
+        ("t.json", "{", "no valid JSON: "),
+        ("t.json", "{}", "a table in JSON is a list of objects"),
+        ("t.json", "[]", "the table has no rows"),
+        ("t.json", "[1]", "row 1 is no object"),
+        (
+            "t.json",
+            '[{"a": 1}, {"b": 1}]',
+            'row 2 differs from the first in the key "a"; every row needs the same keys',
+        ),
+        ("t.jsonl", '{"a": 1}\n[', "line 2: no valid JSON: "),
+        ("t.json", b"\xff", "it is not UTF-8 text"),
+        ("t.json", None, "no such file"),
+    ],
+)
+def test_mistakes_in_tables(tmp_path: Path, name: str, content: str | bytes | None, fault: str) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    text = f"name: x\njobs:\n  - {{name: 'j{{a}}', command: c, parameters_file: {path}}}\n"
+    (problem,) = load_text(text, "yaml", "flow.yaml").errors
+    assert str(problem).startswith(f'flow.yaml:3:49: parameters_file "{path}": {fault}')
+
+
+def test_values_of_json_that_are_no_numbers_and_texts_become_their_json(tmp_path: Path) -> None:
+    path = tmp_path / "t.json"
+    path.write_text('[{"a": true, "b": null, "c": [1, "é"], "d": "05"}]')
+    (only,) = job(command="{a} {b} {c} {d}", parameters_file=str(path))
+    assert only.command == 'true null [1, "é"] 05'
+
+
+def test_variables_go_into_every_text() -> None:
+    spec = load(
+        """
+name: "demo {tag}"
+description: "{n} of {tag}"
+variables: {tag: v1.2, root: "/data/${USER}", n: 3, last: "1:2"}
+env: {ROOT: "{root}", "{tag}": "{{tag}}"}
+parameters: {i: "{last}"}
+slurm_defaults: {qos: "{tag}"}
+files: [{name: "{tag}.csv", path: "{root}/{tag}.csv"}]
+user_data: [{name: u, data: {"{tag}": ["{n}", 1]}}]
+slurm_schedulers: [{name: s, account: "acc_{tag}"}]
+actions: [{trigger_type: on_workflow_start, action_type: run_commands, commands: ["echo {tag}"]}]
+jobs:
+  - name: "j{i}"
+    command: "run {root} {i:02d} ${files.input.{tag}.csv} {other} ${tag:-x} {tag:>6}"
+    input_file_regexes: ["^{tag}"]
+    use_parameters: [i]
+  - {name: v1x2, command: c, depends_on_regexes: ["^j.*{n}?$"]}
+"""
+    )
+    assert (spec.name, spec.description) == ("demo v1.2", "3 of v1.2")
+    assert spec.env == {"ROOT": "/data/${USER}", "{tag}": "{tag}"}
+    assert spec.slurm_defaults == {"qos": "v1.2"}
+    assert [(file.name, file.path) for file in spec.files] == [("v1.2.csv", "/data/${USER}/v1.2.csv")]
+    assert spec.user_data[0].data == {"{tag}": ["3", 1]}
+    assert spec.slurm_schedulers[0].account == "acc_v1.2"
+    assert spec.actions[0].commands == ["echo v1.2"]
+    assert [one.name for one in spec.jobs] == ["j1", "j2", "v1x2"]
+    assert spec.jobs[1].command == "run /data/${USER} 02 /data/${USER}/v1.2.csv {other} ${tag:-x}   v1.2"
+    assert spec.jobs[0].input_files == ["v1.2.csv"]
+
+
+def test_a_variable_with_a_parameter_in_its_value_waits_for_it() -> None:
+    (only,) = load(
+        """
+name: x
+variables: {out: "res/{i}"}
+jobs: [{name: "j{i}", command: "run {out}", parameters: {i: [4]}}]
+"""
+    ).jobs
+    assert only.command == "run res/4"
+
+
+@pytest.mark.parametrize(
+    ("written", "stdio"),
+    [
+        ("combined", Stdio("combined")),
+        ("{mode: none}", Stdio("none")),
+        ("{delete_on_success: true}", Stdio("separate", True)),
+        ("{mode: no_stderr, delete_on_success: true}", Stdio("no_stderr", True)),
+    ],
+)
+def test_stdio_of_jobs_and_of_the_workflow(written: str, stdio: Stdio) -> None:
+    text = f"name: x\nstdio: {written}\njobs: [{{name: a, command: b}}, {{name: b, command: c, stdio: none}}]\n"
+    for given_text in (text, text.replace(f"stdio: {written}", f"execution_config: {{stdio: {written}}}")):
+        plan = build_plan(load(given_text), user="me", origin=Path("/"))
+        first, second = json.loads(list(plan.lines(initialize=False))[1])["items"]
+        assert first["stdio"] == {
+            key: value
+            for key, value in (("mode", stdio.mode), ("delete_on_success", stdio.delete_on_success))
+            if value not in ("separate", False)
+        }
+        assert second["stdio"] == {"mode": "none"}
+
+
+NAME = st.sampled_from(["a", "b", "c"])
+VALUES = st.lists(st.integers(-3, 12) | st.sampled_from(["x", "y", "z z", "1.5"]), min_size=1, max_size=4, unique=True)
+
+
+@given(st.dictionaries(NAME, VALUES, min_size=1), st.lists(NAME, max_size=3))
+def test_copies_are_what_a_loop_would_make(parameters: dict[str, list[Any]], in_name: list[str]) -> None:
+    used = [name for name in dict.fromkeys(in_name) if name in parameters]
+    shown = "|".join(f"{{{name}}}" for name in used)
+    text = json.dumps(
+        {
+            "name": "x",
+            "files": [{"name": json.dumps(v), "path": "p"} for v in {str(v) for vs in parameters.values() for v in vs}],
+            "jobs": [
+                {
+                    "name": f"j{shown}",
+                    "command": f"run {shown}",
+                    "input_files": [f'"{{{name}}}"' for name in parameters],
+                    "parameters": parameters,
+                }
+            ],
+        }
+    )
+    expected: dict[str, tuple[str, set[str]]] = {}
+    for values in product(*parameters.values()):
+        row = dict(zip(parameters, values, strict=True))
+        made = "|".join(str(row[name]) for name in used)
+        _, files = expected.setdefault(f"j{made}", (f"run {made}", set()))
+        files.update(f'"{value}"' for value in values)
+    found = {one.name: (one.command, set(one.input_files)) for one in load(text).jobs}
+    assert found == expected
+    assert list(found) == list(expected)
+
+
+def test_a_large_sweep_takes_little_of_everything() -> None:
+    spec = load('name: x\njobs: [{name: "j_{i}_{k}", command: "run {i} {k}", parameters: {i: "1:300", k: "1:100"}}]\n')
+    assert len(spec.jobs) == 30_000
+    first, second = spec.jobs[:2]
+    assert first.depends_on is second.depends_on
+    assert first.place is second.place
