@@ -229,7 +229,7 @@ class Gradual:
         await self._initialize(workflow_id, only_uninitialized=True)
 
     async def _down_jobs(self, workflow_id: int, work: Callable[[Batch, int, int, int], T]) -> list[T]:
-        """Call `work(batch, workflow, first id, last id)` for each portion, the last jobs first; returns the answers."""
+        """Call `work(batch, workflow, first id, last id)` for portions, last jobs first; returns its answers."""
         before, answers = EVERY[1], []
         while (first := await self._db.read(_first_of_portion, workflow_id, before)) is not None:
             answers.append(await self._go_on(work, workflow_id, first, before - 1))

@@ -15,7 +15,6 @@ from torc_server.api.call import Call
 from torc_server.api.resources import Wire
 from torc_server.api.routes import get, post, put
 from torc_server.api.workflows import counts_of, status_row
-from torc_server.engine.cancel import cancel_workflow
 from torc_server.engine.claim import claim_jobs_based_on_resources, claim_next_jobs
 from torc_server.engine.reset import reset_workflow_status
 from torc_server.errors import Invalid, NotFound
@@ -150,12 +149,8 @@ async def get_is_uninitialized(request: Call) -> Answer:
 async def put_cancel(request: Call) -> Answer:
     """Cancel every job that has not ended, and the workflow."""
     workflow_id = request.number()
-
-    def work(batch: Batch) -> Wire:
-        cancel_workflow(batch, workflow_id)
-        return status_row(batch.conn, workflow_id)
-
-    return json_answer(await request.db.write(work))
+    await request.server.gradual.cancel(workflow_id)
+    return json_answer(await request.db.read(status_row, workflow_id))
 
 
 def clear_ephemeral(batch: Batch, workflow_id: int) -> None:

@@ -110,7 +110,7 @@ async def delete_event(request: Call) -> Answer:
 async def delete_events(request: Call) -> Answer:
     """Delete all events of a workflow."""
     workflow_id = request.ask(OfWorkflow).workflow_id
-    return json_answer({"count": await request.db.write(EVENTS.delete_all, workflow_id)})
+    return json_answer({"count": await request.server.gradual.clear(EVENTS.delete_some, workflow_id)})
 
 
 HANDLERS = [create_event, list_events, get_event, update_event, delete_event, delete_events]

@@ -103,7 +103,7 @@ async def delete_file(request: Call) -> Answer:
 async def delete_files(request: Call) -> Answer:
     """Delete all files of a workflow."""
     workflow_id = request.ask(OfWorkflow).workflow_id
-    return json_answer({"deleted_count": await request.db.write(FILES.delete_all, workflow_id)})
+    return json_answer({"deleted_count": await request.server.gradual.clear(FILES.delete_some, workflow_id)})
 
 
 HANDLERS = [create_file, list_files, get_file, update_file, delete_file, delete_files]

@@ -251,15 +251,3 @@ def _release(batch: Batch, ids: list[int]) -> None:
     ).all()
     set_status(batch, [(r[0], r[1], JobStatus.BLOCKED) for r in rows if not r[2]], JobStatus.READY)
     set_status(batch, [(r[0], r[1], JobStatus.BLOCKED) for r in rows if r[2]], JobStatus.CANCELED)
-
-
-def delete_all(batch: Batch, workflow_id: int) -> int:
-    """Delete every job of a workflow; returns how many there were."""
-    nodes = batch.run("SELECT DISTINCT node_id FROM job WHERE workflow_id = ? AND node_id IS NOT NULL", workflow_id)
-    batch.wake_nodes.update(nodes.scalars())
-    count = batch.run("DELETE FROM job WHERE workflow_id = ?", workflow_id).rowcount
-    if count:
-        batch.run("DELETE FROM status_count WHERE workflow_id = ?", workflow_id)
-        batch.log(workflow_id, "job", deleted="all")
-        batch.wake_workflows.add(workflow_id)
-    return count

@@ -91,7 +91,7 @@ async def delete_job(request: Call) -> Answer:
 async def delete_jobs(request: Call) -> Answer:
     """Delete all jobs of a workflow."""
     workflow_id = request.ask(OfWorkflow).workflow_id
-    return json_answer({"count": await request.db.write(job_writes.delete_all, workflow_id)})
+    return json_answer({"count": await request.server.gradual.delete_jobs(workflow_id)})
 
 
 def start(batch: Batch, job_id: int, run_id: int, node_id: int) -> None:

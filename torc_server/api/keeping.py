@@ -101,7 +101,8 @@ def endpoints(
     @delete(path, query=OfWorkflow)
     async def delete_all(request: Call) -> Answer:
         """Delete all of a workflow."""
-        count = await request.db.write(kept.resource.delete_all, request.ask(OfWorkflow).workflow_id)
+        workflow_id = request.ask(OfWorkflow).workflow_id
+        count = await request.server.gradual.clear(kept.resource.delete_some, workflow_id)
         return json_answer({"count": count})
 
     return [create_one, list_some, get_one, update_one, delete_one, delete_all]

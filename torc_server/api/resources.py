@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, Row, Select, Table, f
 
 from torc_core.models.status import JobStatus
 from torc_server.api.parameters import MAX_LIMIT, Page, plain_type
+from torc_server.engine.delete import PORTION
 from torc_server.errors import Invalid, NotFound
 from torc_server.store.batch import Batch
 from torc_server.store.schema import workflow
@@ -135,9 +136,10 @@ class Resource:
         """Remove a row."""
         batch.run(f"DELETE FROM {self.name} WHERE id = ?", row_id)
 
-    def delete_all(self, batch: Batch, workflow_id: int) -> int:
-        """Remove every row of a workflow; returns how many there were."""
-        count = batch.run(f"DELETE FROM {self.name} WHERE workflow_id = ?", workflow_id).rowcount
+    def delete_some(self, batch: Batch, workflow_id: int) -> int:
+        """Remove rows of a workflow, PORTION at most; returns how many."""
+        some = f"SELECT id FROM {self.name} WHERE workflow_id = ? LIMIT {PORTION}"
+        count = batch.run(f"DELETE FROM {self.name} WHERE id IN ({some})", workflow_id).rowcount
         if count:
             batch.log(workflow_id, self.name)
         return count

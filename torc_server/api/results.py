@@ -14,6 +14,7 @@ from torc_server.api.nodes import known_node
 from torc_server.api.parameters import OfWorkflow, WorkflowPage
 from torc_server.api.resources import Resource, Wire, given, require_workflow, same_workflow
 from torc_server.api.routes import delete, get, post, put
+from torc_server.engine.delete import PORTION
 from torc_server.engine.report import iso_time
 from torc_server.errors import Conflict, Invalid
 from torc_server.store import schema
@@ -150,12 +151,24 @@ async def delete_result(request: Call) -> Answer:
 async def delete_results(request: Call) -> Answer:
     """Delete all results of a workflow."""
     workflow_id = request.ask(OfWorkflow).workflow_id
+    return json_answer({"count": await request.server.gradual.clear(_delete_some, workflow_id)})
 
-    def work(batch: Batch) -> int:
-        batch.run("UPDATE job SET result_id = NULL WHERE workflow_id = ? AND result_id IS NOT NULL", workflow_id)
-        return RESULTS.delete_all(batch, workflow_id)
 
-    return json_answer({"count": await request.db.write(work)})
+def _delete_some(batch: Batch, workflow_id: int) -> int:
+    """Delete results, PORTION at most; jobs whose newest one goes have none."""
+    gone = batch.run(
+        "DELETE FROM result WHERE id IN (SELECT id FROM result WHERE workflow_id = ? LIMIT ?) RETURNING id, job_id",
+        workflow_id,
+        PORTION,
+    ).all()
+    if gone:
+        batch.run(
+            "UPDATE job SET result_id = NULL FROM json_each(?) AS gone"
+            " WHERE job.id = gone.value ->> 1 AND job.result_id = gone.value ->> 0",
+            batch.json([list(row) for row in gone]),
+        )
+        batch.log(workflow_id, "result")
+    return len(gone)
 
 
 HANDLERS = [create_result, list_results, get_result, update_result, delete_result, delete_results]

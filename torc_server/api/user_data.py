@@ -122,7 +122,7 @@ async def delete_user_data(request: Call) -> Answer:
 async def delete_all_user_data(request: Call) -> Answer:
     """Delete all documents of a workflow."""
     workflow_id = request.ask(OfWorkflow).workflow_id
-    n = await request.db.write(USER_DATA.delete_all, workflow_id)
+    n = await request.server.gradual.clear(USER_DATA.delete_some, workflow_id)
     return json_answer({"message": f"Deleted {n} user data records for workflow {workflow_id}", "deleted_count": n})
 
 

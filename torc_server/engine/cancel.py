@@ -5,6 +5,7 @@ from __future__ import annotations
 from torc_core.crash import crash_point
 from torc_core.models.status import COMPLETE, JobStatus
 from torc_server.engine.complete import camel, job_and_run
+from torc_server.engine.graph import count_down_barriers
 from torc_server.engine.initialize import EVERY
 from torc_server.engine.notes import note
 from torc_server.engine.transition import Row, set_status
@@ -15,7 +16,7 @@ from torc_server.store.batch import Batch
 def cancel_workflow(batch: Batch, workflow_id: int) -> None:
     """Cancel every job that has not ended, and the workflow itself. NotFound for an unknown one."""
     forbid_work(batch, workflow_id)
-    cancel_range(batch, workflow_id, *EVERY)
+    _cancel_range(batch, workflow_id, *EVERY)
 
 
 def forbid_work(batch: Batch, workflow_id: int) -> None:
@@ -38,17 +39,25 @@ def forbid_work(batch: Batch, workflow_id: int) -> None:
 
 
 def cancel_range(batch: Batch, workflow_id: int, first: int, last: int) -> None:
-    """Cancel the jobs of an id range that have not ended.
+    """Cancel the jobs of an id range that have not ended, as part of their whole workflow.
 
-    In portions the last ones come first, so that what is below a job is canceled before it, and not by way of it.
+    Those below them are canceled too and need not be told; barriers are, for they must be right when a job is retried.
     """
+    rows = _cancel_range(batch, workflow_id, first, last)
+    count_down_barriers(batch, {row[0]: batch.ended.pop(row[0]) for row in rows})
+
+
+def _cancel_range(batch: Batch, workflow_id: int, first: int, last: int) -> list[Row]:
     rows = batch.run(
-        "SELECT id, workflow_id, status FROM job WHERE workflow_id = ? AND id BETWEEN ? AND ? AND +status IN (1, 2, 3, 4)",
+        "SELECT id, workflow_id, status FROM job WHERE workflow_id = ? AND id BETWEEN ? AND ?"
+        " AND +status IN (1, 2, 3, 4)",
         workflow_id,
         first,
         last,
     ).all()
-    _cancel(batch, [(r[0], r[1], r[2]) for r in rows])
+    found: list[Row] = [(r[0], r[1], r[2]) for r in rows]
+    _cancel(batch, found)
+    return found
 
 
 def cancel_job(batch: Batch, job_id: int) -> None:

@@ -117,16 +117,8 @@ def count_down(batch: Batch, ended: dict[int, bool]) -> list[tuple[int, int, int
         ") AS told WHERE job.id = told.id" + returning,
         told,
     ).all()
-    barriers = batch.run(
-        "UPDATE barrier SET unmet = unmet - told.ended, bad = bad + told.failed FROM ("
-        "  SELECT edge.barrier_id AS id, count(*) AS ended, sum(parent.value ->> 1) AS failed"
-        "  FROM json_each(?) AS parent JOIN barrier_parent AS edge ON edge.job_id = parent.value ->> 0"
-        "  GROUP BY edge.barrier_id"
-        ") AS told WHERE barrier.id = told.id RETURNING id, unmet, bad > 0",
-        told,
-    ).all()
     found = {row[0]: tuple(row) for row in rows}
-    if opened := [[row[0], row[2]] for row in barriers if row[1] == 0]:
+    if opened := count_down_barriers(batch, ended):
         rows = batch.run(
             "UPDATE job SET unmet = unmet - told.ended, bad = bad + told.failed FROM ("
             "  SELECT edge.job_id AS id, count(*) AS ended, sum(opened.value ->> 1) AS failed"
@@ -137,6 +129,19 @@ def count_down(batch: Batch, ended: dict[int, bool]) -> list[tuple[int, int, int
         ).all()
         found |= {row[0]: tuple(row) for row in rows}
     return list(found.values())
+
+
+def count_down_barriers(batch: Batch, ended: dict[int, bool]) -> list[list[int]]:
+    """Tell the barriers below jobs that ended (id -> success); returns [id, bad] of those that open."""
+    rows = batch.run(
+        "UPDATE barrier SET unmet = unmet - told.ended, bad = bad + told.failed FROM ("
+        "  SELECT edge.barrier_id AS id, count(*) AS ended, sum(parent.value ->> 1) AS failed"
+        "  FROM json_each(?) AS parent JOIN barrier_parent AS edge ON edge.job_id = parent.value ->> 0"
+        "  GROUP BY edge.barrier_id"
+        ") AS told WHERE barrier.id = told.id RETURNING id, unmet, bad > 0",
+        batch.json([[job, not good] for job, good in ended.items()]),
+    ).all()
+    return [[row[0], row[2]] for row in rows if row[1] == 0]
 
 
 def waits_for(conn: Connection, job_id: int) -> tuple[int, int]:
