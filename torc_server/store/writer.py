@@ -86,6 +86,8 @@ class Writer:
 
     def start(self) -> None:
         """Begin to work; after `exchanges` and `committed` are set."""
+        with self._engine.connect() as conn, conn.begin():
+            self._watched |= with_actions(conn)
         self._thread.start()
 
     def stop(self) -> None:
@@ -119,8 +121,6 @@ class Writer:
 
     def _run(self) -> None:
         with self._engine.connect() as conn:
-            with conn.begin():
-                self._watched |= with_actions(conn)
             idle = True
             while True:
                 exchanges, calls = self._take()
