@@ -12,6 +12,7 @@ from torc_core.cli.output import count_of, print_json
 from torc_core.errors import InputError
 from torc_core.models.plan import PlanAnswer
 from torc_core.spec import Plan, WorkflowSpec, build_plan, load_workflow
+from torc_core.spec.inputs import missing_inputs
 
 NAMES_SHOWN = 10
 """So many jobs of a stage are named."""
@@ -38,19 +39,11 @@ def load(app: App, file: str, *, strict: bool) -> WorkflowSpec:
 
 def require_inputs(spec: WorkflowSpec, file: str) -> None:
     """Raises FileProblems when input files that no job makes are not there, seen from where their jobs will work."""
-    missing = _missing_inputs(spec)
+    missing = missing_inputs(spec, Path())
     if missing:
         problems = [f"{file}: input file {path!r} does not exist and no job makes it" for path in missing]
         count = count_of(len(missing), "missing input files")
         raise FileProblems(f"{count}; nothing was created (--skip-checks does not look)", problems)
-
-
-def _missing_inputs(spec: WorkflowSpec) -> list[str]:
-    """Paths as they are written; a job works in its `cwd`, the workflow's, or here."""
-    made = {name for job in spec.jobs for name in job.output_files}
-    paths = {file.name: file.path for file in spec.files if file.name not in made}
-    wanted = {(job.cwd or spec.cwd or "", name) for job in spec.jobs for name in job.input_files if name in paths}
-    return sorted({paths[name] for folder, name in wanted if not (Path(folder) / paths[name]).exists()})
 
 
 def plan_of(spec: WorkflowSpec) -> Plan:
