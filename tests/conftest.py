@@ -8,6 +8,12 @@ import pytest
 from server_process import ServerProcess
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of tests/chaos, known wherever pytest is started."""
+    parser.addoption("--chaos-rounds", type=int, default=40, metavar="N", help="play the seeds 1 to N (40)")
+    parser.addoption("--chaos-seed", type=int, metavar="N", help="play only this seed")
+
+
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """One server without authentication for all tests that make their own workflows."""
