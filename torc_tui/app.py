@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -77,6 +78,9 @@ class ConsoleApp(App[None], inherit_bindings=False):
 
     async def on_mount(self) -> None:
         self.animation_level = "none"
+        if not self.is_headless:
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                asyncio.get_running_loop().add_signal_handler(number, self.exit, None, 128 + number)
         self.store.subscribe(self._hear)
         await self.push_screen(WorkflowsScreen(self.store))
         if self.registry.clashes:

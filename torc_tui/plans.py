@@ -21,6 +21,8 @@ class Plan:
     """On the button that does nothing, which has the focus."""
     confirm: bool = True
     """False: it is done without asking (one thing, nothing lost)."""
+    danger: bool = True
+    """It stops or forgets something: the dialog is red."""
     type_this: str | None = None
     """What has to be typed first: a name or a number."""
     details: list[str] = field(default_factory=list)

@@ -12,9 +12,9 @@ from msgspec import Struct, field
 
 from torc_core.config import config_files
 from torc_core.errors import InputError
-from torc_tui.rendering.palette import PALETTES
 
-THEMES = tuple(name.removeprefix("torc-") for name in PALETTES)
+THEMES = ("dark", "light", "ansi", "mono")
+"""Names of the palettes of `rendering/palette.py`, without their `torc-`."""
 
 
 class Settings(Struct, forbid_unknown_fields=True):

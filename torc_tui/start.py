@@ -6,10 +6,16 @@ import asyncio
 import os
 import shutil
 import sys
+from typing import TYPE_CHECKING
 
 from torc_tui import settings
-from torc_tui.app import ConsoleApp
 from torc_tui.connect import NamedServer, OwnServer
+
+if TYPE_CHECKING:
+    from torc_tui.app import ConsoleApp
+
+SLOW_LINE_FPS = "15"
+"""Repaints a second at most over a slow line; Textual reads it when it is imported."""
 
 ONCE_LIMIT_S = 20.0
 """How long `--once` waits for the server."""
@@ -17,6 +23,10 @@ ONCE_LIMIT_S = 20.0
 
 def start(*, url: str | None, password: str | None, view: str, read_only: bool, low_bandwidth: bool, once: bool) -> int:
     """Run the console until the user leaves; gives the exit code. InputError for settings that cannot be."""
+    if low_bandwidth or os.environ.get("SSH_TTY"):
+        os.environ.setdefault("TEXTUAL_FPS", SLOW_LINE_FPS)
+    from torc_tui.app import ConsoleApp
+
     chosen = settings.load()
     palette = f"torc-{chosen.theme}"
     if low_bandwidth:
@@ -30,8 +40,6 @@ def start(*, url: str | None, password: str | None, view: str, read_only: bool, 
     )
     if once:
         return asyncio.run(_print_once(app))
-    if low_bandwidth:
-        os.environ.setdefault("TEXTUAL_FPS", "15")
     app.run(mouse=chosen.mouse)
     return app.return_code or 0
 

@@ -8,7 +8,7 @@ from torc_core.errors import InputError
 from torc_tui.actions import Action, Group, Place, Registry, key_name
 from torc_tui.verbs import ACTIONS
 
-FORBIDDEN = {"ctrl+a", "ctrl+b", "ctrl+s", "ctrl+q", "ctrl+z"}
+FORBIDDEN = {"ctrl+a", "ctrl+b", "ctrl+s", "ctrl+q"}
 
 
 def action(name: str, keys: str, *places: Place) -> Action:

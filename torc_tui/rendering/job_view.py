@@ -8,6 +8,9 @@ from torc_tui.rendering.cells import Line, between, fitted, wrapped
 from torc_tui.rendering.columns import Look
 from torc_tui.rendering.tables import cause
 
+FACT = 12
+"""Columns of the name of a fact."""
+
 ENDED = ("completed", "failed", "canceled", "terminated", "pending_failed")
 
 
@@ -72,11 +75,11 @@ def _relation(title: str, jobs: list[tuple[int, str, str]], total: int, look: Lo
 
 def inspector_lines(detail: JobDetail, width: int, look: Look) -> list[Line]:
     """All facts: two columns where there is room, then the end of stderr."""
-    left, right = _facts(detail, look), _surroundings(detail, look)
+    half = min(width // 2, 72) if width >= 100 else width
+    left, right = _facts(detail, look, half - FACT - 4), _surroundings(detail, look)
     stderr = _stderr(detail, width)
     if width < 100:
         return [*left, [], *right, [], *stderr]
-    half = min(width // 2, 72)
     lines: list[Line] = []
     for index in range(max(len(left), len(right))):
         first = left[index] if index < len(left) else []
@@ -87,14 +90,14 @@ def inspector_lines(detail: JobDetail, width: int, look: Look) -> list[Line]:
 
 def _fact(name: str, value: Line | str) -> Line:
     content: Line = [(value, "")] if isinstance(value, str) else value
-    return [(f"  {name:<12}", "dim"), *content]
+    return [(f"  {name:<{FACT}}", "dim"), *content]
 
 
 def _title(text: str) -> Line:
     return [(f" {text}", "accent")]
 
 
-def _facts(detail: JobDetail, look: Look) -> list[Line]:
+def _facts(detail: JobDetail, look: Look, width: int) -> list[Line]:
     job, last, need = detail.job, last_attempt(detail), detail.requirements
     status = status_of(detail)
     lines: list[Line] = [_title("WHAT")]
@@ -103,7 +106,7 @@ def _facts(detail: JobDetail, look: Look) -> list[Line]:
         lines.append(_fact("why", detail.why))
     elif cause(last):
         lines.append(_fact("why", [(cause(last), "failed" if status == "failed" else "")]))
-    commands = wrapped(" ".join(str(job.get("command", "")).split()), 56)[:6]
+    commands = wrapped(" ".join(str(job.get("command", "")).split()), width)[:6]
     lines += [_fact("command" if index == 0 else "", text) for index, text in enumerate(commands)]
     if job.get("invocation_script"):
         lines.append(_fact("script", str(job["invocation_script"])))

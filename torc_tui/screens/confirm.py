@@ -30,7 +30,7 @@ class ConfirmDialog(Dialog[bool]):
 
     def compose(self) -> ComposeResult:
         plan = self.plan
-        width = min(WIDEST, self.app.size.width - 8)
+        width = min(WIDEST, self.app.size.width - 10)
         lines: list[Line] = [[(part, "text")] for line in plan.lines for part in wrapped(line, width)]
         if plan.details:
             lines.append([])
@@ -39,7 +39,7 @@ class ConfirmDialog(Dialog[bool]):
                 lines.append([(f"  and {len(plan.details) - NAMES_SHOWN:,} more", "dim")])
         if plan.type_this is not None:
             lines += [[], [("Type ", "dim"), (plan.type_this, "strong"), (" to go on:", "dim")]]
-        with Box(classes="-danger") as box:
+        with Box(classes="-danger" if plan.danger else "") as box:
             box.border_title = self.app.characters.text(plan.title)
             box.set_class(self.app.characters.ascii, "-ascii")
             box.styles.width = max(widest(lines) + 5, len(plan.title) + 8, len(plan.keep) + len(plan.verb) + 20)

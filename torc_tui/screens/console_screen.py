@@ -21,10 +21,15 @@ from torc_tui.widgets.action_bar import ActionBar
 from torc_tui.widgets.paged_table import PagedTable, View
 from torc_tui.widgets.prompt import Prompt, Question
 from torc_tui.widgets.rule import Rule
+from torc_tui.widgets.text_line import TextLine
 from torc_tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
     from torc_tui.app import ConsoleApp
+
+
+SMALLEST = (40, 10)
+"""Columns and lines below which nothing can be shown well."""
 
 
 class News(Message, bubble=False):
@@ -151,6 +156,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         yield Rule(id="bottom-rule")
         yield ActionBar()
         yield Prompt()
+        yield TextLine(id="tiny")
 
     @property
     def context(self) -> Context:
@@ -185,7 +191,11 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         self.refresh_lines()
 
     def on_resize(self) -> None:
-        self.set_class(self.size.height < 20, "-low")
+        width, height = self.size
+        self.set_class(height < 20, "-low")
+        self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "-tiny")
+        note = f"{width}x{height} is too small: torc needs {SMALLEST[0]}x{SMALLEST[1]}"
+        self.query_one("#tiny", TextLine).show([(note, "warning")])
 
     @property
     def typing(self) -> Input | None:

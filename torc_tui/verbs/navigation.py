@@ -50,6 +50,10 @@ def _quit(context: Context) -> None:
     context.app.exit()
 
 
+def _suspend(context: Context) -> None:
+    context.app.action_suspend_process()
+
+
 def _refresh(context: Context) -> None:
     context.screen.refresh_now()
 
@@ -130,5 +134,7 @@ ACTIONS = (
     Action("console.help", "help", "All keys of this screen", "?", ANYWHERE, _help, Group.CONSOLE),
     Action("console.refresh", "refresh", "Ask the server again (it is not needed: changes come by themselves)",
            "ctrl+r,f5", ANYWHERE, _refresh, Group.CONSOLE),
+    Action("console.suspend", "suspend", "Back to the shell; 'fg' comes back", "ctrl+z", ANYWHERE, _suspend,
+           Group.CONSOLE),
     Action("console.quit", "quit", "Leave the console; what runs goes on", "q,ctrl+c", ANYWHERE, _quit, Group.CONSOLE),
 )  # fmt: skip

@@ -144,7 +144,9 @@ async def _run(context: Context) -> None:
     lines = [f"{many(restart.jobs, 'job')} will run on this machine: {statuses}."]
     lines.append(f"Completed jobs that stay as they are: {restart.kept:,}.")
     lines.append(f"Output goes below {workflow.origin or '.'}.")
-    await context.app.carry_out(Plan(_title("Run", [thing]), lines, "Run it", apply, keep="Not now", confirm=begun))
+    await context.app.carry_out(
+        Plan(_title("Run", [thing]), lines, "Run it", apply, keep="Not now", confirm=begun, danger=False)
+    )
 
 
 async def _cancel(context: Context) -> None:
@@ -209,7 +211,7 @@ def retry_plan(context: Context, rows: list[Row], summary: Summary, what: str) -
         return said
 
     return Plan(
-        f"Retry {what}?", lines, "Retry", apply, keep="Not now", confirm=len(jobs) > 1,
+        f"Retry {what}?", lines, "Retry", apply, keep="Not now", confirm=len(jobs) > 1, danger=False,
         type_this=typed_count(len(jobs)), details=[job.name for job in jobs] if len(jobs) > 1 else [],
     )  # fmt: skip
 
