@@ -128,6 +128,31 @@ class Command(click.Command):
         self.params += global_options()
 
 
+INPUT_FORMATS = ["yaml", "yml", "json5", "kdl"]
+
+
+def _keep_formats(context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> None:
+    """Tell the formats that FILE can have from those of the output; JSON is the output's, and recognised in FILE."""
+    for value in values:
+        context.ensure_object(App).options["input_format" if value in INPUT_FORMATS else "format"] = value
+
+
+class FileCommand(Command):
+    """A command that reads a workflow file: its --format can also say how the file is written."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        option = click.Option(
+            ["-f", "--format"],
+            multiple=True,
+            type=click.Choice(["table", "json", *INPUT_FORMATS], case_sensitive=False),
+            help="How results are printed (table, json), or how FILE is written where its name does not say it.",
+            expose_value=False,
+            callback=_keep_formats,
+        )
+        self.params = [option if parameter.name == "format" else parameter for parameter in self.params]
+
+
 class Group(click.Group):
     """A family of commands that takes the global options; `lazy` ones are imported when they are used."""
 
@@ -162,6 +187,11 @@ class Group(click.Group):
 def command(*args: Any, **kwargs: Any) -> Callable[[Callable[..., Any]], click.Command]:
     """`click.command` whose command takes the global options."""
     return click.command(*args, cls=Command, **kwargs)
+
+
+def file_command(*args: Any, **kwargs: Any) -> Callable[[Callable[..., Any]], click.Command]:
+    """`command` for one that reads a workflow file."""
+    return click.command(*args, cls=FileCommand, **kwargs)
 
 
 def group(*args: Any, **kwargs: Any) -> Callable[[Callable[..., Any]], Group]:

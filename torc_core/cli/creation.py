@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from torc_core.cli.app import App, command, pass_app
+from torc_core.cli.app import App, file_command, pass_app
+from torc_core.cli.dry_run import print_report, tell_plan
 from torc_core.cli.output import count_of, print_json
 from torc_core.errors import InputError
 from torc_core.models.plan import PlanAnswer
-from torc_core.spec import Plan, WorkflowSpec, build_plan, load_workflow
+from torc_core.spec import STANDARD_INPUT, Loaded, Plan, WorkflowSpec, build_plan, load_workflow
 from torc_core.spec.inputs import missing_inputs
-
-NAMES_SHOWN = 10
-"""So many jobs of a stage are named."""
 
 
 class FileProblems(InputError):
@@ -26,14 +23,31 @@ class FileProblems(InputError):
         self.problems = problems
 
 
+def shown(file: str) -> str:
+    """How a file is called in messages."""
+    return "standard input" if file == STANDARD_INPUT else file
+
+
 def load(app: App, file: str, *, strict: bool) -> WorkflowSpec:
     """The checked workflow of a file, after its warnings were told. Raises FileProblems with all its errors."""
-    loaded = load_workflow(Path(file), strict=strict)
+    return require_valid(app, file, read(app, file, strict=strict))
+
+
+def read(app: App, file: str, *, strict: bool) -> Loaded:
+    """What is in a file, or in standard input for `-`."""
+    return load_workflow(file, format=app.options.get("input_format"), strict=strict)
+
+
+def require_valid(app: App, file: str, loaded: Loaded, *, done: str = "created") -> WorkflowSpec:
+    """The workflow of what was read, after its warnings were told. Raises FileProblems with all its errors.
+
+    `done` is what is not done then.
+    """
     for warning in loaded.warnings:
         app.note(f"warning: {warning}")
     if loaded.spec is None:
         problems = [str(error) for error in loaded.errors]
-        raise FileProblems(f"{file} has {count_of(len(problems), 'errors')}; nothing was created", problems)
+        raise FileProblems(f"{shown(file)} has {count_of(len(problems), 'errors')}; nothing was {done}", problems)
     return loaded.spec
 
 
@@ -41,7 +55,7 @@ def require_inputs(spec: WorkflowSpec, file: str) -> None:
     """Raises FileProblems when input files that no job makes are not there, seen from where their jobs will work."""
     missing = missing_inputs(spec, Path())
     if missing:
-        problems = [f"{file}: input file {path!r} does not exist and no job makes it" for path in missing]
+        problems = [f"{shown(file)}: input file {path!r} does not exist and no job makes it" for path in missing]
         count = count_of(len(missing), "missing input files")
         raise FileProblems(f"{count}; nothing was created (--skip-checks does not look)", problems)
 
@@ -62,14 +76,14 @@ def create(app: App, spec: WorkflowSpec, *, initialize: bool) -> PlanAnswer:
     return client.send(endpoints.create_from_plan(lambda: plan.lines(initialize), spec.name))
 
 
-@command("create")
+@file_command("create")
 @click.argument("file")
 @click.option("--dry-run", is_flag=True, help="Only check the file and say what it would make.")
 @click.option("--strict", is_flag=True, help="Unknown keys in the file are errors.")
 @click.option("--skip-checks", is_flag=True, hidden=True)
 @pass_app
 def create_command(app: App, file: str, dry_run: bool, strict: bool, skip_checks: bool) -> int:  # noqa: ARG001
-    """Create a workflow from FILE; 'torc run ID' runs it."""
+    """Create a workflow from FILE (- is standard input); 'torc run ID' runs it."""
     if dry_run:
         return _dry_run(app, file, strict)
     spec = load(app, file, strict=strict)
@@ -83,28 +97,10 @@ def create_command(app: App, file: str, dry_run: bool, strict: bool, skip_checks
 
 
 def _dry_run(app: App, file: str, strict: bool) -> int:
-    loaded = load_workflow(Path(file), strict=strict)
-    if not app.json:
-        spec = load(app, file, strict=strict)
-        _tell_plan(file, spec, plan_of(spec))
-        return 0
-    report: dict[str, Any] = {
-        "valid": loaded.spec is not None,
-        "errors": [str(error) for error in loaded.errors],
-        "warnings": [str(warning) for warning in loaded.warnings],
-        "summary": plan_of(loaded.spec).summary() if loaded.spec else None,
-    }
-    print_json(report)
-    return 0 if loaded.spec else InputError.exit_code
-
-
-def _tell_plan(file: str, spec: WorkflowSpec, plan: Plan) -> None:
-    stages = plan.stages()
-    jobs, depth = count_of(plan.counts["jobs"], "jobs"), count_of(len(stages), "stages")
-    click.echo(f"{file} is valid: workflow '{spec.name}', {jobs} in {depth}")
-    others = {name.replace("_", " "): count for name, count in plan.counts.items() if name != "jobs" and count}
-    if others:
-        click.echo("With " + ", ".join(f"{count} {name}" for name, count in others.items()))
-    for number, names in enumerate(stages, 1):
-        more = f", and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-        click.echo(f"Stage {number} ({count_of(len(names), 'jobs')}): {', '.join(names[:NAMES_SHOWN])}{more}")
+    loaded = read(app, file, strict=strict)
+    if app.json:
+        print_report(loaded, plan_of(loaded.spec) if loaded.spec else None)
+        return 0 if loaded.spec else InputError.exit_code
+    spec = require_valid(app, file, loaded)
+    tell_plan(shown(file), spec, plan_of(spec))
+    return 0

@@ -15,6 +15,7 @@ from torc_core.errors import TorcError
 COMMANDS = {
     "tui": "torc_core.cli.tui:tui",
     "run": "torc_core.cli.run:run",
+    "convert": "torc_core.cli.convert:convert",
     "wait": "torc_core.cli.wait:wait",
     "workflows": "torc_core.cli.workflows:workflows",
     "jobs": "torc_core.cli.jobs:jobs",

@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from torc_core.cli.app import App, command, pass_app
+from torc_core.cli.app import App, file_command, pass_app
 from torc_core.cli.runner_process import RunnerOptions
 from torc_core.errors import InputError
 
 
-@command()
+@file_command()
 @click.argument("workflow", metavar="FILE|ID")
 @click.option("--max-parallel-jobs", type=click.IntRange(1), help="Run so many at once, whatever they need.")
 @click.option("--num-cpus", type=click.IntRange(1), help="Offer so many CPUs.  [default: all there are]")
@@ -27,8 +27,8 @@ from torc_core.errors import InputError
 def run(app: App, /, workflow: str, **options: Any) -> int:
     """Run a workflow on this machine, to its end.
 
-    A FILE always makes a new workflow. An ID (or the name of a workflow) runs its jobs that are not completed, and all
-    jobs below them.
+    A FILE (- is standard input) always makes a new workflow. An ID (or the name of a workflow) runs its jobs that are
+    not completed, and all jobs below them.
     """
     from torc_core.cli.select import is_workflow_file
 

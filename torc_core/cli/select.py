@@ -20,8 +20,8 @@ MENU_LIMIT = 50
 
 
 def is_workflow_file(text: str) -> bool:
-    """Whether the argument is a workflow file: by its suffix, or because there is such a file (cli.md 1)."""
-    return text.lower().endswith(FILE_SUFFIXES) or Path(text).is_file()
+    """Whether the argument is a workflow file: by its suffix, or because there is such a file (cli.md 1), or `-`."""
+    return text == "-" or text.lower().endswith(FILE_SUFFIXES) or Path(text).is_file()
 
 
 def workflow_id(app: App, text: str | None) -> int:

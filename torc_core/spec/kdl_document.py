@@ -138,8 +138,8 @@ class _Reading:
             self.paths[path] = at
 
     def workflow(self, nodes: list[ckdl.Node]) -> dict[str, Any]:
-        """The data of the whole text; `jobs` is always there."""
-        return {"jobs": []} | self._block(nodes, WORKFLOW, (), ())
+        """The data of the whole text."""
+        return self._block(nodes, WORKFLOW, (), ())
 
     def _object(self, node: ckdl.Node, shape: Shape, path: Path, at: At) -> dict[str, Any]:
         self._note(path, at)
@@ -155,7 +155,7 @@ class _Reading:
         return data | self._block(node.children, shape, path, at)
 
     def _block(self, nodes: list[ckdl.Node], shape: Shape, path: Path, at: At) -> dict[str, Any]:
-        data: dict[str, Any] = {}
+        data: dict[str, Any] = {key: [] for key in shape.always}
         seen: dict[str, At] = {}
         for number, node in enumerate(nodes):
             name, here = node.name, (*at, number)
@@ -233,13 +233,14 @@ class _Reading:
         if node.args:
             self._no_block(node, here, "a value")
             return self._value(node.args[0], here)
-        if node.children and all(item.name == ITEM for item in node.children):
+        is_map = node.type_annotation == "map"
+        if node.children and not is_map and all(item.name == ITEM for item in node.children):
             items = []
             for number, item in enumerate(node.children):
                 self._note((*path, number), (*here, number))
                 items.append(self._free(item, (*path, number), (*here, number)))
             return items
-        if node.children or node.properties or node.type_annotation == "map":
+        if node.children or node.properties or is_map:
             return self._map(node, path, here, free=True)
         return None
 

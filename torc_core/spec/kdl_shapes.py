@@ -28,6 +28,8 @@ class Shape:
     """Nodes that each add an object to a list -> key of the list, shape of the object."""
     json: frozenset[str] = frozenset()
     """Nodes whose text is JSON."""
+    always: tuple[str, ...] = ()
+    """Lists of objects that are there, empty, without any node."""
 
     @cached_property
     def plurals(self) -> dict[str, str]:
@@ -63,8 +65,10 @@ _USER_DATA = Shape(
 _RULE = Shape(many=_lists("exit_codes"))
 _ACTION = Shape(many=_lists("jobs job_name_regexes commands", job="jobs", command="commands"))
 _NAMED = Shape(named=True)
+_HANDLER = Shape(named=True, objects={"rule": ("rules", _RULE)}, always=("rules",))
 
 WORKFLOW = Shape(
+    always=("jobs",),
     maps=frozenset({"env", "variables", "parameters", "slurm_defaults"}),
     free=frozenset({"parameters", "slurm_defaults"}),
     single={"resource_monitor": _PLAIN, "stdio": _PLAIN, "execution_config": Shape(single={"stdio": _PLAIN})},
@@ -72,7 +76,7 @@ WORKFLOW = Shape(
         "file": ("files", _FILE),
         "user_data": ("user_data", _USER_DATA),
         "resource_requirements": ("resource_requirements", _NAMED),
-        "failure_handler": ("failure_handlers", Shape(named=True, objects={"rule": ("rules", _RULE)})),
+        "failure_handler": ("failure_handlers", _HANDLER),
         "slurm_scheduler": ("slurm_schedulers", _NAMED),
         "job": ("jobs", _JOB),
         "action": ("actions", _ACTION),

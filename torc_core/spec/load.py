@@ -10,7 +10,7 @@ from pathlib import Path
 
 from torc_core.errors import InputError
 from torc_core.spec.build import build
-from torc_core.spec.document import Problem, Source, UnreadableError
+from torc_core.spec.document import Document, Problem, Source, UnreadableError
 from torc_core.spec.expand import expand
 from torc_core.spec.graph import Graph
 from torc_core.spec.model import WorkflowSpec
@@ -45,15 +45,17 @@ def load_text(text: str, format: str, name: str, *, strict: bool = False, folder
     """Like load_workflow for a text; `name` stands for the file, `folder` is where it would be."""
     with _no_garbage_collection():
         try:
-            source = Source(read_document(text, format, name), strict=strict, folder=folder)
-            return _checked(source, build(source))
+            return check_document(read_document(text, format, name), strict=strict, folder=folder)
         except UnreadableError as error:
             return Loaded(None, [error.problem])
         except RecursionError:
             return Loaded(None, [nested_too_deeply(name).problem])
 
 
-def _checked(source: Source, spec: WorkflowSpec) -> Loaded:
+def check_document(document: Document, *, strict: bool = False, folder: str | None = None) -> Loaded:
+    """What a document says, expanded, completed and checked. RecursionError when it is nested too deeply."""
+    source = Source(document, strict=strict, folder=folder)
+    spec = build(source)
     expand(spec, source)
     resolve_references(spec, source)
     check_schedulers(spec, source)

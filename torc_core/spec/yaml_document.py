@@ -37,6 +37,9 @@ _resolve("int", "[-+]?(?:0|[1-9][0-9]*|0o[0-7]+|0x[0-9a-fA-F]+|0b[01]+)", "-+012
 _resolve("float", r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+", "-+.0123456789")
 _resolve("float", r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", "-+.")
 
+IMPLICIT_SCALARS = _CoreLoader.yaml_implicit_resolvers
+"""What plain scalars are, by their first character."""
+
 
 def read_yaml(text: str, name: str) -> YamlDocument:
     """Read `text`; UnreadableError with line and column where it is no YAML."""

@@ -1,0 +1,173 @@
+"""The same workflow in other formats: what is written means what was read."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from spec.workflows import WORKFLOWS
+
+from torc_core.cli.main import main
+from torc_core.spec import Loaded, load_text, load_workflow
+from torc_core.spec.convert import convert
+from torc_core.spec.document import Document
+from torc_core.spec.reading import read_document
+
+
+def written(data: Any) -> Document:
+    return read_document(json.dumps(data), "json", "flow")
+
+
+def said(loaded: Loaded) -> tuple[Any, list[str]]:
+    """The workflow, or what is wrong with it, without places."""
+    messages = [problem.message.partition("; first at ")[0] for problem in (*loaded.errors, *loaded.warnings)]
+    return loaded.spec, sorted(messages)
+
+
+@settings(max_examples=80)
+@given(WORKFLOWS)
+def test_any_workflow_survives_all_formats(data: dict[str, Any]) -> None:
+    first = convert(written(data), "yaml")
+    text, results = first, []
+    for format, target in (("yaml", "json5"), ("json5", "kdl"), ("kdl", "yaml"), ("yaml", "json")):
+        document = read_document(text, format, "flow")
+        assert document.errors == []
+        assert document.warnings == []
+        results.append(said(load_text(text, format, "flow")))
+        text = convert(document, target)
+    assert said(load_text(json.dumps(data), "json", "flow")) == results[0]
+    assert all(result == results[0] for result in results)
+    assert json.loads(text) == read_document(first, "yaml", "flow").data | {"jobs": json.loads(text)["jobs"]}
+
+
+def test_texts_that_look_like_something_else_stay_texts() -> None:
+    words = [
+        "yes",
+        "1e3",
+        "0o17",
+        "010",
+        "1_000",
+        "~",
+        "null",
+        "True",
+        "=",
+        "<<",
+        "1:10",
+        "2024-01-15",
+        ".5",
+        "",
+        " a",
+        "- b",
+    ]
+    text = convert(written({"name": "x", "jobs": [{"name": "j", "command": "c", "depends_on": words}]}), "yaml")
+    assert read_document(text, "yaml", "flow").data["jobs"][0]["depends_on"] == words
+    assert yaml.safe_load(text)["jobs"][0]["depends_on"] == words
+
+
+def test_numbers_in_environments_are_written_as_their_text() -> None:
+    text = "name: x\nvariables: {v: 1.50}\nenv: {A: 1.10, B: 0x1F, C: True}\n"
+    text += "jobs: [{name: a, command: b, env: {D: 1e3}}]\n"
+    document = read_document(text, "yaml", "flow")
+    for target in ("json", "json5", "kdl", "yaml"):
+        data = read_document(convert(document, target), target, "flow").data
+        assert data["env"] == {"A": "1.10", "B": "0x1F", "C": "True"}
+        assert (data["variables"], data["jobs"][0]["env"]) == ({"v": "1.50"}, {"D": "1e3"})
+
+
+def test_what_is_written_reads_well() -> None:
+    document = read_document(
+        """
+name: demo   # a comment
+jobs:
+  - &first
+    name: first
+    command: |
+      echo "one"
+      echo two \\
+    depends_on: &others [a, b]
+  - {name: second, command: c, depends_on: *others, parameters: {i: "1:3", j: [x]}}
+""",
+        "yaml",
+        "flow",
+    )
+    assert (
+        convert(document, "yaml", "flow.json")
+        == """# Made from flow.json by torc convert
+name: demo
+jobs:
+- name: first
+  command: |
+    echo "one"
+    echo two \\
+  depends_on: [a, b]
+- name: second
+  command: c
+  depends_on: [a, b]
+  parameters:
+    i: '1:3'
+    j: [x]
+"""
+    )
+    assert (
+        convert(document, "kdl", "flow.yaml")
+        == '''// Made from flow.yaml by torc convert
+name "demo"
+
+job "first" {
+    command """
+        echo "one"
+        echo two \\\\
+
+        """
+    depends_on "a"
+    depends_on "b"
+}
+
+job "second" {
+    command "c"
+    depends_on "a"
+    depends_on "b"
+    parameters {
+        i "1:3"
+        j {
+            - "x"
+        }
+    }
+}
+'''
+    )
+    assert convert(document, "json5").startswith('{\n  name: "demo",\n  jobs: [\n')
+    assert json.loads(convert(document, "json"))["jobs"][1]["parameters"] == {"i": "1:3", "j": ["x"]}
+
+
+def test_the_command_writes_to_standard_output_or_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flow = tmp_path / "flow.yaml"
+    flow.write_text("name: x\njobs: [{name: a, command: b}]\n")
+    assert main(["convert", str(flow), "--to", "kdl"]) == 0
+    shown = capsys.readouterr().out
+    assert shown == '// Made from flow.yaml by torc convert\nname "x"\n\njob "a" {\n    command "b"\n}\n'
+    assert main(["convert", str(flow), "--to", "JSON5", "-o", str(tmp_path / "flow.json5")]) == 0
+    assert capsys.readouterr().out == ""
+    assert load_workflow(tmp_path / "flow.json5").spec == load_workflow(flow).spec
+
+
+@pytest.mark.parametrize(
+    ("text", "output", "error"),
+    [
+        ("name: x\n", "o.kdl", "flow.yaml has 1 error; nothing was written"),
+        ("name: [\n", "o.kdl", "flow.yaml has 1 error; nothing was written"),
+        ("name: x\njobs: []\n", "no/such/o.kdl", "o.kdl cannot be written: No such file or directory"),
+        ("name: x\njobs: []\n", "flow.yaml", "flow.yaml is the file itself; name another one"),
+    ],
+)
+def test_the_command_says_why_it_writes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, output: str, error: str
+) -> None:
+    flow = tmp_path / "flow.yaml"
+    flow.write_text(text)
+    assert main(["convert", str(flow), "--to", "kdl", "-o", str(tmp_path / output)]) == 2
+    assert capsys.readouterr().err.endswith(f"{error}\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["flow.yaml"]
+    assert flow.read_text() == text
