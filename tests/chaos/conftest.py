@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.chaos.world import World
+pytest.register_assert_rewrite("tests.chaos.world")
+
+from tests.chaos.world import World  # noqa: E402
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -182,7 +182,7 @@ class Runner:
         except Gone as error:
             self.message = str(error)
             self._leave(Outcome.GONE, now)
-            self._jobs.stop(list(self._jobs.running), Ending(None))
+            self._jobs.stop(list(self._jobs.running), Ending(None), kill=True)
 
     def _apply(self, answer: ExchangeAnswer, now: float) -> None:
         if answer.run_id:
@@ -199,9 +199,9 @@ class Runner:
             self._jobs.stop(list(self._jobs.running), Ending("canceled"))
             self._leave(Outcome.CANCELED, now)
         elif answer.state == "complete":
-            self._jobs.stop(list(self._jobs.running), Ending(None))
+            self._jobs.stop(list(self._jobs.running), Ending(None), kill=True)
             self._leave(Outcome.COMPLETE, now)
-        elif answer.stuck and not (self._jobs.running or self._waiting.jobs or self._conversation.results):
+        elif answer.stuck and self.outcome is None and not (self._jobs.running or self._waiting.jobs or self._conversation.results):
             self.message = answer.stuck
             self._leave(Outcome.STUCK, now)
 
@@ -216,7 +216,7 @@ class Runner:
             else:
                 superseded.append(attempt)
         self._jobs.stop(canceled, Ending("canceled"))
-        self._jobs.stop(superseded, Ending(None))
+        self._jobs.stop(superseded, Ending(None), kill=True)  # another copy may be at work: no time for a farewell
 
     def _holds(self, attempt: Attempt, job: Assignment) -> bool:
         return (
