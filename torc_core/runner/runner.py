@@ -201,7 +201,11 @@ class Runner:
         elif answer.state == "complete":
             self._jobs.stop(list(self._jobs.running), Ending(None), kill=True)
             self._leave(Outcome.COMPLETE, now)
-        elif answer.stuck and self.outcome is None and not (self._jobs.running or self._waiting.jobs or self._conversation.results):
+        elif (
+            answer.stuck
+            and self.outcome is None
+            and not (self._jobs.running or self._waiting.jobs or self._conversation.results)
+        ):
             self.message = answer.stuck
             self._leave(Outcome.STUCK, now)
 

@@ -247,7 +247,7 @@ class Runners:
             answer.state = "canceled"
         elif now.is_complete and not now.ignore_completion:
             answer.state = "complete"
-        elif not answer.jobs and not now.active:
+        elif not answer.jobs and not now.active and not call.request.leaving:
             classes = ready_classes(batch.conn, call.workflow_id, now.sort_method)
             answer.stuck = why_stuck(now, classes, self._live(call.workflow_id))
         return bool(
