@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from driver import Workshop
+from tests.tui.driver import Workshop
 from server_process import ServerProcess
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driver import Driver, Workshop, console
+from tests.tui.driver import Driver, Workshop, console
 from server_process import ServerProcess
 
 from torc_tui.actions import Group

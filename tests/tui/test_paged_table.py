@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
-from driver import LagProbe
+from tests.tui.driver import LagProbe
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.pilot import Pilot
