@@ -26,6 +26,10 @@ class Place(Enum):
     WORKFLOW = "in a workflow"
     JOBS = "on jobs"
     JOB = "in the inspector"
+    CREATE = "while a workflow is made"
+    RUNS = "in the list of runs"
+    RUN = "on a run"
+    SERVER = "on the server's screen"
 
 
 class Group(Enum):

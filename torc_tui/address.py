@@ -5,6 +5,7 @@ The same texts are what `torc tui --view` takes.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from textual.suggester import Suggester
 from torc_core.client import console
 from torc_core.client.console import Part
 from torc_core.errors import InputError, TorcError
+from torc_tui import workflow_files
 
 if TYPE_CHECKING:
     from torc_tui.app import ConsoleApp
@@ -20,7 +22,10 @@ if TYPE_CHECKING:
 
 TABS = ("jobs", "results", "files", "events", "nodes", "requirements")
 
-WORDS = ("workflows", "workflow", "wf", "job", *TABS)
+CONSOLE = ("new", "examples", "runs", "run", "server")
+"""Places of the console itself: `torc_tui/places.py` opens them."""
+
+WORDS = ("workflows", "workflow", "wf", "job", *TABS, *CONSOLE)
 
 EXAMPLES = "workflows · wf NAME · jobs 12 status=failed · job 4711 · sort NAME"
 
@@ -47,6 +52,8 @@ def parse(text: str) -> Address:
     if word in TABS:
         thing, _, narrowed = rest.partition(" ")
         return Address(word, thing, narrowed.strip())
+    if word in CONSOLE:
+        return Address(word, rest)
     if text.strip().isdigit():
         return Address("jobs", text.strip())
     raise InputError(f"{word!r} is no place and no action; there are {', '.join(WORDS)}, and ctrl+p lists the actions")
@@ -81,6 +88,10 @@ class AddressSuggester(Suggester):
         word, blank, rest = value.partition(" ")
         if not blank:
             return next((each for each in self._words() if each.startswith(word) and each != word), None)
+        if word == "new":
+            paths = await asyncio.to_thread(workflow_files.completions, rest)
+            start = workflow_files.common_start(paths, rest)
+            return f"{word} {start}" if start != rest else None
         if word in ("wf", "workflow", *TABS) and rest and " " not in rest and not rest.isdigit():
             try:
                 page = await self._app.store.ask(

@@ -8,11 +8,12 @@ import os
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from textual import events
 from textual.app import App
 from textual.binding import BindingType
+from textual.widget import AwaitMount
 
 from torc_core.client.stream import Change
 from torc_core.errors import InputError, TorcError
@@ -20,6 +21,7 @@ from torc_tui import address
 from torc_tui.actions import Action, Registry
 from torc_tui.clipboard import copy_sequence
 from torc_tui.context import Context
+from torc_tui.places import PLACES
 from torc_tui.plans import Plan
 from torc_tui.rendering.glyphs import Characters, terminal_characters
 from torc_tui.rendering.palette import MONO, PALETTES, Palette, theme
@@ -35,6 +37,8 @@ from torc_tui.store import Connection, Connector, State, Store
 from torc_tui.verbs import ACTIONS
 from torc_tui.widgets.box import Dialog
 from torc_tui.widgets.paged_table import View
+
+T = TypeVar("T")
 
 FOOTER_ACTIONS = 8
 """So many actions at most are in the last line."""
@@ -63,6 +67,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
     ) -> None:
         self.palette: Palette = MONO if os.environ.get("NO_COLOR") else PALETTES[palette]
         super().__init__(ansi_color=True if self.palette.background == "default" else None)
+        self.connector = connector
         self.store = Store(connector)
         self.registry = Registry(ACTIONS, keymap)
         self.read_only = read_only
@@ -109,16 +114,23 @@ class ConsoleApp(App[None], inherit_bindings=False):
         return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, ConsoleScreen)), None)
 
     def _hear(self, news: Change | Connection) -> None:
+        """Tell the screen on top; those below hear of it when they are on top again.
+
+        A message to a screen below makes Textual draw the whole terminal.
+        """
         for screen in self.screen_stack:
-            if isinstance(screen, ConsoleScreen):
-                if isinstance(news, Connection):
-                    screen.call_later(screen.connection_changed)
-                else:
-                    screen.post_message(News(news))
+            if not isinstance(screen, ConsoleScreen):
+                continue
+            if screen is not self.screen:
+                screen.stale = True
+            elif isinstance(news, Connection):
+                screen.call_later(screen.connection_changed)
+            else:
+                screen.post_message(News(news))
 
     def _repaint_running(self) -> None:
-        screen = self.top_screen
-        if screen and screen.table:
+        screen = self.screen
+        if isinstance(screen, ConsoleScreen) and screen.table:
             screen.table.repaint_running()
 
     @property
@@ -229,26 +241,24 @@ class ConsoleApp(App[None], inherit_bindings=False):
             for action in chosen[:FOOTER_ACTIONS]
         ]
 
-    def open_workflow(self, workflow_id: int, name: str = "", tab: str = "Jobs", view: View | None = None) -> None:
+    def open_workflow(
+        self, workflow_id: int, name: str = "", tab: str = "Jobs", view: View | None = None
+    ) -> AwaitMount:
         """Go to a workflow."""
-        self.open(WorkflowScreen(self.store, workflow_id, name, tab, view))
+        return self.open(WorkflowScreen(self.store, workflow_id, name, tab, view))
 
     def open_job(self, job_id: int, name: str = "") -> None:
         """Go to a job."""
         self.open(JobScreen(self.store, job_id, name))
 
-    def open(self, screen: ConsoleScreen) -> None:
-        """Go to a screen; escape comes back to the one that is left."""
-        if old := self.top_screen:
-            old.slept()
-        self.push_screen(screen)
+    def open(self, screen: ConsoleScreen) -> AwaitMount:
+        """Go to a screen; escape comes back to the one that is left. It is there when what is given is awaited."""
+        return self.push_screen(screen)
 
     def go_back(self) -> None:
         """Leave the screen for the one before; the first one stays."""
         if len([screen for screen in self.screen_stack if isinstance(screen, ConsoleScreen)]) > 1:
             self.pop_screen()
-            if screen := self.top_screen:
-                screen.woke()
 
     def show_help(self, screen: ConsoleScreen) -> None:
         """All keys of a screen."""
@@ -260,6 +270,11 @@ class ConsoleApp(App[None], inherit_bindings=False):
         """Let the user choose; None when they do not. To be awaited by an action."""
         with self._asking():
             return await self.push_screen_wait(Chooser(title, choices, current=current, narrow_by=narrow_by))
+
+    async def fill(self, dialog: Dialog[T]) -> T | None:
+        """Show a dialog and give what the user makes of it; None when they leave it. To be awaited by an action."""
+        with self._asking():
+            return await self.push_screen_wait(dialog)
 
     async def tell(self, title: str, lines: list[str]) -> None:
         """Show some lines until they are read."""
@@ -303,6 +318,9 @@ class ConsoleApp(App[None], inherit_bindings=False):
 
     async def _go(self, text: str) -> None:
         place = address.parse(text)
+        if place.kind in PLACES:
+            await PLACES[place.kind](self, place.thing)
+            return
         if place.kind == "workflows":
             while isinstance(self.top_screen, ConsoleScreen) and not isinstance(self.top_screen, WorkflowsScreen):
                 self.go_back()

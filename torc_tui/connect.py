@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from torc_core import local_server
 from torc_core.client.http import Address, base_url
+from torc_core.errors import TorcError
 
 
 class NamedServer:
@@ -29,6 +30,31 @@ class OwnServer:
 
     label = "local"
 
+    def __init__(self) -> None:
+        self.stopped = False
+        """The user has stopped it: it is not started again until they say so, unless somebody else does."""
+
     def address(self) -> Address:
         """Where it is; started when it is not there."""
+        if self.stopped:
+            found = local_server.find()
+            if found is None:
+                raise TorcError("you have stopped it; ':server' can start it")
+            self.stopped = False
+            return found[0].address
         return local_server.ensure()
+
+    def start(self) -> None:
+        """Start it, unless it runs."""
+        local_server.ensure()
+        self.stopped = False
+
+    def stop(self) -> bool:
+        """Stop it and leave it so; False when it did not run."""
+        self.stopped = True
+        return local_server.stop() is not None
+
+    def restart(self) -> None:
+        """Stop it and start it, with the same address and database."""
+        self.stop()
+        self.start()

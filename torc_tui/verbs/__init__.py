@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from torc_tui.actions import Action
-from torc_tui.verbs import job, navigation, rows, workflow
+from torc_tui.verbs import create, job, navigation, rows, runs, server, workflow
 
-ACTIONS: tuple[Action, ...] = (*rows.ACTIONS, *job.ACTIONS, *workflow.ACTIONS, *navigation.ACTIONS)
+ACTIONS: tuple[Action, ...] = (
+    *rows.ACTIONS,
+    *job.ACTIONS,
+    *workflow.ACTIONS,
+    *create.ACTIONS,
+    *runs.ACTIONS,
+    *server.ACTIONS,
+    *navigation.ACTIONS,
+)
 """Every action of the console."""

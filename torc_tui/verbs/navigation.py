@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from torc_core.errors import TorcError
+from torc_tui import local_runs
 from torc_tui.actions import Action, Effect, Group, Place
 from torc_tui.address import EXAMPLES
 from torc_tui.context import Context
@@ -46,8 +49,8 @@ def _back(context: Context) -> None:
         context.app.go_back()
 
 
-def _quit(context: Context) -> None:
-    context.app.exit()
+async def _quit(context: Context) -> None:
+    context.app.exit(message=await asyncio.to_thread(local_runs.parting))
 
 
 def _suspend(context: Context) -> None:
@@ -133,7 +136,7 @@ ACTIONS = (
            Group.CONSOLE),
     Action("console.help", "help", "All keys of this screen", "?", ANYWHERE, _help, Group.CONSOLE),
     Action("console.refresh", "refresh", "Ask the server again (it is not needed: changes come by themselves)",
-           "ctrl+r,f5", ANYWHERE, _refresh, Group.CONSOLE),
+           "f5,ctrl+l", ANYWHERE, _refresh, Group.CONSOLE),
     Action("console.suspend", "suspend", "Back to the shell; 'fg' comes back", "ctrl+z", ANYWHERE, _suspend,
            Group.CONSOLE),
     Action("console.quit", "quit", "Leave the console; what runs goes on", "q,ctrl+c", ANYWHERE, _quit, Group.CONSOLE),

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from torc_core.client import console, endpoints
 from torc_core.client.console import Part, Row
 from torc_core.client.endpoints import Summary
 from torc_core.errors import TorcError
-from torc_tui import local_runs
+from torc_tui import launch, local_runs
 from torc_tui.actions import Action, Group, Place
 from torc_tui.context import Context, Thing
+from torc_tui.local_runs import RunOptions
 from torc_tui.plans import Plan, typed_count
 from torc_tui.rendering.numbers import many
 from torc_tui.store import Store
@@ -112,14 +115,49 @@ async def each(context: Context, things: list[Thing], work: Callable[[Thing], Aw
     return f"{done}{failed}"
 
 
-async def _run(context: Context) -> None:
-    (thing,) = context.things("workflow")
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """A run on this machine, planned: what will run, and where."""
+
+    context: Context
+    thing: Thing
+    title: str
+    lines: list[str]
+    folder: str
+    begun: bool
+    """Jobs of it have run before."""
+    ready: bool
+    """Nothing has to be reset for it."""
+
+    def plan(
+        self, options: RunOptions, environment: dict[str, str] | None = None, *, confirm: bool | None = None
+    ) -> Plan:
+        """With these options; it is asked before when jobs have run before, unless `confirm` says otherwise."""
+        thing, store = self.thing, self.context.store
+
+        async def apply() -> str:
+            await launch.refuse_other_output(store, self.folder, options)
+            if not self.ready:
+                await launch.deliver_late_results(store, thing.id, self.folder, options)
+                await store.ask(endpoints.restart(thing.id, dry_run=False))
+            started = await launch.launch(store, thing.id, thing.name, self.folder, options, environment)
+            return f"{_named(thing)} runs on this machine (run {started.id}); it goes on when you leave the console"
+
+        limits = f", using {options.said}" if options.said else ""
+        lines = [*self.lines, f"On this machine{limits}; output goes to {options.output_folder(self.folder)}."]
+        confirm = self.begun if confirm is None else confirm
+        return Plan(self.title, lines, "Run it", apply, keep="Not now", confirm=confirm, danger=False)
+
+
+async def planned_run(context: Context, thing: Thing) -> PlannedRun:
+    """What would run now. TorcError when nothing can."""
     store = context.store
     summary, restart, workflow = await asyncio.gather(
         store.ask(endpoints.summary(thing.id)),
         store.ask(endpoints.restart(thing.id, dry_run=True)),
         store.ask(endpoints.get_workflow(thing.id)),
     )
+    thing = Thing(thing.kind, thing.id, summary.name, thing.row)
     if summary.active_nodes:
         raise TorcError(f"workflow {_named(thing)} runs already, on {many(summary.active_nodes, 'runner')}")
     if _of(summary, *ACTIVE):
@@ -129,24 +167,30 @@ async def _run(context: Context) -> None:
     if not restart.jobs:
         raise TorcError(f"nothing is left to run in workflow {_named(thing)}: {restart.kept:,} jobs are completed")
     begun = _of(summary, "completed", *BAD) > 0 or summary.is_canceled
-    ready = not begun and not _of(summary, "uninitialized")
-
-    async def apply() -> str:
-        if not ready:
-            await store.ask(endpoints.restart(thing.id, dry_run=False))
-        assert store.address is not None
-        run = await asyncio.to_thread(
-            local_runs.start_run, store.address, thing.id, summary.name, workflow.origin or "."
-        )
-        return f"{_named(thing)} runs on this machine (pid {run.pid}); it goes on when you leave the console"
-
     statuses = ", ".join(f"{n:,} {label}" for label, n in restart.by_status.items())
-    lines = [f"{many(restart.jobs, 'job')} will run on this machine: {statuses}."]
-    lines.append(f"Completed jobs that stay as they are: {restart.kept:,}.")
-    lines.append(f"Output goes below {workflow.origin or '.'}.")
-    await context.app.carry_out(
-        Plan(_title("Run", [thing]), lines, "Run it", apply, keep="Not now", confirm=begun, danger=False)
-    )
+    lines = [f"{many(restart.jobs, 'job')} will run: {statuses}."]
+    if restart.kept:
+        lines.append(f"Completed jobs that stay as they are: {restart.kept:,}.")
+    return PlannedRun(
+        context, thing, _title("Run", [thing]), lines, workflow.origin or os.getcwd(), begun,
+        ready=not begun and not _of(summary, "uninitialized"),
+    )  # fmt: skip
+
+
+async def run(
+    context: Context, thing: Thing, options: RunOptions | None = None, environment: dict[str, str] | None = None
+) -> None:
+    """Run what is not completed of a workflow; without options as it was run last."""
+    planned = await planned_run(context, thing)
+    if options is None:
+        assert context.store.address is not None
+        options = await asyncio.to_thread(local_runs.last_options, thing.id, context.store.address.url)
+    await context.app.carry_out(planned.plan(options, environment))
+
+
+async def _run(context: Context) -> None:
+    (thing,) = context.things("workflow")
+    await run(context, thing)
 
 
 async def _cancel(context: Context) -> None:
@@ -203,11 +247,8 @@ def retry_plan(context: Context, rows: list[Row], summary: Summary, what: str) -
 
         said = await each(context, jobs, work, f"{many(len(jobs), 'job')} run again")
         if not summary.active_nodes:
-            assert store.address is not None
             workflow = await store.ask(endpoints.get_workflow(summary.workflow_id))
-            await asyncio.to_thread(
-                local_runs.start_run, store.address, summary.workflow_id, summary.name, workflow.origin or "."
-            )
+            await launch.launch(store, summary.workflow_id, summary.name, workflow.origin or os.getcwd())
         return said
 
     return Plan(
@@ -275,7 +316,8 @@ _goes_on = _has("blocked", "ready", *ACTIVE, otherwise="every job has ended")
 _failed = _has("failed", "terminated", "pending_failed", otherwise="no job failed")
 
 
-def _run_reason(context: Context) -> str | None:
+def run_reason(context: Context) -> str | None:
+    """Why a workflow cannot be run now."""
     reason = _one(context) or _waits(context)
     counts = _counts(context) or {}
     return reason or ("it runs already" if any(counts.get(label) for label in ACTIVE) else None)
@@ -287,7 +329,7 @@ def _retry_reason(context: Context) -> str | None:
 
 ACTIONS = (
     Action("workflow.run", "run", "Run what is not completed, and all below it, on this machine", "r", HERE, _run,
-           Group.ACT, True, _run_reason, 10, frozenset({Place.JOB})),
+           Group.ACT, True, run_reason, 10, frozenset({Place.JOB})),
     Action("workflow.cancel", "cancel", "Cancel: running jobs are stopped, waiting ones become canceled", "x", LIST,
            _cancel, Group.ACT, True, _goes_on, 20, INSIDE),
     Action("workflow.retry", "retry failed", "Run the failed jobs again, in the same run", "R", LIST, _retry,

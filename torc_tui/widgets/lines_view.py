@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -26,10 +27,10 @@ class LinesView(Widget):
     def __init__(self, *, id: str | None = None, focusable: bool = False) -> None:
         super().__init__(id=id)
         self.can_focus = focusable
-        self.lines: list[Line] = []
+        self.lines: Sequence[Line] = []
         self.top = 0
 
-    def show(self, lines: list[Line]) -> None:
+    def show(self, lines: Sequence[Line]) -> None:
         """Show these lines; the place in them stays."""
         old, self.lines = self.lines, lines
         top = self.top

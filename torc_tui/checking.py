@@ -1,0 +1,125 @@
+"""What a workflow file says, checked: its text, its mistakes, and what it would make. Called in threads."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torc_core.spec import Plan, Problem, Totals, WorkflowSpec
+
+NAMED = 8
+"""So many jobs of a stage are named."""
+
+JOBS_SHOWN = 40
+"""So many jobs are shown with their commands."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobOutline:
+    name: str
+    command: str
+    asks: str
+    """What it needs: `2 cpu  4g  PT1H`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What a file would make."""
+
+    name: str
+    description: str
+    counts: dict[str, int]
+    """Things by kind, in the plan's order."""
+    stages: list[tuple[int, list[str]]]
+    """Number of jobs and the first names."""
+    jobs: list[JobOutline]
+    """The first ones."""
+    totals: Totals
+    missing: list[str]
+    """Input files that are not there, seen from the folder."""
+    beside: bool
+    """Those that are missing are all beside the workflow file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A file as it was at one moment."""
+
+    path: Path
+    folder: Path
+    """Where jobs would work."""
+    stamp: tuple[int, int] | None
+    """Of what was read; None when there is no such file."""
+    text: list[str] = field(default_factory=list)
+    errors: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    outline: Outline | None = None
+    plan: Plan | None = None
+    """Ready to be sent, when there are no errors."""
+
+
+def stamp(path: Path) -> tuple[int, int] | None:
+    """What changes when a file is written: time and size; None when it cannot be read."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def check(path: Path, folder: Path, user: str) -> Checked:
+    """Read a file and say what it would make when created from `folder`. Never raises for what is in it."""
+    from torc_core.errors import InputError
+    from torc_core.spec import Problem, build_plan, load_text
+    from torc_core.spec.document import UnreadableError
+    from torc_core.spec.inputs import missing_inputs
+    from torc_core.spec.reading import read_text
+
+    before = stamp(path)
+    try:
+        written = read_text(path)
+    except UnreadableError as error:
+        return Checked(path, folder, before, errors=[error.problem])
+    loaded = load_text(written.text, written.format, path.name, folder=written.folder)
+    text = written.text.splitlines()
+    if loaded.spec is None:
+        return Checked(path, folder, before, text, loaded.errors, loaded.warnings)
+    try:
+        plan = build_plan(loaded.spec, user=user, origin=folder)
+    except InputError as error:
+        problems = [Problem(line, path.name) for line in str(error).splitlines()]
+        return Checked(path, folder, before, text, problems, loaded.warnings)
+    missing = missing_inputs(loaded.spec, folder)
+    beside = bool(missing) and not missing_inputs(loaded.spec, path.absolute().parent)
+    outline = _outline(loaded.spec, plan, missing, beside)
+    return Checked(path, folder, before, text, [], loaded.warnings, outline, plan)
+
+
+def _outline(spec: WorkflowSpec, plan: Plan, missing: list[str], beside: bool) -> Outline:
+    asked = {
+        each.name: "  ".join(
+            part
+            for part in (
+                f"{each.num_cpus} cpu",
+                str(each.memory),
+                f"{each.num_gpus} gpu" if each.num_gpus else "",
+                str(each.runtime).removeprefix("PT").lower(),
+            )
+            if part
+        )
+        for each in spec.resource_requirements
+    }
+    jobs = [
+        JobOutline(job.name, " ".join((job.command or "").split()), asked.get(job.resource_requirements or "", ""))
+        for job in spec.jobs[:JOBS_SHOWN]
+    ]
+    stages = [(len(names), names[:NAMED]) for names in plan.stages()]
+    return Outline(spec.name, spec.description or "", plan.counts, stages, jobs, plan.totals, missing, beside)
+
+
+def line_of(problem: Problem) -> int | None:
+    """The line of the file that a problem is in, counted from 1; None when it has none."""
+    return problem.order[0] or None

@@ -1,0 +1,54 @@
+"""Handing a file to the user's editor, which has the terminal meanwhile."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torc_core.errors import InputError
+
+if TYPE_CHECKING:
+    from torc_tui.app import ConsoleApp
+
+TAKES_LINE = ("vi", "vim", "nvim", "vim.basic", "vim.tiny", "nano", "emacs", "micro", "kak", "joe", "mg", "ne")
+"""Editors that go to the line of `+LINE`."""
+
+OTHERWISE = ("vi", "nano")
+"""Tried when neither VISUAL nor EDITOR says which."""
+
+
+def editor_command() -> list[str]:
+    """The user's editor: VISUAL, EDITOR, else what there is. InputError when there is none."""
+    named = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    command = shlex.split(named) if named else [name for name in OTHERWISE if shutil.which(name)][:1]
+    if not command:
+        raise InputError("no editor is known: set EDITOR, such as EDITOR=nano")
+    return command
+
+
+def edit(app: ConsoleApp, path: Path, line: int | None = None) -> None:
+    """Edit a file and come back when the editor ends. InputError when it cannot be started or fails.
+
+    The console stands still meanwhile, as it must: the terminal is the editor's.
+    """
+    command = editor_command()
+    place = [f"+{line}"] if line and os.path.basename(command[0]) in TAKES_LINE else []
+    try:
+        with _handed_over(app):
+            code = subprocess.run([*command, *place, str(path)], check=False).returncode
+    except OSError as error:
+        raise InputError(f"editor {command[0]!r} cannot be started: {error.strerror}; set EDITOR to another") from None
+    if code != 0:
+        raise InputError(f"editor {command[0]!r} ended with exit code {code}")
+
+
+def _handed_over(app: ConsoleApp) -> AbstractContextManager[None]:
+    driver = app._driver
+    if driver is None or not driver.can_suspend:
+        return nullcontext()
+    return app.suspend()

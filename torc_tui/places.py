@@ -1,0 +1,51 @@
+"""Places of the console itself, which `:` opens by their words; each opener gets what follows the word."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from torc_core.errors import InputError
+from torc_tui import local_runs
+from torc_tui.screens.create import CreateScreen
+from torc_tui.screens.run import RunScreen
+from torc_tui.screens.runs import RunsScreen
+from torc_tui.screens.server import ServerScreen
+
+if TYPE_CHECKING:
+    from torc_tui.app import ConsoleApp
+
+
+async def _new(app: ConsoleApp, path: str) -> None:
+    await app.open(CreateScreen(app.store, path))
+
+
+async def _examples(app: ConsoleApp, _: str) -> None:
+    from torc_tui.context import Context
+    from torc_tui.verbs.create import choose_example
+
+    if screen := app.top_screen:
+        await choose_example(Context(app, screen))
+
+
+async def _runs(app: ConsoleApp, words: str) -> None:
+    await app.open(RunsScreen(app.store, words))
+
+
+async def _run(app: ConsoleApp, number: str) -> None:
+    if not number.isdigit():
+        raise InputError(f":run which one? {number!r} is no number; :runs lists them" if number else ":run which one?")
+    await app.open(RunScreen(app.store, local_runs.find(int(number)).run))
+
+
+async def _server(app: ConsoleApp, _: str) -> None:
+    await app.open(ServerScreen(app.store))
+
+
+PLACES: dict[str, Callable[[ConsoleApp, str], Awaitable[None]]] = {
+    "new": _new,
+    "examples": _examples,
+    "runs": _runs,
+    "run": _run,
+    "server": _server,
+}

@@ -1,0 +1,135 @@
+"""Local runs: the columns of their list, and one of them with what it says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from torc_core.client.console import Row
+from torc_tui.local_runs import Seen
+from torc_tui.rendering import numbers
+from torc_tui.rendering.cells import Line
+from torc_tui.rendering.columns import Column, Look
+from torc_tui.rendering.tables import moment, text
+
+TAIL_BYTES = 64_000
+"""So much of the end of a log is read."""
+
+
+def tilde(path: str | Path) -> str:
+    """A path as it is read best."""
+    home = str(Path.home())
+    return f"~{str(path)[len(home) :]}" if str(path).startswith(f"{home}/") else str(path)
+
+
+def run_row(seen: Seen) -> Row:
+    """A run as a row of the list."""
+    run = seen.run
+    row: Row = {
+        "id": run.id,
+        "name": run.name,
+        "workflow": run.workflow_id,
+        "status": seen.status,
+        "word": seen.word,
+        "start": run.started,
+        "folder": run.folder,
+        "options": run.options.said or "all of it",
+        "pid": run.pid,
+        "url": run.url,
+        "why": seen.why,
+    }
+    if seen.ended is not None:
+        row |= {"end": seen.ended, "time": (seen.ended - run.started) / 1000}
+    return row
+
+
+def _time(row: Row, look: Look) -> Line:
+    if row["status"] == "running":
+        return [(numbers.duration(look.now.timestamp() - row["start"] / 1000), "")]
+    return [(numbers.duration(row.get("time")), "" if "time" in row else "faint")]
+
+
+def _status(row: Row, look: Look) -> Line:
+    return look.characters.status(row["status"], row["word"])
+
+
+RUNS = (
+    Column("id", "RUN", 4, text("id", "dim"), weight=95, right=True),
+    Column("name", "WORKFLOW", 18, text("name", "strong"), weight=100, grows=True, limit=40),
+    Column("workflow", "ID", 5, text("workflow", "dim"), weight=70, right=True),
+    Column("status", "STATE", 13, _status, weight=99),
+    Column("start", "STARTED", 12, moment("start"), weight=80, right=True),
+    Column("end", "ENDED", 12, moment("end", "dim"), weight=50, right=True),
+    Column("time", "TIME", 7, _time, weight=90, right=True),
+    Column("options", "USES", 22, text("options", "dim"), weight=30),
+    Column("pid", "PID", 7, text("pid", "dim"), weight=20, right=True),
+    Column("folder", "JOBS WORK IN", 20, lambda row, _: [(tilde(row["folder"]), "dim")], weight=40, grows=True),
+)
+
+
+def facts(seen: Seen, look: Look) -> list[Line]:
+    """What was started, where and how, and what became of it."""
+    run = seen.run
+    state: Line = [("   ", ""), *look.characters.status(seen.status, seen.word)]
+    if seen.active:
+        state.append((f"   pid {run.pid}, since {numbers.clock(run.started, look.now)}", "dim"))
+    elif seen.ended is not None:
+        state.append((f"   {numbers.clock(seen.ended, look.now)}", "text"))
+        state.append((f" after {numbers.duration((seen.ended - run.started) / 1000)}", "dim"))
+    if seen.why:
+        state.append((f"   {seen.why}", "text"))
+    output = run.options.output_folder(run.folder)
+    named = [name for name in ("VIRTUAL_ENV", "CONDA_DEFAULT_ENV", "CUDA_VISIBLE_DEVICES") if name in run.environment]
+    kept = "  ".join(f"{name}={run.environment[name]}" for name in named)
+    rows = [
+        ("jobs work in", tilde(run.folder)),
+        ("output in", tilde(output)),
+        ("uses", run.options.said or "all of this machine that is free"),
+        ("server", run.url),
+        ("environment", f"{len(run.environment)} variables kept{'  ' + kept if kept else ''}"),
+    ]
+    return [state, *([(f"   {name:<14}", "dim"), (value, "text")] for name, value in rows)]
+
+
+def tail(path: Path | None, limit: int = TAIL_BYTES) -> list[str]:
+    """The last lines of a file; none when it is not there. Reads: to be called in a thread."""
+    if path is None:
+        return []
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - limit))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return []
+    return lines[1:] if size > limit else lines
+
+
+_LOG = re.compile(r"^\[(\S+Z) (\w+)\s+torc[\w:]*\] (.*)$")
+_FIELD = re.compile(r"\b(\w+)=(\S+)")
+_ROLES = {"WARN": "warning", "ERROR": "error", "DEBUG": "dim"}
+
+
+def log_line(text: str, now: datetime) -> Line:
+    """A line of a log of torc's: local time, what happened, and its fields apart from that."""
+    found = _LOG.match(text)
+    clean = "".join(c if c.isprintable() else " " for c in (found.group(3) if found else text))
+    if not found:
+        return [("   ", ""), (clean, "text")]
+    when, level, _ = found.groups()
+    line: Line = [("   ", ""), (f"{numbers.clock_of_text(when, now)}  ", "dim")]
+    first = _FIELD.search(clean)
+    said, fields = (clean[: first.start()], clean[first.start() :]) if first else (clean, "")
+    bad = "failed" if "status=failed" in fields or "status=terminated" in fields else ""
+    line.append((said, _ROLES.get(level, bad or "text")))
+    return [*line, (fields, bad or "dim")] if fields else line
+
+
+def output_lines(said: Sequence[str], log: Sequence[str], now: datetime) -> list[Line]:
+    """The runner's log, and what its process wrote beside it."""
+    lines = [log_line(line, now) for line in log]
+    if said:
+        lines += [[("   ", ""), (line, "error")] for line in said if line.strip()]
+    return lines or [[("   nothing yet", "dim")]]

@@ -1,0 +1,449 @@
+"""Creating a workflow from a file: left the file, right what torc understands of it, live."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+from textual.containers import Horizontal
+from textual.widget import Widget
+from textual.widgets import Input
+from textual.worker import Worker
+
+from torc_core.client import console
+from torc_core.client.console import Part, TablePage
+from torc_core.client.stream import Change
+from torc_core.errors import InputError, TorcError
+from torc_tui import local_runs, workflow_files
+from torc_tui.actions import Place
+from torc_tui.checking import Checked, check, line_of, stamp
+from torc_tui.local_runs import RunOptions
+from torc_tui.rendering import numbers
+from torc_tui.rendering.cells import Line
+from torc_tui.rendering.create_view import outline_lines, problem_lines, same_name_line
+from torc_tui.screens.chooser import Choice, ChoiceList
+from torc_tui.screens.console_screen import ConsoleScreen
+from torc_tui.store import Store
+from torc_tui.widgets.field import Field
+from torc_tui.widgets.lines_view import LinesView
+from torc_tui.widgets.lookout import Lookout
+from torc_tui.widgets.numbered_text import NumberedText
+from torc_tui.widgets.text_line import TextLine
+
+COMPLETIONS = 9
+"""So many completions are seen at once."""
+
+TWO_PANES = 100
+"""From so many columns on both panes are shown."""
+
+NOTHING_YET: list[Line] = [
+    [("   Type the path of a workflow file", "text"), (" (YAML, JSON, JSON5 or KDL), or choose one with ↑ ↓.", "text")],
+    [],
+    [
+        ("   tab ", "key"),
+        ("completes the path       ", "dim"),
+        ("enter ", "key"),
+        ("shows what the file would make", "dim"),
+    ],
+    [("   ctrl+o ", "key"), ("starts from an example", "dim")],
+]
+
+
+class CreateScreen(ConsoleScreen):
+    """See the module."""
+
+    DEFAULT_CSS = """
+    CreateScreen #path { height: 1; }
+    CreateScreen #path > TextLine { width: 7; }
+    CreateScreen ChoiceList { height: 0; display: none; }
+    CreateScreen.-typing ChoiceList { display: block; }
+    CreateScreen #panes { height: 1fr; }
+    CreateScreen #file { width: 1fr; }
+    CreateScreen #made { width: 1fr; }
+    CreateScreen.-one #file, CreateScreen.-one.-left #made { display: none; }
+    CreateScreen.-one.-left #file { display: block; }
+    """
+
+    def __init__(self, store: Store, path: str = "") -> None:
+        super().__init__()
+        self.store = store
+        self._first_path = path
+        self.path = Field(placeholder="path of a workflow file")
+        self.choices = ChoiceList()
+        self.left = LinesView(id="file", focusable=True)
+        self.right = LinesView(id="made", focusable=True)
+        self._where = TextLine(id="where")
+        self._same_name = TextLine(id="same-name")
+        self._label = TextLine()
+        self._typing = True
+        self._in_left = False
+        self._completed = ""
+        """The text that the completions shown are for."""
+        self._moved = False
+        """A completion was chosen with the arrows."""
+        self.file: Path | None = None
+        self.folder = Path.cwd()
+        self.options = RunOptions()
+        self.checked: Checked | None = None
+        self._wanted = 0
+        self._checking: Worker[None] | None = None
+        self._completing: Worker[None] | None = None
+        self._problem = 0
+        self._line: int | None = None
+        self._machine = ""
+        self._same: tuple[str, TablePage] | None = None
+        self._lookout: Lookout[tuple[int, int] | None] | None = None
+
+    @property
+    def places(self) -> frozenset[Place]:
+        return frozenset({Place.CREATE})
+
+    @property
+    def address(self) -> str:
+        return f"new {workflow_files.short(self.file)}" if self.file else "new"
+
+    def body(self) -> Iterator[Widget]:
+        yield Horizontal(self._label, self.path, id="path")
+        yield self.choices
+        yield Horizontal(self.left, self.right, id="panes")
+        yield self._where
+        yield self._same_name
+
+    def title_lines(self) -> tuple[Line, Line]:
+        return [("Workflows › ", "dim"), ("New workflow", "strong")], []  # noqa: RUF001
+
+    def on_mount(self) -> None:
+        self._label.show([(" FILE", "title")])
+        self.run_worker(self._learn(), group="learn")
+        if self._first_path:
+            self.path.value = self._first_path
+        self._arrange()
+        self.type_path()
+        if self._first_path and workflow_files.real(self._first_path).is_file():
+            self.show_file(workflow_files.real(self._first_path))
+
+    def on_unmount(self) -> None:
+        if self._lookout:
+            self._lookout.close()
+
+    async def _learn(self) -> None:
+        """What this machine offers, and how runs are set up by default."""
+        from torc_core.runner.resources import measure
+
+        try:
+            self.options = await asyncio.to_thread(local_runs.default_options)
+        except TorcError as error:
+            self.app.say(str(error), error=True)
+        offer = await asyncio.to_thread(measure)
+        gpus = f", {len(offer.gpus)} gpu" if offer.gpus else ""
+        self._machine = f"{offer.num_cpus} cpu, {numbers.size(offer.memory_bytes)}{gpus}"
+        self._show_where()
+
+    def slept(self) -> None:
+        if self._lookout:
+            self._lookout.pause()
+
+    def woke(self) -> None:
+        if self._lookout:
+            self._lookout.resume()
+        self._focus()
+
+    def heard(self, change: Change) -> None:
+        if change.event in ("open", "reset", "workflow") and self._same:
+            self._same = None
+            self._ask_same_name()
+
+    @property
+    def idle(self) -> bool:
+        busy = (self._checking, self._completing)
+        return not any(worker and not worker.is_finished for worker in busy)
+
+    @property
+    def typing(self) -> Input | None:
+        return super().typing or (self.path if self._typing else None)
+
+    @property
+    def types_path(self) -> bool:
+        """Whether what is typed goes into the path."""
+        return self._typing
+
+    def press_while_typing(self, key: str) -> bool:
+        if super().typing:
+            return super().press_while_typing(key)
+        known = {"escape", "tab", "down", "up", "pagedown", "pageup"}
+        if key in known or (key.startswith("ctrl+") and self.app.registry.for_key(key, self.places)):
+            self.path.call_later(self._typed, key)  # after what was typed before it
+            return True
+        return False
+
+    async def _typed(self, key: str) -> None:
+        self.action_bar.key_pressed()
+        moves = {"down": 1, "up": -1, "pagedown": COMPLETIONS, "pageup": -COMPLETIONS}
+        if key == "escape":
+            if self.file:
+                self._stop_typing()
+            else:
+                self.app.go_back()
+        elif key == "tab":
+            await self._complete()
+        elif key in moves:
+            self.choices.move(moves[key] if self._moved or moves[key] < 0 or self.path.value else 0)
+            self._moved = True
+        elif action := self.app.registry.for_key(key, self.places):
+            self.app.perform(action, self)
+
+    def type_path(self) -> None:
+        """From now on what is typed is the path."""
+        self._typing, self._moved = True, False
+        self.path.cursor_position = len(self.path.value)
+        self._look_for_completions()
+        self._focus()
+        self.set_class(True, "-typing")
+        self.refresh_lines()
+
+    def _stop_typing(self) -> None:
+        self._typing = False
+        self.set_class(False, "-typing")
+        if self.file:
+            with self.prevent(Input.Changed):
+                self.path.value = workflow_files.short(self.file)
+        self._focus()
+        self.refresh_lines()
+
+    def _focus(self) -> None:
+        (self.path if self._typing else self.left if self._in_left else self.right).focus()
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        message.stop()
+        self._moved = False
+        if self._typing:
+            self._look_for_completions()
+
+    def _look_for_completions(self) -> None:
+        if self._completing is None or self._completing.is_finished:
+            self._completing = self.run_worker(self._keep_completing(), group="complete")
+
+    async def _keep_completing(self) -> None:
+        """Until what is shown fits what is typed."""
+        while True:
+            text = self.path.value
+            found = await asyncio.to_thread(workflow_files.completions, text)
+            if text == self.path.value:
+                break
+        self._completed = text
+        self.choices.show([Choice(each.path, each.path, each.note) for each in found])
+        self.choices.styles.height = max(1, min(len(found), COMPLETIONS, max(3, self.app.size.height // 3)))
+
+    async def _complete(self) -> None:
+        """As far as all completions agree; the chosen one, when one was."""
+        text = self.path.value
+        found = await asyncio.to_thread(workflow_files.completions, text)
+        chosen = self.choices.chosen
+        start = workflow_files.common_start(found, text)
+        if (self._moved or start == text) and chosen and self._completed == text:
+            start = chosen.value
+        self.path.value = start
+        self.path.cursor_position = len(start)
+
+    async def on_input_submitted(self, message: Input.Submitted) -> None:
+        message.stop()
+        await self._take(guess=True)
+
+    async def _take(self, *, guess: bool) -> None:
+        """The file that is typed or chosen; with `guess` also the first completion. Says what is wrong with it."""
+        text = self.path.value.strip()
+        chosen = self.choices.chosen if self._completed == self.path.value else None
+        path = workflow_files.real(text)
+        if chosen and (self._moved or (guess and not path.is_file())):
+            text = chosen.value
+            path = workflow_files.real(text)
+        if path.is_dir() and text:
+            self.path.value = text if text.endswith("/") else f"{text}/"
+            self.path.cursor_position = len(self.path.value)
+            if not guess:
+                raise InputError(f"{text} is a folder; name a workflow file in it")
+            return
+        if not path.is_file():
+            raise_or_say = f"there is no file {text}" if text else "name a workflow file first"
+            if not guess:
+                raise InputError(raise_or_say)
+            self.app.say(raise_or_say, error=True)
+            return
+        self.show_file(path)
+
+    def show_file(self, path: Path) -> None:
+        """Show a file and what it would make."""
+        self.file, self._problem, self._line, self._in_left = path, 0, None, False
+        self.left.top = self.right.top = 0
+        self._stop_typing()
+        self.recheck()
+        if self._lookout:
+            self._lookout.close()
+        self._lookout = Lookout(lambda: stamp(path), self._file_changed)
+
+    def _file_changed(self, seen: tuple[int, int] | TorcError | None) -> None:
+        if self.checked is None or self.checked.path != self.file or self.checked.stamp != seen:
+            self.recheck()
+
+    def recheck(self) -> None:
+        """Read and check the file again; what is shown stays until that is done."""
+        self._wanted += 1
+        if self._checking is None or self._checking.is_finished:
+            self._checking = self.run_worker(self._check(), group="check")
+
+    async def _check(self) -> None:
+        done = -1
+        while done != self._wanted and self.file:
+            done = self._wanted
+            checked = await asyncio.to_thread(check, self.file, self.folder, self.store.user)
+            if done == self._wanted:
+                self.checked = checked
+                self._problem = min(self._problem, max(0, len(checked.errors) - 1))
+                self.draw()
+                self._ask_same_name()
+
+    async def ready(self) -> Checked:
+        """The file as it is now, checked. InputError says what keeps it from being created."""
+        if self._typing:
+            await self._take(guess=False)
+        if self.file is None:
+            raise InputError("name a workflow file first")
+        if self._checking and not self._checking.is_finished:
+            await self._checking.wait()
+        if self.checked is None or await asyncio.to_thread(stamp, self.file) != self.checked.stamp:
+            self.recheck()
+            assert self._checking is not None
+            await self._checking.wait()
+        assert self.checked is not None
+        if errors := self.checked.errors:
+            more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+            raise InputError(f"{errors[0]}{more}; nothing was created")
+        return self.checked
+
+    async def take_or_begin(self) -> None:
+        """Show the file that is typed. InputError when there is none."""
+        await self._take(guess=False)
+        if self.file is None:
+            raise InputError("name a workflow file first")
+
+    def _ask_same_name(self) -> None:
+        outline = self.checked.outline if self.checked else None
+        if outline and (self._same is None or self._same[0] != outline.name):
+            self.run_worker(self._learn_same_name(outline.name), group="same-name", exclusive=True)
+        self._show_name()
+
+    async def _learn_same_name(self, name: str) -> None:
+        part = Part(sort="-id", limit=1, filter=f'name="{name}"')
+        try:
+            self._same = (name, await self.store.ask(console.workflow_rows(part)))
+        except TorcError:
+            return
+        self._show_name()
+
+    def draw(self) -> None:
+        """Show what is known of the file."""
+        checked = self.checked
+        if checked is None:
+            self.left.show([])
+            self.right.show(NOTHING_YET)
+            return
+        marks: dict[int, str] = {}
+        for role, problems in (("warning", checked.warnings), ("error", checked.errors)):
+            marks.update({line: role for problem in problems if (line := line_of(problem))})
+        self._line = line_of(checked.errors[self._problem]) if checked.errors else None
+        self.left.show(NumberedText(checked.text, marks, self._line))
+        width = self.right.size.width
+        if checked.errors:
+            found = problem_lines(checked, self._problem, width)
+            self.right.show(found.lines)
+            self._bring(self.right, found.starts[self._problem])
+            if self._line:
+                self._bring(self.left, self._line - 1)
+        else:
+            self.right.show(outline_lines(checked, width))
+        self._show_name()
+
+    @staticmethod
+    def _bring(view: LinesView, line: int) -> None:
+        """Scroll so that a line is in sight."""
+        if not view.top <= line < view.top + view.size.height - 1:
+            view.scroll_rows(line - view.top - view.size.height // 3)
+
+    def _show_where(self) -> None:
+        output = self.options.output_folder(str(self.folder))
+        machine = f"this machine: {self._machine}" if self._machine else "this machine"
+        limits = f" (using {self.options.said})" if self.options.said else ""
+        left: Line = [(" runs on ", "dim"), (f"{machine}{limits}", "text"), ("   jobs work in ", "dim")]
+        left += [(_tilde(self.folder), "text"), ("   output in ", "dim"), (_tilde(output), "text")]
+        self._where.show(left)
+
+    def _show_name(self) -> None:
+        outline = self.checked.outline if self.checked else None
+        if outline and self._same and self._same[0] == outline.name:
+            page = self._same[1]
+            said = same_name_line(outline.name, page.items, page.total)
+            self._same_name.show([(f" {said}", "warning" if page.total else "dim")])
+        elif not outline:
+            self._same_name.show([])
+
+    def set_run(self, options: RunOptions, folder: Path) -> None:
+        """How it will run, as chosen by the user."""
+        self.options = options
+        if folder != self.folder:
+            self.folder = folder
+            self.recheck()
+        self._show_where()
+
+    def move(self, rows: int) -> None:
+        """Go up or down: among the errors, else in the text."""
+        errors = self.checked.errors if self.checked else []
+        if errors and not self._in_left:
+            self._problem = min(max(self._problem + rows, 0), len(errors) - 1)
+            self.draw()
+        else:
+            (self.left if self._in_left else self.right).scroll_rows(rows)
+
+    def move_page(self, pages: int) -> None:
+        """Go up or down by a screen."""
+        self.move(pages * max(1, self.right.size.height - 2))
+
+    def open_cursor(self) -> None:
+        """Go to the line of the error; from the text back to the errors."""
+        if self.checked and self.checked.errors:
+            self._in_left = not self._in_left
+            self._arrange()
+            self._focus()
+
+    def next_pane(self, by: int) -> None:
+        """Path, text, what it makes: the next one, or the one before."""
+        at = 1 if self._in_left else 2
+        to = (at + by) % 3
+        if to == 0:
+            self.type_path()
+        else:
+            self._in_left = to == 1
+            self._arrange()
+            self._focus()
+
+    @property
+    def error_line(self) -> int | None:
+        """The line of the error that is looked at."""
+        return self._line
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self._arrange()
+
+    def _arrange(self) -> None:
+        self.set_class(self.app.size.width < TWO_PANES, "-one")
+        self.set_class(self._in_left, "-left")
+
+    def on_lines_view_resized(self) -> None:
+        self.draw()
+        self._show_where()
+
+
+def _tilde(path: Path) -> str:
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) and path != home else str(path)

@@ -1,0 +1,138 @@
+"""One run on this machine: what was started, how it stands, and what it says, followed to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from textual.widget import Widget
+
+from torc_core.client.stream import Change
+from torc_core.errors import TorcError
+from torc_tui import local_runs
+from torc_tui.actions import Place
+from torc_tui.context import Thing
+from torc_tui.local_runs import LocalRun, Seen
+from torc_tui.rendering.cells import Line
+from torc_tui.rendering.columns import Look
+from torc_tui.rendering.run_view import facts, output_lines, run_row, tail
+from torc_tui.screens.console_screen import ConsoleScreen
+from torc_tui.store import Store
+from torc_tui.widgets.lines_view import LinesView
+from torc_tui.widgets.lookout import Lookout
+from torc_tui.widgets.rule import Rule
+from torc_tui.widgets.text_line import TextLine
+
+
+class RunScreen(ConsoleScreen):
+    """See the module."""
+
+    DEFAULT_CSS = "RunScreen #facts { height: 6; } RunScreen #output { height: 1fr; }"
+
+    def __init__(self, store: Store, run: LocalRun) -> None:
+        super().__init__()
+        self.store = store
+        self.run_record = run
+        self.seen: Seen | None = None
+        self._facts = LinesView(id="facts")
+        self._heading = TextLine(id="output-heading")
+        self.view = LinesView(id="output", focusable=True)
+        self.follows = True
+        """What comes is brought in sight; scrolling up ends that, the end begins it again."""
+        self._lookout: Lookout[tuple[Seen, list[str], list[str]]] | None = None
+
+    @property
+    def places(self) -> frozenset[Place]:
+        return frozenset({Place.RUN})
+
+    @property
+    def address(self) -> str:
+        return f"run {self.run_record.id}"
+
+    def things(self, kind: str) -> list[Thing]:
+        run = self.run_record
+        if kind == "run":
+            return [Thing("run", run.id, run.name, run_row(self.seen) if self.seen else None)]
+        return [Thing("workflow", run.workflow_id, run.name)] if kind == "workflow" else []
+
+    def copyable(self) -> dict[str, str]:
+        run = self.run_record
+        found = {"pid": str(run.pid), "folder": run.folder, "output": str(run.said)}
+        return found | ({"log": str(run.runner_log)} if run.runner_log else {})
+
+    def body(self) -> Iterator[Widget]:
+        yield self._facts
+        yield Rule("┄")
+        yield self._heading
+        yield self.view
+
+    def on_mount(self) -> None:
+        self._lookout = Lookout(self._look, self._told)
+        self.view.focus()
+
+    def on_unmount(self) -> None:
+        if self._lookout:
+            self._lookout.close()
+
+    def _look(self) -> tuple[Seen, list[str], list[str]]:
+        run = self.run_record
+        return local_runs.find(run.id), tail(run.runner_log), tail(run.said)
+
+    def _told(self, found: tuple[Seen, list[str], list[str]] | TorcError) -> None:
+        if isinstance(found, TorcError):
+            self.app.say(str(found), error=True)
+            return
+        self.seen, log, said = found
+        now = datetime.now()
+        self._facts.show(facts(self.seen, Look(self.app.characters, now)))
+        self.view.show(output_lines(said, log, now))
+        if self.follows:
+            self.view.scroll_rows(len(self.view.lines))
+        self._show_heading()
+        self.refresh_lines()
+
+    def _show_heading(self) -> None:
+        run = self.run_record
+        follows: Line = [("FOLLOW ", "accent")] if self.follows and self.seen and self.seen.active else []
+        self._heading.show([("   OUTPUT  ", "title"), (str(run.runner_log or run.said), "dim")], follows)
+
+    def scroll(self, rows: int) -> None:
+        """Scroll what it says; at its end what comes is followed."""
+        self.view.scroll_rows(rows)
+        self.follows = self.view.top + self.view.size.height >= len(self.view.lines)
+        self._show_heading()
+
+    def scroll_page(self, pages: int) -> None:
+        """Scroll by screens."""
+        self.scroll(pages * max(1, self.view.size.height - 2))
+
+    def open_cursor(self) -> None:
+        self.app.open_workflow(self.run_record.workflow_id, self.run_record.name)
+
+    def title_lines(self) -> tuple[Line, Line]:
+        run = self.run_record
+        place: Line = [("Runs › ", "dim"), (f"run {run.id}", "strong")]  # noqa: RUF001
+        if self.seen:
+            place += [("  ", ""), *self.app.characters.status(self.seen.status, self.seen.word)]
+        return place, [(f"{run.name} ({run.workflow_id})", "text")]
+
+    def heard(self, change: Change) -> None:
+        if change.event in ("open", "reset", "node") and self._lookout:
+            self._lookout.touch()
+
+    def slept(self) -> None:
+        if self._lookout:
+            self._lookout.pause()
+
+    def woke(self) -> None:
+        self.view.focus()
+        if self._lookout:
+            self._lookout.resume()
+
+    def on_lines_view_resized(self) -> None:
+        if self.follows:
+            self.view.scroll_rows(len(self.view.lines))
+
+    @property
+    def idle(self) -> bool:
+        return self._lookout is None or self._lookout.idle

@@ -1,0 +1,178 @@
+"""Runs on this machine that were started by a console: what they are, how they stand, and the end of their logs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from textual.widget import Widget
+
+from torc_core.client.console import Part, Row, TablePage
+from torc_core.client.stream import Change
+from torc_core.errors import InputError, TorcError
+from torc_tui import local_runs
+from torc_tui.actions import Place
+from torc_tui.context import Thing
+from torc_tui.local_runs import Seen
+from torc_tui.rendering.cells import Line
+from torc_tui.rendering.columns import Column, Look
+from torc_tui.rendering.run_view import RUNS, facts, output_lines, run_row, tail
+from torc_tui.screens.console_screen import ConsoleScreen
+from torc_tui.screens.run import RunScreen
+from torc_tui.store import Store
+from torc_tui.widgets.lines_view import LinesView
+from torc_tui.widgets.lookout import Lookout
+from torc_tui.widgets.paged_table import PagedTable, View
+from torc_tui.widgets.rule import Rule
+from torc_tui.widgets.table_pane import TablePane
+
+EMPTY = [
+    "Nothing was run from a console on this machine yet.",
+    "'r' on a workflow runs it here; 'n' makes a new one from a file. Runs go on when you leave.",
+]
+
+PREVIEW_FROM = 20
+"""Lines of the terminal from which on the log of the run under the cursor is shown below."""
+
+
+class RunsSource:
+    """The runs that are kept here."""
+
+    columns: Sequence[Column] = RUNS
+    sort = "-id"
+    noun = "run"
+
+    async def page(self, part: Part) -> TablePage:
+        rows = [run_row(seen) for seen in await asyncio.to_thread(local_runs.runs)]
+        found = [row for row in rows if _matches(row, part.filter)]
+        column = part.sort.removeprefix("-")
+        found.sort(key=lambda row: (column in row, row.get(column, 0), row["id"]), reverse=part.sort.startswith("-"))
+        ids = [row["id"] for row in found]
+        anchor = ids.index(part.anchor) if part.anchor in ids else None
+        offset = max(0, anchor - part.before) if anchor is not None else part.offset
+        return TablePage(found[offset : offset + part.limit], offset, len(found), len(rows), anchor)
+
+    def concerns(self, change: Change, table: PagedTable) -> bool:  # noqa: ARG002
+        return change.event in ("open", "reset", "node")
+
+    def title(self, row: Row) -> str:
+        return f"run {row['id']} of {row['name']}"
+
+
+def _matches(row: Row, words: str) -> bool:
+    """Every word is somewhere in the row; `COLUMN=VALUE` looks only there. InputError for a column that is not."""
+    for word in words.split():
+        name, equals, value = word.partition("=")
+        if equals and name not in row and name not in ("end", "time"):
+            raise InputError(f"runs have no {name!r}; they have {', '.join(column.name for column in RUNS)}")
+        wanted = value if equals else word
+        values = [row.get(name, ""), row["word"] if name == "status" else ""] if equals else row.values()
+        if not any(wanted.lower() in str(each).lower() for each in values):
+            return False
+    return True
+
+
+class RunsScreen(ConsoleScreen):
+    """See the module."""
+
+    DEFAULT_CSS = "RunsScreen #tail { height: 1fr; } RunsScreen TablePane { height: 1fr; }"
+
+    def __init__(self, store: Store, words: str = "") -> None:
+        super().__init__()
+        self.store = store
+        self.pane = TablePane(RunsSource(), "RUNS ON THIS MACHINE", EMPTY, View("-id", words) if words else None)
+        self.tail = LinesView(id="tail")
+        self._rule = Rule("┄", id="tail-rule")
+        self._lookout: Lookout[tuple[list[Seen], list[str], list[str]]] | None = None
+        self._shown: int | None = None
+
+    @property
+    def places(self) -> frozenset[Place]:
+        return frozenset({Place.RUNS, Place.TABLE})
+
+    @property
+    def table(self) -> PagedTable:
+        return self.pane.table
+
+    @property
+    def address(self) -> str:
+        return "runs"
+
+    def things(self, kind: str) -> list[Thing]:
+        if kind == "run":
+            return self.pane.things("run")
+        row = self.table.cursor_row
+        return [Thing("workflow", row["workflow"], row["name"])] if kind == "workflow" and row else []
+
+    def body(self) -> Iterator[Widget]:
+        yield self.pane
+        yield self._rule
+        yield self.tail
+
+    def on_mount(self) -> None:
+        self._lookout = Lookout(self._look, self._told)
+        self.table.focus()
+
+    def on_unmount(self) -> None:
+        if self._lookout:
+            self._lookout.close()
+
+    def _look(self) -> tuple[list[Seen], list[str], list[str]]:
+        runs = local_runs.runs()
+        shown = next((seen.run for seen in runs if seen.run.id == self._shown), None)
+        return (runs, tail(shown.runner_log, 16_000), tail(shown.said, 4_000)) if shown else (runs, [], [])
+
+    def _told(self, seen: tuple[list[Seen], list[str], list[str]] | TorcError) -> None:
+        if isinstance(seen, TorcError):
+            self.app.say(str(seen), error=True)
+            return
+        self.table.touch()
+        runs, log, said = seen
+        shown = next((each for each in runs if each.run.id == self._shown), None)
+        now = datetime.now()
+        lines: list[Line] = []
+        if shown:
+            lines = [*facts(shown, Look(self.app.characters, now))[:1], *output_lines(said, log, now)]
+        room = max(1, self.tail.size.height)
+        self.tail.show(lines if len(lines) <= room else [lines[0], *lines[len(lines) - room + 1 :]])
+
+    def on_paged_table_moved(self) -> None:
+        row = self.table.cursor_row
+        self._shown = row["id"] if row else None
+        if self._lookout:
+            self._lookout.touch()
+        self.refresh_footer()
+
+    def on_paged_table_opened(self) -> None:
+        self.open_cursor()
+
+    def open_cursor(self) -> None:
+        if row := self.table.cursor_row:
+            self.app.open(RunScreen(self.store, local_runs.find(row["id"]).run))
+
+    def title_lines(self) -> tuple[Line, Line]:
+        return [("Workflows › ", "dim"), ("Runs", "strong")], []  # noqa: RUF001
+
+    def heard(self, change: Change) -> None:
+        self.pane.heard(change)
+
+    def slept(self) -> None:
+        self.table.pause()
+        if self._lookout:
+            self._lookout.pause()
+
+    def woke(self) -> None:
+        self.table.resume()
+        self.table.focus()
+        if self._lookout:
+            self._lookout.resume()
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        shown = self.app.size.height >= PREVIEW_FROM
+        self.tail.display = self._rule.display = shown
+
+    @property
+    def idle(self) -> bool:
+        return self.table.idle and (self._lookout is None or self._lookout.idle)
