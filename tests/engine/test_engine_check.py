@@ -81,6 +81,19 @@ def test_whatever_does_not_hold_together_is_told(stage: Stage, act: Callable[[Fl
     assert any(told in each for each in found), found
 
 
+def test_a_job_that_is_handed_out_before_a_barrier_ended_is_told(stage: Stage) -> None:
+    flow = stage.flow(job("a"), job("b"), job("c", "a b"), job("d", "a b"), barriers=True)
+    flow.runner(cpus=2).takes(1)
+    assert problems(stage) == []
+    breaks("UPDATE barrier SET bad = 1")(flow)
+    logs("c", "ready", "pending", "ready", "blocked")(flow)
+    assert problems(stage) == [
+        "barrier 1 counts 2 parents to wait for and 1 without success, there are 2 and 0",
+        "job 'c' (3) was handed out while 2 parents of barrier 1 were under way",
+    ]
+    stage.write(lambda batch: batch.run("DELETE FROM workflow"))
+
+
 def test_a_job_that_starts_before_its_parent_ended_is_told_when_clocks_can_be_compared(stage: Stage) -> None:
     flow = stage.flow(job("a"), job("b", "a"))
     runner = flow.runner(boot_id="this host")

@@ -193,3 +193,12 @@ def test_a_runner_that_is_active_cannot_be_deleted(http: httpx.Client) -> None:
     assert http.delete(f"/compute_nodes?workflow_id={workflow_id}").json() == {"count": 0}
     exchange(http, workflow_id, node["id"], leaving=True)
     assert http.delete(f"/compute_nodes/{node['id']}").status_code == 200
+
+
+def test_two_processes_cannot_be_the_same_runner(http: httpx.Client) -> None:
+    workflow_id, _ = new_workflow(http, {})
+    node = register(http, workflow_id, f"one of {workflow_id}")
+    assert register(http, workflow_id, f"one of {workflow_id}") == node
+    refused = http.post("/compute_nodes", json={**node, "pid": 2})
+    assert refused.status_code == 409
+    assert "is registered by process 1 on h" in refused.json()["error"]["message"]

@@ -56,9 +56,13 @@ def register(batch: Batch, body: ComputeNode, server: Server) -> Wire:
     said = given(body, "id")
     if body.uuid is not None:
         said.setdefault("is_active", True)
-        found = batch.run("SELECT id, workflow_id FROM compute_node WHERE uuid = ?", body.uuid).one_or_none()
+        found = batch.run(
+            "SELECT id, workflow_id, hostname, pid FROM compute_node WHERE uuid = ?", body.uuid
+        ).one_or_none()
         if found is not None and found[1] != body.workflow_id:
             raise Conflict(f"compute node {body.uuid} is registered in workflow {found[1]}")
+        if found is not None and (found[2], found[3]) != (body.hostname, body.pid):
+            raise Conflict(f"compute node {body.uuid} is registered by process {found[3]} on {found[2]}")
         if found is not None:
             return get_node_row(batch.conn, found[0])
     node_id = NODES.insert(batch, said)

@@ -53,6 +53,16 @@ WHERE {_SETTLED} AND job.status NOT IN (0, 7, 9)
   AND (job.unmet <> ifnull(told.unmet, 0) OR job.bad <> ifnull(told.bad, 0)) LIMIT ?
 """
 
+_BARRIERS = f"""
+SELECT barrier.id, barrier.unmet, barrier.bad, told.unmet, told.bad
+FROM barrier JOIN workflow ON workflow.id = barrier.workflow_id
+JOIN (SELECT barrier_id AS id, sum(status NOT IN (5, 6, 7, 8, 9)) AS unmet, sum(status IN (6, 7, 8, 9)) AS bad
+      FROM barrier_parent JOIN job ON job.id = job_id GROUP BY barrier_id) AS told ON told.id = barrier.id
+WHERE {_SETTLED} AND (barrier.unmet <> told.unmet OR barrier.bad <> told.bad)
+  AND EXISTS (SELECT 1 FROM barrier_child JOIN job ON job.id = job_id
+              WHERE barrier_id = barrier.id AND status NOT IN (0, 7, 9)) LIMIT ?
+"""
+
 _DECIDED = f"""
 SELECT job.name, job.id FROM job JOIN workflow ON workflow.id = job.workflow_id
 WHERE {_SETTLED} AND job.status = 1 AND job.unmet = 0 LIMIT ?
@@ -121,6 +131,11 @@ def _stored(conn: Connection, torc_clients: bool, one_clock: bool) -> Iterator[s
             f"job {name!r} ({job}) counts {unmet} parents to wait for and {bad} without success,"
             f" there are {told_unmet} and {told_bad}"
         )
+    for barrier, unmet, bad, told_unmet, told_bad in _rows(conn, _BARRIERS):
+        yield (
+            f"barrier {barrier} counts {unmet} parents to wait for and {bad} without success,"
+            f" there are {told_unmet} and {told_bad}"
+        )
     for name, job in _rows(conn, _DECIDED):
         yield f"job {name!r} ({job}) is blocked by nobody"
     for name, job, status, node, missing, inactive in _rows(conn, _HOLDERS):
@@ -145,12 +160,40 @@ def _rows(conn: Connection, sql: str, *params: Any) -> list[Any]:
     return list(conn.exec_driver_sql(sql, (*params, MOST)).all())
 
 
+_EDGES = """
+SELECT edge.job_id, depends_on_job_id FROM job JOIN job_depends_on AS edge ON edge.job_id = job.id
+WHERE job.workflow_id = ?
+"""
+_BARRIERS_BEFORE = """
+SELECT job_id, barrier_id FROM barrier JOIN barrier_child ON barrier_id = barrier.id WHERE workflow_id = ?
+"""
+_BARRIERS_AFTER = """
+SELECT job_id, barrier_id FROM barrier JOIN barrier_parent ON barrier_id = barrier.id WHERE workflow_id = ?
+"""
+
+
+def _pairs(conn: Connection, sql: str, workflow: int) -> dict[int, list[int]]:
+    found: defaultdict[int, list[int]] = defaultdict(list)
+    for one, other in conn.exec_driver_sql(sql, (workflow,)):
+        found[one].append(other)
+    return found
+
+
+def _under_way(status: JobStatus | None) -> bool:
+    """Holds its dependents back. What is not initialised may have been added later than they were handed out."""
+    return status not in ENDED and status not in (None, S.UNINITIALIZED)
+
+
 class _History:
     """What the change log says of the jobs of one workflow, move by move."""
 
-    def __init__(self, parents: dict[int, list[int]], names: dict[int, str]) -> None:
-        self._parents = parents
+    def __init__(self, conn: Connection, workflow: int, names: dict[int, str]) -> None:
         self._names = names
+        self._parents = _pairs(conn, _EDGES, workflow)
+        self._barriers_before = _pairs(conn, _BARRIERS_BEFORE, workflow)
+        self._barriers_after = _pairs(conn, _BARRIERS_AFTER, workflow)
+        self._open: defaultdict[int, int] = defaultdict(int)
+        """Of each barrier the parents that are known to be under way."""
         self.status: dict[int, JobStatus] = {}
         """As far as the log tells: it forgets after 14 days."""
         self.by_request: set[int] = set()
@@ -162,6 +205,8 @@ class _History:
         """Take one move; what is wrong with it, if anything."""
         old, self.status[job] = self.status.get(job), new
         self.runs[job] += new == S.RUNNING
+        for barrier in self._barriers_after.get(job, ()):
+            self._open[barrier] += _under_way(new) - _under_way(old)
         if forced or old is None or old == new:
             if forced and new == S.READY:
                 self.by_request.add(job)
@@ -177,9 +222,12 @@ class _History:
     def waits_for(self, job: int) -> str | None:
         """A parent that has not ended, and what it is; None when there is none, or none that is known."""
         for parent in self._parents.get(job, ()):
-            status = self.status.get(parent, S.UNINITIALIZED)
-            if status not in ENDED and status != S.UNINITIALIZED:
+            status = self.status.get(parent)
+            if status is not None and _under_way(status):
                 return f"{self._names[parent]!r} was {status.label}"
+        for barrier in self._barriers_before.get(job, ()):
+            if self._open[barrier]:
+                return f"{self._open[barrier]} parents of barrier {barrier} were under way"
         return None
 
 
@@ -189,7 +237,7 @@ def _replayed(conn: Connection) -> Iterator[str]:
         jobs = conn.exec_driver_sql(
             "SELECT id, name, status, attempt_id FROM job WHERE workflow_id = ?", (workflow,)
         ).all()
-        history = _History(_parents_of(conn, workflow), {row[0]: row[1] for row in jobs})
+        history = _History(conn, workflow, {row[0]: row[1] for row in jobs})
         problems = list(_replay(conn, workflow, history, {row[0] for row in jobs}))
         for job, name, status, attempt in jobs:
             told = history.status.get(job, S(status))
@@ -200,17 +248,6 @@ def _replayed(conn: Connection) -> Iterator[str]:
             if history.runs[job] > attempt:
                 problems.append(f"job {name!r} ({job}) ran {history.runs[job]} times in {attempt} attempts")
         yield from problems[:MOST]
-
-
-def _parents_of(conn: Connection, workflow: int) -> dict[int, list[int]]:
-    parents: defaultdict[int, list[int]] = defaultdict(list)
-    for child, parent in conn.exec_driver_sql(
-        "SELECT edge.job_id, depends_on_job_id FROM job JOIN job_depends_on AS edge ON edge.job_id = job.id"
-        " WHERE job.workflow_id = ?",
-        (workflow,),
-    ):
-        parents[child].append(parent)
-    return parents
 
 
 def _replay(conn: Connection, workflow: int, history: _History, jobs: set[int]) -> Iterator[str]:
