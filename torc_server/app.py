@@ -12,7 +12,9 @@ from litestar.openapi import OpenAPIConfig
 from litestar.types import ControllerRouterHandler
 
 from torc_core.crash import crash_point
+from torc_server.access import Access
 from torc_server.api import (
+    access_groups,
     actions,
     answers,
     changes,
@@ -37,12 +39,14 @@ from torc_server.api import (
 )
 from torc_server.api.call import Call, Server
 from torc_server.api.front import Activity, FrontDoor
-from torc_server.auth import Authenticator
+from torc_server.api.guard import guard
+from torc_server.auth import Authenticator, Everybody, Registered, TokenHolders
 from torc_server.broadcast import Broadcast
 from torc_server.changes import Changes, prune
 from torc_server.deaths import Deaths
 from torc_server.engine.create import hide_half_created
 from torc_server.engine.exchange import Runners
+from torc_server.engine.groups import sync_admins
 from torc_server.engine.serve import Fairness
 from torc_server.gradual import Gradual
 from torc_server.settings import Settings
@@ -50,7 +54,7 @@ from torc_server.store.database import Database
 
 MODULES = (
     service, workflows, control, graph, plans, jobs, files, user_data, requirements, results, events, nodes, exchange,
-    changes, console, failure_handlers, schedulers, remote_workers, actions, event_stream,
+    changes, console, failure_handlers, schedulers, remote_workers, actions, event_stream, access_groups,
 )  # fmt: skip
 
 ROUTES: list[ControllerRouterHandler] = [handler for module in MODULES for handler in module.HANDLERS]
@@ -65,20 +69,35 @@ def create_app(settings: Settings) -> Litestar:
     db = Database(settings.database)
     runners = Runners(db.writer, lease_s=settings.lease_s, fairness=Fairness(settings.starvation_s))
     server = Server(
-        settings, db, runners, Changes(db), Deaths(runners.died), Activity(), Gradual(db), Broadcast(db.writer)
+        settings,
+        db,
+        runners,
+        Changes(db),
+        Deaths(runners.died),
+        Activity(),
+        Gradual(db),
+        Broadcast(db.writer),
+        Access(db, settings.enforce_access_control),
     )
     app = Litestar(
         route_handlers=ROUTES,
         request_class=Call,
         request_max_body_size=None,  # plans are streamed, and torc has no limit (server.md 0)
         exception_handlers=answers.HANDLERS,
+        before_request=guard if settings.enforce_access_control else None,
         lifespan=[_life],
         state=State({"server": server}),
         openapi_config=OpenAPIConfig(title="torc", version=service.VERSION),  # served by api/service.py
         logging_config=None,
     )
-    app.asgi_handler = FrontDoor(app.asgi_handler, Authenticator(settings.token), server.activity)
+    app.asgi_handler = FrontDoor(app.asgi_handler, _authenticator(settings), server.activity)
     return app
+
+
+def _authenticator(settings: Settings) -> Authenticator:
+    if settings.auth_file is not None:
+        return Registered(settings.auth_file, settings.require_auth, settings.credential_cache_ttl_s)
+    return Everybody() if settings.token is None else TokenHolders(settings.token)
 
 
 @asynccontextmanager
@@ -91,6 +110,7 @@ async def _life(app: Litestar) -> AsyncIterator[None]:
     server.broadcast.attach()
     db.writer.start()
     await db.write(hide_half_created)
+    await db.write(sync_admins, server.settings.admin_users)
     crash_point("server.start.hidden")
     for node_id, pid, space in await db.read(nodes.active_runners):
         server.deaths.watch(node_id, pid, space)

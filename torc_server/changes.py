@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 
 from sqlalchemy import Connection
 
+from torc_server.engine.groups import VISIBLE
 from torc_server.store.batch import Batch
 from torc_server.store.database import Database
 
@@ -52,8 +53,11 @@ class Changes:
         for waiter in self._waiters:
             waiter.set()
 
-    async def stream(self, workflow_id: int | None, after: int | None) -> AsyncIterator[bytes]:
-        """Frames of changes after id `after` (None: from now on), of one workflow or of all, until closed."""
+    async def stream(self, workflow_id: int | None, after: int | None, only: str | None = None) -> AsyncIterator[bytes]:
+        """Frames of changes after id `after` (None: from now on), of one workflow or of all, until closed.
+
+        `only`: the user to whose workflows it is limited.
+        """
         waiter = asyncio.Event()
         self._waiters.add(waiter)
         self.streams += 1
@@ -66,7 +70,7 @@ class Changes:
                 position = newest
             while not self._closed:
                 waiter.clear()
-                rows = await self._db.read(_page, workflow_id, position)
+                rows = await self._db.read(_page, workflow_id, position, only)
                 if rows:
                     position = rows[-1][0]
                     yield b"".join(_frame(*row) for row in rows)
@@ -88,11 +92,17 @@ def _bounds(conn: Connection) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
-def _page(conn: Connection, workflow_id: int | None, after: int) -> list[tuple[int, int, int, str, str]]:
-    where = "" if workflow_id is None else "workflow_id = ? AND"
-    params = (after, PAGE) if workflow_id is None else (workflow_id, after, PAGE)
+def _page(
+    conn: Connection, workflow_id: int | None, after: int, only: str | None
+) -> list[tuple[int, int, int, str, str]]:
+    where, of = "", list[int | str]()
+    if workflow_id is not None:
+        where, of = "workflow_id = ? AND", [workflow_id]
+    elif only is not None:
+        where, of = f"workflow_id IN ({VISIBLE}) AND", [only]
     rows = conn.exec_driver_sql(
-        f"SELECT id, workflow_id, ms, kind, data FROM change WHERE {where} id > ? ORDER BY id LIMIT ?", params
+        f"SELECT id, workflow_id, ms, kind, data FROM change WHERE {where} id > ? ORDER BY id LIMIT ?",
+        (*of, after, PAGE),
     )
     return [tuple(row) for row in rows]
 

@@ -8,7 +8,7 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +67,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add("-d", "--database", help="SQLite file (DATABASE_URL, else torc.db in this folder)")
     add("--no-auth", action="store_true", help="let everybody in: whoever can reach the port can run commands")
     add("--token-file", type=Path, help="file with the password of all callers; made when it does not exist")
-    add("--auth-file", help="htpasswd file")
+    env = os.environ
+    add("--auth-file", type=Path, default=env.get("TORC_AUTH_FILE"), help="htpasswd file of who may come in")
+    add("--require-auth", action="store_true", help="with --auth-file: let nobody in without credentials")
+    ttl = env.get("TORC_CREDENTIAL_CACHE_TTL_SECS", "60")
+    add("--credential-cache-ttl-secs", type=float, default=ttl, help="so long good credentials are not checked again")
+    add("--enforce-access-control", action="store_true", help="workflows are for their owners and their groups")
+    add("--admin-user", action="append", default=[], help="a member of the system group `admin`; repeatable")
     add("-l", "--log-level", default=_log_level(), choices=LOG_LEVELS, type=str.lower, help="what to log (%(default)s)")
     add("-c", "--completion-check-interval-secs", type=float, help="accepted and not needed: nothing polls")
     add("-t", "--threads", type=int, help="accepted and not needed")
@@ -85,18 +91,32 @@ def _log_level() -> str:
 
 def settings_of(options: argparse.Namespace) -> Settings:
     """The options as settings. InputError for what cannot be."""
-    if options.auth_file:
-        raise InputError("--auth-file: htpasswd files are not supported yet; use --token-file")
+    if options.require_auth and options.auth_file is None:
+        raise TorcError("--require-auth needs --auth-file, which says who may come in")
+    if options.auth_file is not None and (options.no_auth or options.token_file is not None):
+        raise InputError("--auth-file goes with neither --no-auth nor --token-file; leave out one of them")
     if options.completion_check_interval_secs is not None:
         log.info("--completion-check-interval-secs is not needed: dependent jobs become ready at once")
     database = _named_database(options.database)
     return Settings(
         database=database,
-        token=None if options.no_auth else _token(options.token_file, database),
+        token=None if options.no_auth or options.auth_file else _token(options.token_file, database),
+        auth_file=options.auth_file,
+        require_auth=options.require_auth,
+        credential_cache_ttl_s=options.credential_cache_ttl_secs,
+        enforce_access_control=options.enforce_access_control,
+        admin_users=tuple(_admins(options.admin_user)),
         idle_exit_s=options.idle_exit_s,
         lease_s=options.lease_s,
         starvation_s=options.starvation_s,
     )
+
+
+def _admins(named: list[str]) -> Iterator[str]:
+    """Those of --admin-user and of TORC_ADMIN_USERS, which separates them by commas."""
+    for user in [*named, *os.environ.get("TORC_ADMIN_USERS", "").split(",")]:
+        if user.strip():
+            yield user.strip()
 
 
 def _named_database(option: str | None) -> Path:

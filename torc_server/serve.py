@@ -49,7 +49,11 @@ def serve(settings: Settings, listening: socket.socket) -> None:
 
 def _announce(settings: Settings, listening: socket.socket) -> None:
     host, port = listening.getsockname()[:2]
-    if settings.token is None:
+    if settings.auth_file is not None:
+        log.info(
+            "users of %s may come in%s", settings.auth_file, "" if settings.require_auth else ", and anonymous ones"
+        )
+    elif settings.token is None:
         log.warning("no authentication (--no-auth): whoever can reach port %s can run commands as your runners", port)
     log.info("listening on http://%s:%s/torc-service/v1, database %s", host, port, settings.database)
 

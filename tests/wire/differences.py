@@ -16,6 +16,7 @@ def canceled(*names: str) -> dict[str, Any]:
     return {"states": dict.fromkeys(names, "canceled")}
 
 
+STRANGERS = "nobody creates anything in a workflow of others", {"auth": "alice:alice-pass"}
 HANDLER_UPDATED = "failure_handler_id is updated"
 FILTERED = "filters of schedulers are heeded"
 PRIORITY = "jobs have a priority here", {"headers": {"warning": None}}
@@ -153,5 +154,30 @@ DIFFERENCES: dict[str, Differences] = {
             "whatever ends the last job completes the workflow",
             {"pick_items": [{"id": i, "trigger_count": n} for i, n in enumerate((1, 1, 2, 1, 2, 1, 1), 12)]},
         ),
+    },
+    "auth": {
+        "users of the events": (
+            "wrong credentials were refused above",
+            {
+                "json": {
+                    "items": [{"id": 1, "data": {"user": "anonymous"}}, {"id": 2, "data": {"user": "alice"}}],
+                    "count": 2,
+                    "total_count": 2,
+                }
+            },
+        ),
+    },
+    "access": {
+        "members of admin": (
+            "commas separate users",
+            {"json": {"items": [{"user_name": "amy"}, {"user_name": "bob"}], "total_count": 2}},
+        ),
+        "job": STRANGERS,
+        "user data": STRANGERS,
+        "workflow: wrong password": (
+            "wrong credentials are never taken for none",
+            {"status": 401, "type": None, "text": "Unauthorized"},
+        ),
+        "list workflows: stranger with user=": ("access is not a matter of filters", {"pick": {"total_count": 0}}),
     },
 }

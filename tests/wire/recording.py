@@ -10,6 +10,7 @@ the part up to `schema:` counts. `better` names a defect of torc and what would 
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import time
@@ -27,6 +28,7 @@ POLL_S = 10
 
 PLACEHOLDERS = {
     "<ts YYYY-MM-DDTHH:MM:SS.mmmZ>": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z",
+    "<ts YYYY-MM-DD HH:MM:SS>": r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d",
     "<ts RFC3339 +00:00>": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00",
     "<uuid>": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
     "<hash>": r"[^)]*",
@@ -61,6 +63,8 @@ def ask(http: httpx.Client, step: Step) -> httpx.Response:
         body = json.dumps({repeat["key"]: list(_repeated(repeat))}, separators=(",", ":"))
     target = step["path"] if step.get("absolute") else BASE + step["path"]
     headers = {"Content-Type": "application/json"} if body is not None else {}
+    if "auth" in step:
+        headers["Authorization"] = "Basic " + base64.b64encode(step["auth"].encode()).decode()
     url = httpx.URL(str(http.base_url)).copy_with(raw_path=target.encode())
     return http.request(step["method"], url, content=body, headers={**headers, **step.get("request_headers", {})})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,24 +15,18 @@ from tests.wire.streams import EventReader, events
 
 SECTIONS = (
     "service", "workflows", "jobs", "files", "user_data", "resource_requirements", "claims", "initialize",
-    "results_events", "lifecycle", "unblocking", "nodes_schedulers", "actions", "sse",
+    "results_events", "lifecycle", "unblocking", "nodes_schedulers", "actions", "sse", "auth", "access",
 )  # fmt: skip
-
-LATER = re.compile(r"/access_groups\b")
-"""Paths of endpoints that this server does not have yet."""
-
-
-def left_out(step: Step) -> bool:
-    """The step is about something that this server does not have yet."""
-    return bool(LATER.search(step["path"]))
 
 
 def changed(step: Step, instead: Step) -> Step:
-    """The step with another answer: objects are merged; a status replaces the recorded body altogether."""
+    """The step with another answer: objects are merged, None empties one; a status replaces the recorded body."""
     kept = {k: v for k, v in step.items() if not ("status" in instead and k in ("json", "text", "type"))}
     for key, value in instead.items():
         old = kept.get(key)
-        kept[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value or {}
+        kept[key] = value
+        if isinstance(old, dict):
+            kept[key] = {} if value is None else {**old, **value}
     return kept
 
 
@@ -56,9 +49,7 @@ class Replay:
             server, http = None, httpx.Client()
             for number, step in enumerate(steps(self.section)):
                 if "server" in step:
-                    folder = self.folder / str(number)
-                    folder.mkdir()
-                    server = ends.enter_context(ServerProcess(folder, ("--no-auth", *step["server"])))
+                    server = ends.enter_context(self._server(self.folder / str(number), step))
                     http = ends.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=20))
                 elif "restart" in step:
                     assert server is not None
@@ -70,10 +61,18 @@ class Replay:
                     name = step["stream_lines"]
                     recorded = self.recorded[step.get("same_as", name)]
                     self._note(f"stream {name}", self.streams[name].compare(recorded, self.kinds))
-                elif not left_out(step):
+                else:
                     self._step(http, step)
         for reader in self.streams.values():
             reader.close()
+
+    @staticmethod
+    def _server(folder: Path, step: Step) -> ServerProcess:
+        folder.mkdir()
+        for name, text in step.get("files", {}).items():
+            (folder / name).write_text(text)
+        arguments = step["server"] if "--auth-file" in step["server"] else ["--no-auth", *step["server"]]
+        return ServerProcess(folder, arguments, step.get("env"))
 
     def _note(self, name: str, difference: str | None) -> None:
         if difference:

@@ -260,3 +260,30 @@ class WorkflowAction(Struct, omit_defaults=True, kw_only=True):
     executed_by: int | None = None
     persistent: bool | None = None
     is_recovery: bool | None = None
+
+
+class AccessGroup(Struct, omit_defaults=True, kw_only=True):
+    """Users who share workflows."""
+
+    id: int | None = None
+    name: str
+    description: str | None = None
+    created_at: str | None = None
+
+
+class GroupMembership(Struct, omit_defaults=True, kw_only=True):
+    """A user in an access group; the role is `member` or `admin`."""
+
+    id: int | None = None
+    user_name: str
+    group_id: int | None = None
+    role: str | None = None
+    created_at: str | None = None
+
+
+class WorkflowAccessGroup(Struct, omit_defaults=True, kw_only=True):
+    """A workflow that the members of a group may use."""
+
+    workflow_id: int
+    group_id: int
+    created_at: str | None = None

@@ -10,6 +10,7 @@ import msgspec
 from litestar import Request
 
 from torc_core.models.status import JobStatus
+from torc_server.access import Access
 from torc_server.api.answers import WARNING
 from torc_server.api.bodies import decode_any, decode_body
 from torc_server.api.front import USER, Activity
@@ -38,6 +39,7 @@ class Server:
     activity: Activity
     gradual: Gradual
     broadcast: Broadcast
+    access: Access
     started: float = field(default_factory=time.monotonic)
 
     def close(self) -> None:
@@ -85,6 +87,7 @@ class Call(Request[Any, Any, Any]):
     async def told(self, model: type[B]) -> B:
         """The body; unknown fields go into the answer's `Warning` header."""
         value, unknown = decode_body(await self.body(), model)
+        await self.server.access.require_body(self.caller, value)
         if unknown:
             names = ", ".join(f'"{name}"' for name in unknown)
             said = f"Ignoring unknown fields in body: [{names}]".encode("latin-1", "replace")

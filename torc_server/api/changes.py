@@ -65,7 +65,8 @@ async def get_changes(request: Call) -> Answer:
             after = integer(last)
         except ValueError as error:
             raise Malformed(f"Couldn't parse header Last-Event-ID: {error}") from None
-    return Stream(request.server.changes.stream(ask.workflow_id, after))
+    only = request.server.access.visible_to(request.caller)
+    return Stream(request.server.changes.stream(ask.workflow_id, after, only))
 
 
 HANDLERS = [get_changes]

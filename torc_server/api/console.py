@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from torc_server.api.routes import get
 from torc_server.api.workflows import get_workflow_row
 from torc_server.engine.explain import explain
 from torc_server.engine.graph import CHILDREN, PARENTS
+from torc_server.engine.groups import VISIBLE
 from torc_server.engine.nodes import Node
 from torc_server.errors import NotFound
 from torc_server.store.batch import json_text, now_ms
@@ -75,12 +77,13 @@ def pace(conn: Connection, workflow_id: int, now: int) -> float:
     return len(starts) * 1000 / max(now - min(starts), 1) if starts else 0.0
 
 
-def workflows(conn: Connection, ask: WorkflowsQuery) -> TablePage:
-    """A page of workflows; those with running jobs also say their pace."""
+def workflows(conn: Connection, ask: WorkflowsQuery, only: str | None = None) -> TablePage:
+    """A page of workflows, `only` those that a user may use; those with running jobs also say their pace."""
     if ask.user is not None:
         name = ask.user.replace('"', "")
         ask = msgspec.structs.replace(ask, filter=f'{ask.filter} user="{name}"')
-    page = WORKFLOWS.page(conn, None, ask)
+    table = WORKFLOWS if only is None else replace(WORKFLOWS, scope=f"shown.id IN ({VISIBLE})")
+    page = table.page(conn, only, ask)
     now = now_ms()
     for row in page.items:
         if row["state"] == "running":
@@ -201,7 +204,8 @@ def _node(conn: Connection, node_id: int | None) -> Wire | None:
 @get("/console/workflows", query=WorkflowsQuery, answer=TablePage)
 async def get_workflows(request: Call) -> Answer:
     """A page of workflows with their jobs by status, sorted and filtered."""
-    return json_answer(await request.db.read(workflows, request.ask(WorkflowsQuery)))
+    only = request.server.access.visible_to(request.caller)
+    return json_answer(await request.db.read(workflows, request.ask(WorkflowsQuery), only))
 
 
 @get("/console/workflows/{id:str}", answer=WorkflowDetail)

@@ -63,10 +63,10 @@ class ConsoleTable:
     with_: str = ""
     """WITH clause that `source` builds on."""
 
-    def page(self, conn: Connection, workflow_id: int | None, ask: TableQuery) -> TablePage:
-        """A page. Invalid for a sort or filter that cannot be."""
+    def page(self, conn: Connection, of: int | str | None, ask: TableQuery) -> TablePage:
+        """A page of what the scope is about: a workflow, or a user. Invalid for a sort or filter that cannot be."""
         _check(ask)
-        scope, scope_values = self._scope(workflow_id)
+        scope, scope_values = self._scope(of)
         condition, filter_values = where(ask.filter, self.columns, self.word)
         narrowed = f"{scope} AND {condition}" if condition else scope
         values = [*scope_values, *filter_values]
@@ -102,10 +102,10 @@ class ConsoleTable:
             found[name] = value
         return found
 
-    def _scope(self, workflow_id: int | None) -> tuple[str, list[Any]]:
+    def _scope(self, of: int | str | None) -> tuple[str, list[Any]]:
         if self.scope is None:
             return "1", []
-        return self.scope, [] if workflow_id is None else [workflow_id]
+        return self.scope, [] if of is None else [of]
 
     def _from(self, *used: str) -> str:
         """FROM with the joins that these expressions need."""

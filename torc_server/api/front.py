@@ -55,7 +55,7 @@ class FrontDoor:
             self._activity.last = time.monotonic()
 
     async def _enter(self, scope: Any, receive: Any, send: Any) -> None:
-        user = self._authenticator.user(scope["headers"])
+        user = await self._authenticator.user(scope["headers"])
         if user is None:
             await Answer(b"Unauthorized", 401, _UNAUTHORIZED, traced=False)(scope, receive, send)
             return

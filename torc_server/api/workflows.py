@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection, or_, select
 
 from torc_core.models.resources import Workflow, WorkflowStatus
 from torc_core.models.status import JobStatus
@@ -126,12 +126,17 @@ async def create_workflow(request: Call) -> Answer:
 @get("/workflows", query=WorkflowQuery)
 async def list_workflows(request: Call) -> Answer:
     """A page of workflows."""
-    return json_answer(await request.db.read(_page, request.ask(WorkflowQuery)))
+    only = request.server.access.visible_to(request.caller)
+    return json_answer(await request.db.read(_page, request.ask(WorkflowQuery), only))
 
 
-def _page(conn: Connection, ask: WorkflowQuery) -> Wire:
+def _page(conn: Connection, ask: WorkflowQuery, only: str | None) -> Wire:
     c = schema.workflow.c
-    where = [c.state == "visible"]
+    where: list[ColumnElement[bool]] = [c.state == "visible"]
+    if only is not None:
+        shared, member = schema.workflow_access_group.c, schema.user_group_membership.c
+        mine = select(shared.workflow_id).join(schema.user_group_membership, member.group_id == shared.group_id)
+        where.append(or_(c.user == only, c.id.in_(mine.where(member.user_name == only))))
     if ask.name is not None:
         where.append(c.name == ask.name)
     if ask.user is not None:
@@ -154,7 +159,9 @@ async def update_workflow(request: Call) -> Answer:
     """Change a workflow; what is not said stays."""
     workflow_id = request.number()
     body = await request.told(Workflow)
-    return json_answer(await request.db.write(update, workflow_id, body))
+    answer = await request.db.write(update, workflow_id, body)
+    request.server.access.forget()  # the owner may be another now
+    return json_answer(answer)
 
 
 @delete("/workflows/{id:str}", answer=Workflow)

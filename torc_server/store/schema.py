@@ -365,6 +365,38 @@ action_job = Table(
 )
 """The jobs that an action waits for; `counted` once the job got there, so that no job counts twice."""
 
+_CREATED = text("(datetime('now'))")
+
+access_group = _table(
+    "access_group",
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("description", Text),
+    Column("created_at", Text, nullable=False, server_default=_CREATED),
+    Column("is_system", Integer, nullable=False, server_default=text("0")),
+)
+
+user_group_membership = _table(
+    "user_group_membership",
+    _id(),
+    Column("user_name", Text, nullable=False),
+    Column("group_id", Integer, ForeignKey("access_group.id", ondelete="CASCADE"), nullable=False),
+    Column("role", Text, nullable=False, server_default=text("'member'")),
+    Column("created_at", Text, nullable=False, server_default=_CREATED),
+    UniqueConstraint("user_name", "group_id"),
+    Index("ix_user_group_membership_group", "group_id"),
+)
+
+workflow_access_group = Table(
+    "workflow_access_group",
+    metadata,
+    Column("workflow_id", Integer, ForeignKey("workflow.id", ondelete="CASCADE"), primary_key=True),
+    Column("group_id", Integer, ForeignKey("access_group.id", ondelete="CASCADE"), primary_key=True),
+    Column("created_at", Text, nullable=False, server_default=_CREATED),
+    Index("ix_workflow_access_group_group", "group_id", "workflow_id"),
+    sqlite_with_rowid=False,
+)
+
 change = _table(
     "change",
     _id(),
