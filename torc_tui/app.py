@@ -118,10 +118,11 @@ class ConsoleApp(App[None], inherit_bindings=False):
 
         A message to a screen below makes Textual draw the whole terminal.
         """
+        top: object = self.screen
         for screen in self.screen_stack:
             if not isinstance(screen, ConsoleScreen):
                 continue
-            if screen is not self.screen:
+            if screen is not top:
                 screen.stale = True
             elif isinstance(news, Connection):
                 screen.call_later(screen.connection_changed)

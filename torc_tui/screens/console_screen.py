@@ -44,6 +44,8 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
     """Base of the screens. To add one: say `places`, `body` and `title`, and hear `heard`, `slept` and `woke`."""
 
     app: ConsoleApp
+    stale = False
+    """Something changed while another screen or a dialog was on top."""
     BINDINGS: ClassVar[list[BindingType]] = []
 
     @property
@@ -77,10 +79,10 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         """A change on the server; `open` and `reset` mean that anything may have changed."""
 
     def slept(self) -> None:
-        """Nobody looks at it."""
+        """Another screen or a dialog is on top: pause what asks by itself, for a screen below must not draw."""
 
     def woke(self) -> None:
-        """It is looked at again."""
+        """It is on top again."""
 
     def open_cursor(self) -> None:
         """Open what is under the cursor."""
@@ -186,8 +188,15 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
     def on_news(self, message: News) -> None:
         self.heard(message.change)
 
+    def on_screen_suspend(self) -> None:
+        self.slept()
+
     def on_screen_resume(self) -> None:
         self.woke()
+        if self.stale:
+            self.stale = False
+            self.heard(Change(None, "open", {}))
+        self.connection_changed()
         self.refresh_lines()
 
     def on_resize(self) -> None:

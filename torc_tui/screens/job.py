@@ -108,6 +108,15 @@ class JobScreen(ConsoleScreen):
         if change.event in ("open", "reset") and self._watch:
             self._watch.touch()
 
+    def slept(self) -> None:
+        if self._watch:
+            self._watch.pause()
+
+    def woke(self) -> None:
+        if self._watch:
+            self._watch.resume()
+        self.view.focus()
+
     @property
     def idle(self) -> bool:
         return bool(self._watch and self._watch.idle)

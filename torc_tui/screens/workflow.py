@@ -163,6 +163,10 @@ class WorkflowScreen(ConsoleScreen):
         return place, facts
 
     def heard(self, change: Change) -> None:
+        if change.event == "open":
+            for watch in (self._watch, self._job):
+                if watch:
+                    watch.touch()
         for tab, pane in self._panes.items():
             pane.heard(change)
             if tab != self._tab:
@@ -171,8 +175,14 @@ class WorkflowScreen(ConsoleScreen):
     def slept(self) -> None:
         for pane in self._panes.values():
             pane.table.pause()
+        for watch in (self._watch, self._job):
+            if watch:
+                watch.pause()
 
     def woke(self) -> None:
+        for watch in (self._watch, self._job):
+            if watch:
+                watch.resume()
         if self.table:
             self.table.resume()
             self.table.focus()
