@@ -170,6 +170,24 @@ def test_nothing_outlives_a_runner_that_is_killed(server, start, tmp_path: Path)
     assert err == "torc-runner: the runner was killed by signal 9; its jobs were killed too\n"
 
 
+def test_what_a_job_keeps_in_the_background_lives_until_the_runner_ends(server, start, tmp_path: Path) -> None:
+    server.job(
+        "(setsid bash -c 'echo $$ > daemon; sleep 1000' &); until test -s daemon; do sleep 0.01; done",
+        keep_background=True,
+    )
+    server.job("until test -e go; do sleep 0.01; done")
+    guard = start("--max-parallel-jobs", "2")
+    until(lambda: 1 in server.results, "the end of the first job")
+    daemon = pid_in(tmp_path / "daemon")
+    assert is_alive(daemon)
+    assert (server.results[1].status, server.results[1].cause) == ("completed", None)
+
+    (tmp_path / "go").touch()
+
+    guard.communicate(timeout=10)
+    assert not is_alive(daemon)
+
+
 def test_nothing_outlives_a_guard_that_is_killed(server, start, tmp_path: Path) -> None:
     server.job("(setsid bash -c 'echo $$ > daemon; sleep 1000' &); sleep 1000 & echo $! > pid; wait")
     guard = start()

@@ -134,6 +134,8 @@ class Assignment(Struct, omit_defaults=True):
     """The job's own variables; the workflow's come with the workflow."""
     cwd: str | None = None
     supports_termination: bool = False
+    keep_background: bool = False
+    """Processes that it leaves behind live on until the runner ends."""
     output_files: list[tuple[int, str]] = field(default_factory=list)
     """(file id, path) of each declared output."""
 

@@ -124,6 +124,7 @@ class PlannedJob(Struct, omit_defaults=True):
     cwd: str | None = None
     cancel_on_blocking_job_failure: bool = True
     supports_termination: bool = False
+    keep_background: bool = False
     priority: int = 0
     stdio: Stdio | None = None
     resource_requirements: int | None = None

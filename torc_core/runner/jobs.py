@@ -235,6 +235,8 @@ class Jobs:
 
     def _over(self, running: Running, rest: list[int]) -> Ended:
         seconds = time.monotonic() - running.started
+        if running.job.keep_background and running.ending is None:
+            rest = []  # they die with the runner
         if rest:
             end(running.pid, rest, signal.SIGKILL)
         del self.running[running.attempt]

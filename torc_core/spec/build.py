@@ -52,6 +52,7 @@ JOB_KEYS: dict[str, Reader] = {
     "invocation_script": values.text,
     "cancel_on_blocking_job_failure": values.flag,
     "supports_termination": values.flag,
+    "keep_background": values.flag,
     "resource_requirements": values.text,
     "priority": values.whole(-(2**31), 2**31 - 1),
     "env": values.environment,

@@ -40,6 +40,7 @@ class JobSpec(Struct, kw_only=True, gc=False):
     invocation_script: str | None = None
     cancel_on_blocking_job_failure: bool = True
     supports_termination: bool = False
+    keep_background: bool = False
     resource_requirements: str | None = None
     failure_handler: str | None = None
     scheduler: str | None = None

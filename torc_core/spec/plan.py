@@ -237,6 +237,7 @@ class _Numbers:
             cwd=job.cwd,
             cancel_on_blocking_job_failure=job.cancel_on_blocking_job_failure,
             supports_termination=job.supports_termination,
+            keep_background=job.keep_background,
             priority=job.priority,
             stdio=job.stdio or self._stdio,
             resource_requirements=None if requirements is None else self._requirements[requirements],

@@ -27,7 +27,7 @@ def assignments(batch: Batch, job_ids: Sequence[int], run_id: int) -> list[Assig
         outputs[job].append((file_id, path))
     rows = batch.run(
         "SELECT job.id, attempt_id, job.name, command, r.id, num_cpus, memory_bytes, num_gpus, num_nodes, runtime_s,"
-        " is_default, invocation_script, env, cwd, supports_termination FROM json_each(?) AS told"
+        " is_default, invocation_script, env, cwd, supports_termination, keep_background FROM json_each(?) AS told"
         " JOIN job ON job.id = told.value JOIN resource_requirements AS r ON r.id = job.resource_requirements_id"
         " ORDER BY told.key",
         wanted,
@@ -50,6 +50,7 @@ def assignments(batch: Batch, job_ids: Sequence[int], run_id: int) -> list[Assig
             env=_env.decode(row[12]) if row[12] else {},
             cwd=row[13],
             supports_termination=bool(row[14]),
+            keep_background=bool(row[15]),
             output_files=outputs.get(row[0], []),
         )
         for row in rows

@@ -277,7 +277,7 @@ def _add_jobs(batch: Batch, creation: Creation, items: list[PlannedJob]) -> None
         need = _id_at(creation, "resource_requirements", job.resource_requirements, who)
         rows.append((
             job_id, creation.workflow_id, job.name, job.command, job.invocation_script,
-            job.cancel_on_blocking_job_failure, job.supports_termination,
+            job.cancel_on_blocking_job_failure, job.supports_termination, job.keep_background,
             creation.default_requirements if need is None else need,
             batch.json(job.env) if job.env else None, job.cwd, job.priority,
             _id_at(creation, "failure_handler", job.failure_handler, who),
@@ -285,8 +285,8 @@ def _add_jobs(batch: Batch, creation: Creation, items: list[PlannedJob]) -> None
         ))  # fmt: skip
     batch.run_many(
         "INSERT INTO job (id, workflow_id, name, command, invocation_script, cancel_on_blocking_job_failure,"
-        " supports_termination, resource_requirements_id, env, cwd, priority, failure_handler_id, scheduler_id,"
-        " status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        " supports_termination, keep_background, resource_requirements_id, env, cwd, priority, failure_handler_id,"
+        " scheduler_id, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
         rows,
     )
     batch.counts[creation.workflow_id, JobStatus.UNINITIALIZED] += len(rows)
