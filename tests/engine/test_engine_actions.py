@@ -5,16 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.engine.flow import Flow
 from tests.engine.plan import chain, job
 from tests.engine.stage import Stage
+from torc_core.models.plan import (
+    PlanActions,
+    PlanHandlers,
+    PlanJobs,
+    PlanLine,
+    PlannedAction,
+    PlannedHandler,
+    PlannedJob,
+    PlannedScheduler,
+    PlannedWorkflow,
+    PlanSchedulers,
+    PlanStart,
+)
 from torc_core.models.resources import WorkflowAction
 from torc_core.models.status import JobStatus
 from torc_server.api import actions as api
 from torc_server.api import job_writes
-from torc_server.engine import actions
+from torc_server.engine import actions, create
 from torc_server.engine.transition import force_status
 from torc_server.errors import Conflict, Invalid
 from torc_server.gradual import SMALL
@@ -176,3 +190,55 @@ def test_actions_count_after_a_restart_of_the_server(tmp_path: Path) -> None:
         again.claim()
         again.complete("a")
         assert pending(again) == [action]
+
+
+def plan(jobs: list[PlannedJob], wanted: list[PlannedAction]) -> tuple[PlanStart, list[PlanLine]]:
+    """A plan with one handler and one scheduler; returns its first line and the others."""
+    start = PlanStart(
+        "u", PlannedWorkflow("w", "me"), len(jobs), failure_handlers=1, slurm_schedulers=1, actions=len(wanted),
+        initialize=True,
+    )  # fmt: skip
+    handlers = PlanHandlers([PlannedHandler("h", '[{"exit_codes":[1]}]')])
+    schedulers = PlanSchedulers([PlannedScheduler("s", "account")])
+    return start, [handlers, schedulers, PlanJobs(jobs), PlanActions(wanted)]
+
+
+def store(stage: Stage, start: PlanStart, lines: list[PlanLine]) -> Flow:
+    creation = stage.write(create.begin, start)
+    for line in lines:
+        stage.write(create.add, creation, line)
+    return Flow(stage, stage.run(stage.gradual.finish_creation(creation)).workflow_id)
+
+
+def test_a_plan_brings_handlers_schedulers_and_actions(stage: Stage) -> None:
+    jobs = [PlannedJob("a", "true", failure_handler=0, scheduler=0), PlannedJob("b", "true", depends_on=[0])]
+    wanted = [
+        PlannedAction("on_jobs_ready", "schedule_nodes", {"scheduler_type": "slurm"}, jobs=[0], scheduler=0),
+        PlannedAction("on_jobs_complete", "run_commands", COMMANDS, jobs=[1, 0], persistent=True),
+    ]
+    flow = store(stage, *plan(jobs, wanted))
+    ((handler, scheduler),) = stage.rows("SELECT failure_handler_id, scheduler_id FROM job WHERE name = 'a'")
+    assert stage.rows("SELECT name FROM failure_handler WHERE id = ?", handler) == [("h",)]
+    assert stage.rows("SELECT name, walltime FROM slurm_scheduler WHERE id = ?", scheduler) == [("s", "01:00:00")]
+    ready, done = stage.read(api.listed, flow.id)
+    assert msgspec.json.decode(ready["action_config"]) == {"scheduler_type": "slurm", "scheduler_id": scheduler}
+    assert msgspec.json.decode(done["job_ids"]) == [flow.ids["b"], flow.ids["a"]]
+    assert (done["required_triggers"], done["persistent"]) == (2, True)
+    assert pending(flow) == [ready["id"]]
+
+
+@pytest.mark.parametrize(
+    ("job_fields", "action", "says"),
+    [
+        ({"failure_handler": 1}, None, "refers to failure handler 1, the plan has 1"),
+        ({"scheduler": 7}, None, "refers to slurm scheduler 7"),
+        ({}, PlannedAction("on_jobs_ready", "run_commands", COMMANDS, jobs=[3]), "action 0 refers to job 3"),
+        ({}, PlannedAction("on_moon", "run_commands", COMMANDS), "trigger_type 'on_moon' is unknown"),
+        ({}, PlannedAction("on_workflow_start", "run_commands", {}), "only 'commands' field is allowed"),
+    ],
+)
+def test_a_plan_that_refers_to_nothing_is_refused(
+    stage: Stage, job_fields: dict[str, Any], action: PlannedAction | None, says: str
+) -> None:
+    with pytest.raises(Invalid, match=says):
+        store(stage, *plan([PlannedJob("a", "true", **job_fields)], [action] if action else []))

@@ -130,10 +130,10 @@ def recount(batch: Batch, workflow_id: int, first: int, last: int) -> None:
         return
     for trigger, statuses in THERE.items():
         batch.run(
-            "UPDATE action_job SET counted = (SELECT status IN (SELECT value FROM json_each(?1)) FROM job"
-            "  WHERE job.id = action_job.job_id)"
-            " WHERE job_id BETWEEN ?2 AND ?3"
-            " AND action_id IN (SELECT id FROM workflow_action WHERE workflow_id = ?4 AND trigger_type = ?5)",
+            "UPDATE action_job SET counted = 1 - counted WHERE job_id BETWEEN ?2 AND ?3"
+            " AND action_id IN (SELECT id FROM workflow_action WHERE workflow_id = ?4 AND trigger_type = ?5)"
+            " AND counted <> (SELECT status IN (SELECT value FROM json_each(?1)) FROM job"
+            "  WHERE job.id = action_job.job_id)",
             batch.json([int(status) for status in statuses]),
             first,
             last,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from torc_core.models.status import ALLOWED, ENDED, JobStatus
+from torc_core.models.status import ALLOWED, ENDED, TERMINAL, JobStatus
 from torc_server.engine.graph import recount_around
 from torc_server.store.batch import Batch
 
@@ -47,7 +47,7 @@ def record(batch: Batch, rows: Iterable[Row], new: JobStatus, *, forced: bool = 
     for (workflow, old), ids in groups.items():
         batch.record_move(workflow, ids, old, new, forced=forced)
         if workflow in batch.listened and old == JobStatus.PENDING and not forced:
-            batch.unseen.update(ids if new in ENDED else ())
+            batch.unseen.update(ids if new in TERMINAL else ())
         if new in ENDED and old not in ENDED:
             batch.ended.update(dict.fromkeys(ids, new == JobStatus.COMPLETED))
         if new in ENDED or new in (JobStatus.READY, JobStatus.PENDING_FAILED):
