@@ -35,10 +35,10 @@ class Place(Enum):
 class Group(Enum):
     """Headings of the help, in their order."""
 
-    MOVE = "Moving"
+    ACT = "Acting"
     LOOK = "Looking"
     MARK = "Marking"
-    ACT = "Acting"
+    MOVE = "Moving"
     CONSOLE = "Console"
 
 

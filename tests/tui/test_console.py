@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tui.driver import Driver, Workshop, console
 from server_process import ServerProcess
 
+from tests.tui.driver import Driver, Workshop, console
 from torc_tui.actions import Group
 from torc_tui.screens.job import JobScreen
 from torc_tui.screens.workflow import WorkflowScreen
@@ -244,7 +244,8 @@ def test_help_shows_every_action_of_the_screen_with_its_keys(tui_server: ServerP
         await d.press("question_mark")
         for action in d.app.registry.possible(d.screen.places):
             if action.group is not Group.MOVE:
-                assert action.help[:40] in d.text
+                reason = d.screen.context.why_not(action)
+                assert (f"{action.title}: {reason}" if reason else action.help[:40]) in d.text
 
     drive(tui_server.url, script, view=f"jobs {workflow_id}", size=(140, 60))
 

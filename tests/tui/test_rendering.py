@@ -196,3 +196,8 @@ def test_the_inspector_shows_all_about_a_job_at_any_width(width: int) -> None:
         assert expected in text
     if width >= 100:
         assert all(width_of(line) <= width for line in lines)
+
+
+def test_on_a_narrow_screen_stderr_comes_before_the_facts() -> None:
+    lines = [plain(line) for line in inspector_lines(detail(), 78, LOOK)]
+    assert next(i for i, line in enumerate(lines) if "MemoryError" in line) < 10

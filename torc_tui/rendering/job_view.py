@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torc_core.client.console import JobDetail, Row
 from torc_tui.rendering import numbers
-from torc_tui.rendering.cells import Line, between, fitted, wrapped
+from torc_tui.rendering.cells import Line, between, fitted, plain, wrapped
 from torc_tui.rendering.columns import Look
 from torc_tui.rendering.tables import cause
 
@@ -79,7 +79,10 @@ def inspector_lines(detail: JobDetail, width: int, look: Look) -> list[Line]:
     left, right = _facts(detail, look, half - FACT - 4), _surroundings(detail, look)
     stderr = _stderr(detail, width)
     if width < 100:
-        return [*left, [], *right, [], *stderr]
+        if not stderr:
+            return [*left, [], *right]
+        head = next((i for i, line in enumerate(left) if plain(line).strip().startswith("command")), 2)
+        return [*left[:head], [], *stderr, [], *left[head:], [], *right]
     lines: list[Line] = []
     for index in range(max(len(left), len(right))):
         first = left[index] if index < len(left) else []

@@ -79,7 +79,7 @@ class ChoiceList(Widget):
             return strip(fitted(nothing, width), palette.styles, width)
         choice = self.choices[index]
         here = index == self.cursor
-        role = "faint" if choice.reason else "strong" if here else "text"
+        role = "dim" if choice.reason else "strong" if here else "text"
         note = choice.reason or choice.note
         mark = "▌" if here else " "
         line = between([(mark, "accent"), (f" {choice.title}", role)], [(note, "dim"), (" ", "")], width)

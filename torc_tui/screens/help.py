@@ -34,10 +34,11 @@ def help_lines(app: ConsoleApp, context: Context) -> list[Line]:
             keys = app.registry.shown_keys(action, context.places, app.characters.ascii)
             role = "key" if keys else "dim"
             keys = keys or f":{action.id.replace('.', ' ')}"
-            line: Line = [("  ", ""), *fitted([(keys, "faint" if reason else role)], KEYS_WIDTH), (" ", "")]
-            line.append((action.help, "faint" if reason else "text"))
+            line: Line = [("  ", ""), *fitted([(keys, "dim" if reason else role)], KEYS_WIDTH), (" ", "")]
             if reason:
-                line.append((f"  {reason}", "warning"))
+                line += [(f"{action.title}: ", "dim"), (reason, "warning")]
+            else:
+                line.append((action.help, "text"))
             lines.append(line)
     if any(action.id.startswith("tab.") for action in actions):
         lines += [

@@ -59,7 +59,7 @@ class ActionBar(LineWidget):
     def _action_line(self, width: int) -> Line:
         line: Line = [(" ", "")]
         for keys, title, possible in self._actions:
-            part: Line = [(keys, "key" if possible else "faint"), (f" {title}   ", "dim" if possible else "faint")]
+            part: Line = [(keys, "key" if possible else "faint"), (f" {title}   ", "text" if possible else "faint")]
             if width_of(line) + width_of(part) - 3 > width:
                 break
             line += part

@@ -1,14 +1,12 @@
-"""The tabs of a screen, numbered by their keys; on a narrow screen only the one that is open."""
+"""The tabs of a screen, with how many rows each has; where there is no room for all, only the one that is open."""
 
 from __future__ import annotations
 
 from textual import events
 from textual.message import Message
 
-from torc_tui.rendering.cells import Line, fitted
+from torc_tui.rendering.cells import Line, fitted, width_of
 from torc_tui.widgets.line_widget import LineWidget
-
-NARROW = 60
 
 
 class TabBar(LineWidget):
@@ -34,11 +32,11 @@ class TabBar(LineWidget):
             self.active, self.sizes = active, sizes
             self.redraw()
 
-    def _parts(self) -> list[Line]:
+    def _parts(self, counts: bool = True) -> list[Line]:
         parts: list[Line] = []
         for index, title in enumerate(self.titles):
             size = self.sizes.get(title.lower())
-            count = f" {size:,}" if size else ""
+            count = f" {size:,}" if size and counts else ""
             if index == self.active:
                 parts.append([("▌", "accent"), (f"{title}", "strong"), (count, "accent"), ("  ", "")])
             else:
@@ -46,10 +44,11 @@ class TabBar(LineWidget):
         return parts
 
     def line(self, width: int) -> Line:
-        if width < NARROW:
-            title = self.titles[self.active]
-            return [(" ‹ ", "accent"), (title, "strong"), (" ›", "accent")]  # noqa: RUF001
-        return fitted([(" ", ""), *(span for part in self._parts() for span in part)], width)
+        for counts in (True, False):
+            line: Line = [(" ", ""), *(span for part in self._parts(counts) for span in part)]
+            if width_of(line) <= width + 2:
+                return fitted(line, width)
+        return [(" ‹ ", "accent"), (self.titles[self.active], "strong"), (" ›", "accent")]  # noqa: RUF001
 
     def on_click(self, event: events.Click) -> None:
         event.stop()
