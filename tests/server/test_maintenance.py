@@ -84,6 +84,17 @@ def test_what_is_no_torc_database_is_said_in_one_line(tmp_path: Path) -> None:
     assert not (tmp_path / "to.db").exists()
 
 
+def test_a_database_that_lacks_a_column_is_refused(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server:
+        with_a_workflow(server)
+    with sqlite3.connect(server.database) as db:
+        db.execute("ALTER TABLE job DROP COLUMN lost")
+    db.close()
+    refused = torc_server(tmp_path, "run", "--port", "0", "--no-auth", "--database", server.database)
+    assert refused.returncode == 1
+    assert "lacks column job.lost" in refused.stderr.splitlines()[-1]
+
+
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
     with ServerProcess(tmp_path) as server:
         with_a_workflow(server)

@@ -121,6 +121,15 @@ def newer_schema(path: Path, version: int) -> TorcError:
     )
 
 
+def lacks(conn: Connection) -> str | None:
+    """The first table or column of the schema that the database does not have."""
+    for table in metadata.sorted_tables:
+        have = {row[1] for row in conn.exec_driver_sql(f"PRAGMA table_info({table.name})")}
+        if missing := [column.name for column in table.columns if column.name not in have]:
+            return f"table {table.name}" if not have else f"column {table.name}.{missing[0]}"
+    return None
+
+
 def _prepare(path: Path) -> str:
     """Create the tables of a new file, check the version of an old one; returns the database's UUID."""
     engine = _engine(path, read_only=False)
@@ -145,6 +154,11 @@ def _prepare(path: Path) -> str:
                 raise TorcError(
                     f"database {path} is damaged ({found[0]}); restore a backup, or save what can be read with"
                     f" `sqlite3 {path} .recover` and choose another with --database"
+                )
+            elif lacking := lacks(conn):
+                raise TorcError(
+                    f"database {path} lacks {lacking}: an unreleased torc made it; move it away, or choose another with"
+                    " --database"
                 )
             return str(conn.exec_driver_sql("SELECT database_uuid FROM owner").scalar_one())
     except TorcError:
