@@ -24,8 +24,10 @@ from torc_server.api import (
     events,
     exchange,
     failure_handlers,
+    failures,
     files,
     graph,
+    job_output,
     jobs,
     nodes,
     plans,
@@ -54,7 +56,8 @@ from torc_server.store.database import Database
 
 MODULES = (
     service, workflows, control, graph, plans, jobs, files, user_data, requirements, results, events, nodes, exchange,
-    changes, console, failure_handlers, schedulers, remote_workers, actions, event_stream, access_groups,
+    changes, console, failure_handlers, schedulers, remote_workers, actions, event_stream, access_groups, failures,
+    job_output,
 )  # fmt: skip
 
 ROUTES: list[ControllerRouterHandler] = [handler for module in MODULES for handler in module.HANDLERS]

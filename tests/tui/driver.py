@@ -154,9 +154,9 @@ class Workshop:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def workflow(self, name: str, *jobs: dict[str, Any], initialize: bool = True) -> tuple[int, list[int]]:
+    def workflow(self, name: str, *jobs: dict[str, Any], initialize: bool = True, **more: Any) -> tuple[int, list[int]]:
         """A workflow with these jobs; `after` names the position of a parent."""
-        workflow_id = self._post("/workflows", {"name": name, "user": "tester"})["id"]
+        workflow_id = self._post("/workflows", {"name": name, "user": "tester", **more})["id"]
         ids: list[int] = []
         for i, job in enumerate(jobs):
             parents = [ids[job.pop("after")]] if "after" in job else []
@@ -174,12 +174,12 @@ class Workshop:
         self._post(f"/workflows/{workflow_id}/initialize_jobs")
         return workflow_id, [job["id"] for job in made]
 
-    def runner(self, workflow_id: int, host: str = "n17") -> Runner:
+    def runner(self, workflow_id: int, host: str = "n17", **more: Any) -> Runner:
         """A runner for a workflow."""
         body = {
             "workflow_id": workflow_id, "hostname": host, "pid": 1, "start_time": "2026-01-01T00:00:00Z",
             "num_cpus": 64, "memory_gb": 64, "num_gpus": 0, "num_nodes": 1, "compute_node_type": "local",
-            "uuid": str(uuid.uuid4()),
+            "uuid": str(uuid.uuid4()), **more,
         }  # fmt: skip
         return Runner(self, workflow_id, self._post("/compute_nodes", body)["id"])
 
@@ -219,16 +219,26 @@ class Runner:
             self._exchange(started=[[job["job_id"], job["attempt_id"], now, 1] for job in jobs])
         return jobs
 
-    def finish(self, job: dict[str, Any], code: int = 0, stderr: str = "first line\nit went wrong") -> None:
+    def finish(
+        self, job: dict[str, Any], code: int = 0, stderr: str = "first line\nit went wrong", **more: Any
+    ) -> None:
         """Report the end of a job."""
+        self._exchange(results=[self._result(job, code, stderr, **more)])
+        self._held.pop(job["job_id"], None)
+
+    def finish_all(self, jobs: list[dict[str, Any]], code: int = 0) -> None:
+        """Report the end of many jobs at once."""
+        self._exchange(results=[self._result(job, code, "it went wrong") for job in jobs])
+        self._held.clear()
+
+    @staticmethod
+    def _result(job: dict[str, Any], code: int, stderr: str, **more: Any) -> dict[str, Any]:
         now = int(time.time() * 1000)
-        result = {
+        return {
             "job_id": job["job_id"], "run_id": job["run_id"], "attempt_id": job["attempt_id"],
             "status": "failed" if code else "completed", "return_code": code, "start_ms": now - 1500, "end_ms": now,
-            "peak_memory_bytes": 123 << 20, **({"stderr_tail": stderr} if code else {}),
+            "peak_memory_bytes": 123 << 20, **({"stderr_tail": stderr} if code else {}), **more,
         }  # fmt: skip
-        self._exchange(results=[result])
-        self._held.pop(job["job_id"], None)
 
     def leave(self) -> None:
         """Be gone."""

@@ -164,7 +164,7 @@ def test_a_search_goes_on_in_what_is_written_later(tmp_path: Path) -> None:
     log.take(log.look())
     search.grown()
     assert finished(search, log).count == 3
-    assert list(search._after) == [15, 22]
+    assert list(search._after) == [15, 25]
 
 
 def test_matches_in_a_line_longer_than_a_piece_are_found(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from torc_server.engine.graph import CHILDREN, below, count_down, recount_around
 from torc_server.engine.transition import Row, set_status
 from torc_server.store.batch import Batch
 
-_CANCELED_FROM_UPSTREAM = "job.status = 7 AND NOT job.canceled_by_user AND job.result_id IS NULL"
+CANCELED_FROM_UPSTREAM = "job.status = 7 AND NOT job.canceled_by_user AND job.result_id IS NULL"
+"""A condition on `job`: it was canceled because a parent did not succeed, and never ran."""
 
 
 def propagate(batch: Batch) -> None:
@@ -34,7 +35,7 @@ def block_again(batch: Batch, job_ids: list[int]) -> None:
     Walks down through such jobs (and no others): one that ran, or that the user canceled, keeps its end. What had
     become ready in spite of the failure, and was not yet handed out, waits for the new outcome.
     """
-    walk = below("SELECT value FROM json_each(?1)", _CANCELED_FROM_UPSTREAM)
+    walk = below("SELECT value FROM json_each(?1)", CANCELED_FROM_UPSTREAM)
     rows = batch.run(
         f"{walk} SELECT job.id, job.workflow_id, job.status FROM below JOIN job ON job.id = below.id",
         batch.json(job_ids),

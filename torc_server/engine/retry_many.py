@@ -1,0 +1,143 @@
+"""Running many failed jobs again, of any workflows: what that would do, and doing it a portion at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import Connection
+
+from torc_core.models.status import JobStatus
+from torc_server.engine.graph import below
+from torc_server.engine.retry import retry_job
+from torc_server.engine.unblock import CANCELED_FROM_UPSTREAM
+from torc_server.errors import Refusal
+from torc_server.store.batch import Batch, json_text
+
+PORTION = 100
+"""Jobs retried in one transaction."""
+
+ANY_ATTEMPT = 1 << 31
+"""A user who asks for it is not limited in attempts."""
+
+FAILED = (JobStatus.FAILED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED)
+
+SHOWN = 20
+"""So many names and refusals are told."""
+
+
+class Concerned(msgspec.Struct, kw_only=True):
+    """A workflow that has some of the jobs."""
+
+    id: int
+    name: str
+    origin: str | None
+    active_nodes: int
+    jobs: int
+
+
+class Refused(msgspec.Struct, kw_only=True):
+    """A job that cannot be retried, and why."""
+
+    id: int
+    name: str
+    why: str
+
+
+class Retry(msgspec.Struct, kw_only=True):
+    """What a retry does or did: `jobs` run again, `blocked` below them wait again."""
+
+    jobs: int
+    blocked: int
+    workflows: list[Concerned]
+    names: list[str]
+    """Of the first jobs."""
+    refused: list[Refused]
+    """The first of them."""
+    refused_total: int
+
+
+class Scope(msgspec.Struct):
+    """The jobs that can be retried as (id, run), and what a retry of them does."""
+
+    jobs: list[tuple[int, int]]
+    answer: Retry
+
+
+def scope(conn: Connection, ids: Sequence[int]) -> Scope:
+    """Look at jobs that are to be retried; nothing is changed."""
+    rows = conn.exec_driver_sql(
+        "SELECT job.id, job.name, job.status, workflow.id AS workflow_id, workflow.name AS workflow, run_id,"
+        " is_canceled, is_archived, work, origin FROM json_each(?) AS asked JOIN job ON job.id = asked.value"
+        " JOIN workflow ON workflow.id = job.workflow_id AND workflow.state = 'visible'",
+        (json_text(list(ids)),),
+    ).all()
+    refused = [
+        Refused(id=number, name="", why="there is no such job") for number in set(ids) - {row.id for row in rows}
+    ]
+    jobs: list[tuple[int, int]] = []
+    names: list[str] = []
+    flows: dict[int, Concerned] = {}
+    for row in rows:
+        why = _why_not(row)
+        if why is not None:
+            refused.append(Refused(id=row.id, name=row.name, why=why))
+            continue
+        flow = flows.get(row.workflow_id)
+        if flow is None:
+            flow = flows[row.workflow_id] = Concerned(
+                id=row.workflow_id, name=row.workflow, origin=row.origin, active_nodes=0, jobs=0
+            )
+        flow.jobs += 1
+        jobs.append((row.id, row.run_id))
+        if len(names) < SHOWN:
+            names.append(row.name)
+    for flow in flows.values():
+        flow.active_nodes = conn.exec_driver_sql(
+            "SELECT count(*) FROM compute_node WHERE workflow_id = ? AND is_active = 1", (flow.id,)
+        ).scalar_one()
+    answer = Retry(
+        jobs=len(jobs),
+        blocked=_blocked_again(conn, [job for job, _ in jobs]),
+        workflows=list(flows.values()),
+        names=names,
+        refused=refused[:SHOWN],
+        refused_total=len(refused),
+    )
+    return Scope(jobs, answer)
+
+
+def _why_not(row: object) -> str | None:
+    flow = f"workflow {row.workflow} ({row.workflow_id})"  # type: ignore[attr-defined]
+    status = JobStatus(row.status)  # type: ignore[attr-defined]
+    if status not in FAILED:
+        return f"it is {status.label}"
+    if row.is_archived:  # type: ignore[attr-defined]
+        return f"{flow} is archived"
+    if row.is_canceled:  # type: ignore[attr-defined]
+        return f"{flow} is canceled; run it instead"
+    if row.work:  # type: ignore[attr-defined]
+        return f"{flow} is being worked on ({row.work})"  # type: ignore[attr-defined]
+    return None
+
+
+def _blocked_again(conn: Connection, job_ids: list[int]) -> int:
+    """How many jobs below wait again (`unblock.block_again`)."""
+    walk = below("SELECT value FROM json_each(?1)", CANCELED_FROM_UPSTREAM)
+    return int(
+        conn.exec_driver_sql(
+            f"{walk} SELECT count(*) FROM below JOIN job ON job.id = below.id", (json_text(job_ids),)
+        ).scalar_one()
+    )
+
+
+def retry_portion(batch: Batch, jobs: Sequence[tuple[int, int]]) -> list[Refused]:
+    """Retry jobs, given as (id, run); returns those that were refused after all."""
+    refused = []
+    for job_id, run_id in jobs:
+        try:
+            retry_job(batch, job_id, run_id, ANY_ATTEMPT)
+        except Refusal as error:
+            name = batch.run("SELECT name FROM job WHERE id = ?", job_id).scalar() or ""
+            refused.append(Refused(id=job_id, name=name, why=str(error)))
+    return refused
