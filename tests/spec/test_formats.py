@@ -191,6 +191,7 @@ def test_nodes_become_keys(text: str, data: dict[str, Any] | None) -> None:
         ("", "flow: the file is empty; a workflow needs a name and jobs"),
         ("// nothing", "flow: the file is empty; a workflow needs a name and jobs"),
         ("project y", "flow: the workflow has no name"),
+        ("name x \\\n\njob a { command 5 }", 'flow:3:9: command must be text, not the number 5; quote it: "5"'),
         (
             "name x\njob a { command b }\njob c {\n  command d\n  depends_on a\n  depends_on_job aa a2\n}",
             'flow:6:3: depends_on "aa" names no job; nearest: "a"',

@@ -24,8 +24,19 @@ class Problem:
     order: tuple[int, int] = field(default=(0, 0), compare=False)
     """Line and column, where the format has them: problems are shown in this order."""
 
+    def __post_init__(self) -> None:
+        for name in ("message", "where"):
+            text: str = getattr(self, name)
+            if not text.isprintable():
+                object.__setattr__(self, name, _on_one_line(text))
+
     def __str__(self) -> str:
         return f"{self.where}: {self.message}"
+
+
+def _on_one_line(text: str) -> str:
+    """Line breaks and other characters that a terminal would act on, as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
 class UnreadableError(Exception):

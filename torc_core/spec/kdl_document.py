@@ -100,6 +100,8 @@ class KdlDocument:
     def _position(self, at: At) -> tuple[int, int]:
         node = self._places
         for number in at:
+            if number >= len(node.children):
+                break
             node = node.children[number]
         return self._lines.at(node.offset)
 

@@ -14,7 +14,7 @@ _NEWLINE = r"\r\n|[\n\r\x85\x0b\x0c\u2028\u2029]"
 _TOKEN = re.compile(
     rf"""
     (?P<blank> (?:[ \t\ufeff\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000] | //[^\n\r\x85\u2028\u2029]* )+ )
-  | (?P<newline> (?:{_NEWLINE})+ )
+  | (?P<newline> {_NEWLINE} )
   | (?P<comment> /\* )
   | (?P<drop> /- )
   | (?P<joined> \\ )

@@ -16,7 +16,7 @@ from torc_core.spec.values import quoted
 EXPANDED_EDGES = 1_000
 """Regexes of several jobs that give more dependencies than this become a barrier, not one for each pair of jobs."""
 
-_TOKEN = re.compile(r"\$\{(files|user_data)\.([^}]*)\}")
+_TOKEN = re.compile(r"\$\{(files|user_data)\.([^}\n]*)\}")
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _FILE_LISTS = ("input_files", "output_files")
 _DATA_LISTS = ("input_user_data", "output_user_data")

@@ -1,0 +1,238 @@
+"""The same mistakes in four formats: the message, the way out, and the place where it is written."""
+
+import copy
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import json5
+import msgspec
+import pytest
+
+from torc_core.cli.main import main
+from torc_core.spec import load_text
+from torc_core.spec.kdl_writer import write_kdl
+
+GOOD: dict[str, Any] = {
+    "name": "good",
+    "env": {"LEVEL": "debug"},
+    "variables": {"root": "/data"},
+    "parameters": {"size": "1:2"},
+    "slurm_defaults": {"qos": "high"},
+    "resource_monitor": {"enabled": True, "granularity": "summary"},
+    "files": [
+        {"name": "raw", "path": "raw.txt"},
+        {"name": "part_{size}", "path": "part_{size}.txt", "use_parameters": ["size"]},
+    ],
+    "user_data": [{"name": "config", "data": {"a": 1}}],
+    "resource_requirements": [{"name": "small", "num_cpus": 1, "memory": "1g", "runtime": "PT1H"}],
+    "failure_handlers": [{"name": "retry", "rules": [{"exit_codes": [3], "max_retries": 2}]}],
+    "slurm_schedulers": [{"name": "short", "account": "acc", "nodes": 1}],
+    "jobs": [
+        {"name": "prepare", "command": "make raw", "output_files": ["raw"], "resource_requirements": "small"},
+        {
+            "name": "split_{size}",
+            "command": "split {size}",
+            "use_parameters": ["size"],
+            "input_files": ["raw"],
+            "output_files": ["part_{size}"],
+            "failure_handler": "retry",
+        },
+        {
+            "name": "gather",
+            "command": "gather all",
+            "depends_on": ["prepare"],
+            "depends_on_regexes": ["^split"],
+            "input_user_data": ["config"],
+            "scheduler": "short",
+            "priority": 3,
+            "env": {"MODE": "fast"},
+        },
+    ],
+    "actions": [
+        {
+            "trigger_type": "on_workflow_start",
+            "action_type": "schedule_nodes",
+            "scheduler": "short",
+            "scheduler_type": "slurm",
+        },
+        {
+            "trigger_type": "on_jobs_complete",
+            "action_type": "run_commands",
+            "commands": ["echo done"],
+            "jobs": ["gather"],
+        },
+    ],
+}
+
+ALL = ("yaml", "json", "json5", "kdl")
+
+
+class Mistake(msgspec.Struct):
+    """A line of one_mistake.jsonl: the good workflow with one thing changed, and what is said of it."""
+
+    at: list[str | int]
+    value: Any = msgspec.UNSET
+    """Unset: the key is taken away."""
+    error: str = ""
+    warning: str = ""
+    line: list[str] = []
+    """Texts one of which stands on the line of the problem; the value itself when there are none."""
+    formats: tuple[str, ...] = ALL
+    """Not KDL where a list or mapping stands in place of a value, which its nodes cannot say."""
+
+
+MISTAKES = [
+    msgspec.json.decode(line, type=Mistake)
+    for line in Path(__file__).with_name("one_mistake.jsonl").read_text().splitlines()
+]
+
+
+def changed(mistake: Mistake) -> dict[str, Any]:
+    data = copy.deepcopy(GOOD)
+    *steps, last = mistake.at
+    inner: Any = data
+    for step in steps:
+        inner = inner[step]
+    if mistake.value is msgspec.UNSET:
+        del inner[last]
+    elif isinstance(inner, list):
+        inner.append(mistake.value)
+    else:
+        inner[last] = mistake.value
+    return data
+
+
+def _lines(data: dict[str, Any], dump: Callable[[Any], str], key: Callable[[str], str], item: str) -> list[str]:
+    """Each key at the top, and each object of a list, on a line of its own."""
+    lines = []
+    for name, value in data.items():
+        if isinstance(value, list) and item == "- ":
+            lines += [f"{key(name)}:", *(f"  - {dump(one)}" for one in value)]
+        elif isinstance(value, list):
+            lines += [f"{key(name)}: [", *(f"  {dump(one)}," for one in value), "],"]
+            lines[-2] = lines[-2].rstrip(",")
+        else:
+            lines.append(f"{key(name)}: {dump(value)}" + ("" if item else ","))
+    return lines
+
+
+def written(data: dict[str, Any], format: str) -> str:
+    if format == "kdl":
+        return write_kdl(data)
+    if format == "yaml":
+        return "\n".join(_lines(data, json.dumps, str, "- ")) + "\n"
+    if format == "json":
+        return "{\n" + "\n".join(_lines(data, json.dumps, json.dumps, "")).rstrip(",") + "\n}\n"
+    return "{ // by hand\n" + "\n".join(_lines(data, _single_quoted, str, "")) + "\n}\n"
+
+
+def _single_quoted(value: Any) -> str:
+    return json5.dumps(value, quote_keys=False, trailing_commas=False)
+
+
+@pytest.mark.parametrize("format", ALL)
+def test_the_workflow_without_mistakes_is_good(format: str) -> None:
+    loaded = load_text(written(GOOD, format), format, "flow", strict=True)
+    assert loaded.errors == []
+    assert loaded.warnings == []
+
+
+CASES = [(mistake, format) for mistake in MISTAKES for format in mistake.formats]
+
+
+def test_there_are_many_kinds_in_all_formats() -> None:
+    assert len(CASES) >= 300
+    assert len({(mistake.error or mistake.warning)[:20] for mistake in MISTAKES}) >= 30
+
+
+def _marks(mistake: Mistake) -> list[str]:
+    """Texts one of which stands on the line of the problem."""
+    if mistake.line:
+        return [*mistake.line, *(mark.replace('"', "'") for mark in mistake.line)]
+    plain = mistake.value if isinstance(mistake.value, str) else json.dumps(mistake.value)
+    return [plain, plain.replace("true", "#true")]
+
+
+@pytest.mark.parametrize(
+    ("mistake", "format"), CASES, ids=[f"{format}-{'.'.join(map(str, one.at))}" for one, format in CASES]
+)
+def test_a_mistake_has_its_message_and_place(mistake: Mistake, format: str) -> None:
+    text = written(changed(mistake), format)
+    loaded = load_text(text, format, "flow")
+    message = mistake.error or mistake.warning
+    problems = loaded.errors if mistake.error else loaded.warnings
+    (problem,) = [one for one in problems if one.message.startswith(message)]
+    assert problem.message == message or message.endswith("first at line")
+    assert (loaded.spec is None) == bool(mistake.error)
+    line, column = problem.order
+    assert problem.where == f"flow:{line}:{column}"
+    shown = text.split("\n")[line - 1]
+    assert any(mark in shown for mark in _marks(mistake)), shown
+    assert shown[column - 1 : column] not in ("", " ", ",", ":", "}", "]")
+
+
+def test_the_command_line_refuses_all_of_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORC_API_URL", "http://127.0.0.1:9/nobody")
+    for number, (mistake, format) in enumerate(CASES):
+        if not mistake.error:
+            continue
+        path = tmp_path / f"flow{number}.{format}"
+        path.write_text(written(changed(mistake), format))
+        assert main(["workflows", "create", str(path)]) == 2
+        assert main(["workflows", "create", str(path), "--dry-run"]) == 2
+        assert "internal error" not in capsys.readouterr().err
+
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+MUTATIONS = 320
+SIGNS = [
+    *list("{}[]()\"'`:;,.-_#%&*!|>?@$/\\=+~ \t\n01aé\x00\u2028\ufeff"),
+    *("${", "}}", '"""', "#true", "null", "- ", "/*", "//"),
+]
+
+
+def mutated(text: str, randomly: random.Random) -> str:
+    """A few changes of characters, or of whole lines."""
+    for _ in range(randomly.randint(1, 4)):
+        at, until = sorted(randomly.randrange(len(text) + 1) for _ in range(2))
+        until = min(until, at + randomly.randint(0, 12))
+        what = randomly.random()
+        if what < 0.25:
+            text = text[:at] + text[until:]
+        elif what < 0.55:
+            text = text[:at] + randomly.choice(SIGNS) + text[at:]
+        elif what < 0.75:
+            text = text[:at] + randomly.choice(SIGNS) + text[until:]
+        else:
+            lines = text.split("\n")
+            one, two = randomly.randrange(len(lines)), randomly.randrange(len(lines))
+            if randomly.random() < 0.5:
+                lines[one], lines[two] = lines[two], lines[one]
+            else:
+                lines.insert(one, lines[two])
+            text = "\n".join(lines)
+    return text
+
+
+def check_mutation(seed: int) -> bool:
+    """Whether a mutated workflow is refused; whatever it is, there is an answer of single lines."""
+    randomly = random.Random(seed)
+    format = randomly.choice(ALL)
+    sources = [written(GOOD, format)]
+    sources += [path.read_text() for path in sorted(EXAMPLES.glob(f"*.{format}"))]
+    loaded = load_text(mutated(randomly.choice(sources), randomly), format, "flow")
+    for problem in (*loaded.errors, *loaded.warnings):
+        assert len(str(problem).splitlines()) == 1, problem
+        assert problem.where.startswith("flow")
+    assert (loaded.spec is None) == bool(loaded.errors)
+    return loaded.spec is None
+
+
+def test_random_mutations_give_problems_and_no_traceback() -> None:
+    refused = [check_mutation(seed) for seed in range(MUTATIONS)]
+    assert sum(refused) > MUTATIONS / 4
