@@ -6,11 +6,13 @@ import heapq
 import itertools
 import os
 import random
+import re
 import resource
 import shutil
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -42,9 +44,12 @@ class World:
         self.server = ServerProcess(folder / "state", ["--no-auth", "--lease-s", str(LEASE_S)])
         self.server.start()
         self.proxy = Proxy(lambda: self.server.port)
+        self.happened: Counter[str] = Counter()
+        """What came of it all, over the rounds: faults, attempts, results that journals kept."""
 
     def close(self) -> None:
         """Stop all of it."""
+        print("\nchaos:", ", ".join(f"{what} {n}" for what, n in sorted(self.happened.items())))
         self.proxy.close()
         try:
             self.server.check(torc_clients=False)
@@ -98,9 +103,9 @@ class Round:
 
     def _jobs(self) -> list[PlannedJob]:
         rng, jobs = self.rng, []
-        for i in range(rng.randint(12, 28)):
+        for i in range(rng.randint(20, 36)):
             name = f"j{i}"
-            seconds = rng.choice([0, 0.05, 0.1, 0.1, 0.2, 0.6])
+            seconds = rng.choice([0, 0.05, 0.1, 0.2, 0.3, 0.5])
             then = rng.choice([
                 f"sleep {seconds}",
                 f"sleep {seconds} & wait",
@@ -123,7 +128,7 @@ class Round:
             self._start_runner()
         for _ in range(self.rng.randint(1, 3)):
             fault = self.rng.choice(FAULTS)
-            self._at(self.rng.uniform(0.2, 1.0), fault.__name__, lambda fault=fault: self._happen(fault))
+            self._at(self.rng.uniform(0.4, 1.3), fault.__name__, lambda fault=fault: self._happen(fault))
         try:
             while self._due:
                 when, _, _, act = heapq.heappop(self._due)
@@ -149,12 +154,13 @@ class Round:
         heapq.heappush(self._due, (time.monotonic() + seconds, next(self._number), name, act))
 
     def _happen(self, fault: Callable[[Round], Undo | None]) -> None:
+        self.world.happened[fault.__name__] += 1
         undo = fault(self)
         if undo is not None:
             self._at(undo[0], f"after {fault.__name__}", undo[1])
 
     def _start_runner(self) -> None:
-        options = ["--max-parallel-jobs", str(self.rng.randint(2, 6)), "--grace-s", "0.2"]
+        options = ["--max-parallel-jobs", str(self.rng.randint(2, 5)), "--grace-s", "0.2"]
         options += ["--output-dir", str(self.world.disks[1].path / str(self.workflow))]
         self.runners.append(
             start_runner(self.server, self.workflow, self.evidence.folder, *options, url=self.proxy.url)
@@ -196,6 +202,20 @@ class Round:
         assert check_file(self.server.database, torc_clients=False) == []
         assert not [said for said in self.said if "Traceback" in said]
         self._judge_statuses()
+        self._count()
+
+    def _count(self) -> None:
+        """For those who want to know whether anything happened at all."""
+        happened = self.world.happened
+        happened["rounds"] += 1
+        happened["jobs"] += len(self.jobs)
+        happened["processes of jobs"] += self.evidence.runs()
+        for log in (self.world.disks[1].path / str(self.workflow)).glob("job_runner_*.log"):
+            told = log.read_text(errors="replace")
+            happened["results from journals"] += sum(map(int, re.findall(r"runners delivered=(\d+)", told)))
+            happened["results refused"] += told.count("Result refused") + sum(
+                map(int, re.findall(r" refused=(\d+)", told))
+            )
 
     def _judge_statuses(self) -> None:
         with self.server.client() as http:
@@ -265,18 +285,17 @@ def kill_runner(round_: Round) -> None:
             _signal(runner_of(guard), signal.SIGKILL)
 
 
+def kill_server_then_runner(round_: Round) -> Undo | None:
+    """What the runner ended meanwhile is in its journal, and the next runner's to deliver."""
+    undo = _away(round_, 0.5)
+    round_._at(round_.rng.uniform(0.05, 0.4), "kill_runner", lambda: kill_runner(round_))
+    return undo
+
+
 def kill_guard(round_: Round) -> None:
     guard = _some_runner(round_)
     if guard is not None:
         _signal(guard.pid, signal.SIGKILL)
-
-
-def interrupt_runner(round_: Round) -> None:
-    """Twice: what was terminated once is not run again by itself."""
-    guard = _some_runner(round_)
-    if guard is not None:
-        round_.failing |= {job.name for job in round_.jobs}
-        _signal(guard.pid, signal.SIGINT)
 
 
 def stop_runner(round_: Round) -> Undo | None:
@@ -386,7 +405,8 @@ def another_runner(round_: Round) -> None:
 
 
 FAULTS: list[Callable[[Round], Undo | None]] = [
-    kill_server, kill_server, keep_server_away, stop_server, restart_server, kill_runner, kill_runner, kill_guard,
-    stop_runner, partition_runner, stop_guard, kill_job, kill_grandchild, stop_job, lose_answers, lose_requests,
+    kill_server, kill_server_then_runner, keep_server_away, stop_server, restart_server, kill_runner, kill_guard,
+    kill_runner, stop_runner, partition_runner, stop_guard, kill_job, kill_grandchild, stop_job, lose_answers,
+    lose_requests,
     repeat_requests, cut_connections, fill_the_state, fill_the_output, no_descriptors_for_the_server, another_runner,
 ]  # fmt: skip
