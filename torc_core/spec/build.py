@@ -29,7 +29,7 @@ _SIGNED = values.whole(-MAX_INTEGER - 1)
 _COUNT = values.whole(0)
 
 _STDIO_MODE = values.choice("separate", "combined", "no_stdout", "no_stderr", "none")
-_STDIO_KEYS: dict[str, Reader] = {"mode": _STDIO_MODE, "delete_on_success": values.flag}
+STDIO_KEYS: dict[str, Reader] = {"mode": _STDIO_MODE, "delete_on_success": values.flag}
 
 
 def _stdio(source: Source, value: Any, path: Path) -> Stdio | None:
@@ -37,7 +37,7 @@ def _stdio(source: Source, value: Any, path: Path) -> Stdio | None:
     if isinstance(value, str):
         mode = _STDIO_MODE(source, value, path)
         return Stdio(mode) if mode else None
-    return Stdio(**read_mapping(source, value, path, _STDIO_KEYS, values.label(path)))
+    return Stdio(**read_mapping(source, value, path, STDIO_KEYS, values.label(path)))
 
 
 def _execution_config(source: Source, value: Any, path: Path) -> dict[str, Any]:
