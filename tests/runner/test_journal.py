@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from server_process import ServerProcess
 
+from tests.chaos.evidence import processes_of
 from tests.real import RunnerProcess, counts, runner_of, start_runner, workflow_of
 from tests.runner.waiting import until
 from torc_core.models.exchange import Attempt, AttemptResult
@@ -163,6 +164,26 @@ def test_results_of_a_runner_that_was_killed_while_the_server_was_away_are_deliv
         second.send_signal(signal.SIGINT)
         second.communicate(timeout=10)
     assert list(tmp_path.glob("output/.journal*")) == []
+
+
+def test_processes_that_outlived_runner_and_guard_are_killed_by_the_next_runner(tmp_path: Path) -> None:
+    (tmp_path / "server").mkdir()
+    ran = tmp_path / "ran"
+    with ServerProcess(tmp_path / "server") as server:
+        command = "echo $TORC_ATTEMPT_ID >> ran; [ $TORC_ATTEMPT_ID = 2 ] || { setsid sleep 600 & sleep 600; }"
+        workflow = workflow_of(server, [command])
+        first = start_runner(server, workflow, tmp_path)
+        until(lambda: lines(ran) == 1 and len(processes_of(workflow, server.port)) == 3, "three processes of the job")
+        runner = runner_of(first)
+        os.kill(first.pid, signal.SIGSTOP)
+        os.kill(runner, signal.SIGKILL)
+        os.kill(first.pid, signal.SIGKILL)
+        first.communicate(timeout=10)
+        assert len(processes_of(workflow, server.port)) == 3, "nobody was left to kill them"
+        second = start_runner(server, workflow, tmp_path)
+        second.communicate(timeout=20)
+        assert ran.read_text() == "1\n2\n"
+        assert processes_of(workflow, server.port) == []
 
 
 def lines(path: Path) -> int:

@@ -23,6 +23,7 @@ from torc_core.crash import crash_point
 from torc_core.models.exchange import Attempt, AttemptResult
 from torc_core.models.late import LateAnswer, LateResults
 from torc_core.runner.log import Log
+from torc_core.runner.sessions import kill_left_behind
 
 LARGE = 1 << 18
 """Bytes after which a file whose results have all been acknowledged begins anew."""
@@ -144,12 +145,14 @@ def deliver(
 ) -> tuple[int, int]:
     """Deliver what runners of this workflow that are dead left in the folder; returns (delivered, refused).
 
+    What is left of their jobs on this host is killed: it can be, when runner and guard died in the same moment.
     `send` gets the dead runner's node id and results, and raises what keeps it from delivering them.
     """
     delivered = refused = 0
     for path, head, results in _left_behind(output_dir, workflow_id):
         if database_uuid not in (None, head.database_uuid):
             continue
+        kill_left_behind(head.uuid)
         for i in range(0, len(results), MOST):
             answer = send(head.node_id, LateResults(head.uuid, results[i : i + MOST]))
             refused += len(answer.refused)

@@ -86,6 +86,21 @@ def end(leader: int, pids: Collection[int], number: int = signal.SIGTERM) -> Non
             os.kill(pid, signal.SIGCONT)
 
 
+def kill_left_behind(runner_uuid: str) -> int:
+    """Kill what is left of the jobs of a runner that is dead, and whose guard died with it; returns how many."""
+    wanted = f"{RUNNER_VARIABLE}={runner_uuid}".encode()
+    killed = 0
+    for pid in process_ids():
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                if wanted in file.read().split(b"\0"):
+                    os.kill(pid, signal.SIGKILL)
+                    killed += 1
+        except OSError:
+            continue
+    return killed
+
+
 def _group(pid: int) -> int | None:
     try:
         return os.getpgid(pid)
