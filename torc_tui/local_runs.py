@@ -90,13 +90,17 @@ class LocalRun(Struct, kw_only=True):
     """With the pid and the process space it names the process for good."""
     process_space: str
 
-    @property
     def runner_log(self) -> Path | None:
-        """Where the runner notes what it does."""
-        if self.run_id is None:
-            return None
-        folder = self.options.output_folder(self.folder)
-        return runner_log(folder, socket.gethostname(), self.workflow_id, self.run_id)
+        """Where the runner notes what it does, as soon as it does. Looks for files: to be called in a thread.
+
+        A workflow that never ran may have run 0 when its runner starts, which then begins run 1: the latest log counts.
+        """
+        folder, host = self.options.output_folder(self.folder), socket.gethostname()
+        if self.run_id and (expected := runner_log(folder, host, self.workflow_id, self.run_id)).exists():
+            return expected
+        logs = [(path.stat().st_mtime, path) for path in folder.glob(f"job_runner_{host}_wf{self.workflow_id}_r*.log")]
+        mtime, latest = max(logs, default=(0.0, None))
+        return latest if mtime * 1000 >= self.started - 1000 else None
 
     @property
     def said(self) -> Path:

@@ -134,9 +134,10 @@ def examples_folder() -> Path:
 
 
 def examples() -> list[Found]:
-    """The examples with what they show, in the order of their names. InputError when the installation has none."""
+    """The examples with what they show, YAML first. InputError when the installation has none."""
     folder = examples_folder()
-    files = sorted(path for path in folder.glob("*") if path.suffix in EXTENSIONS) if folder.is_dir() else []
+    files = [path for path in folder.glob("*") if path.suffix in EXTENSIONS] if folder.is_dir() else []
+    files.sort(key=lambda path: (EXTENSIONS.index(path.suffix), path.name))
     if not files:
         raise InputError(f"this installation has no examples: there are none in {folder}")
     return [Found(str(path), _description(path)) for path in files]

@@ -35,7 +35,7 @@ def run_row(seen: Seen) -> Row:
         "word": seen.word,
         "start": run.started,
         "folder": run.folder,
-        "options": run.options.said or "all of it",
+        "options": run.options.said or "whole machine",
         "pid": run.pid,
         "url": run.url,
         "why": seen.why,

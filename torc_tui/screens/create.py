@@ -22,6 +22,7 @@ from torc_tui.local_runs import RunOptions
 from torc_tui.rendering import numbers
 from torc_tui.rendering.cells import Line
 from torc_tui.rendering.create_view import outline_lines, problem_lines, same_name_line
+from torc_tui.rendering.run_view import tilde
 from torc_tui.screens.chooser import Choice, ChoiceList
 from torc_tui.screens.console_screen import ConsoleScreen
 from torc_tui.store import Store
@@ -29,6 +30,7 @@ from torc_tui.widgets.field import Field
 from torc_tui.widgets.lines_view import LinesView
 from torc_tui.widgets.lookout import Lookout
 from torc_tui.widgets.numbered_text import NumberedText
+from torc_tui.widgets.rule import Rule
 from torc_tui.widgets.text_line import TextLine
 
 COMPLETIONS = 9
@@ -61,6 +63,7 @@ class CreateScreen(ConsoleScreen):
     CreateScreen #panes { height: 1fr; }
     CreateScreen #file { width: 1fr; }
     CreateScreen #made { width: 1fr; }
+    CreateScreen.-none #file { display: none; }
     CreateScreen.-one #file, CreateScreen.-one.-left #made { display: none; }
     CreateScreen.-one.-left #file { display: block; }
     """
@@ -106,6 +109,7 @@ class CreateScreen(ConsoleScreen):
     def body(self) -> Iterator[Widget]:
         yield Horizontal(self._label, self.path, id="path")
         yield self.choices
+        yield Rule("┄")
         yield Horizontal(self.left, self.right, id="panes")
         yield self._where
         yield self._same_name
@@ -277,6 +281,7 @@ class CreateScreen(ConsoleScreen):
         self.file, self._problem, self._line, self._in_left = path, 0, None, False
         self.left.top = self.right.top = 0
         self._stop_typing()
+        self._arrange()
         self.recheck()
         if self._lookout:
             self._lookout.close()
@@ -374,8 +379,10 @@ class CreateScreen(ConsoleScreen):
         output = self.options.output_folder(str(self.folder))
         machine = f"this machine: {self._machine}" if self._machine else "this machine"
         limits = f" (using {self.options.said})" if self.options.said else ""
-        left: Line = [(" runs on ", "dim"), (f"{machine}{limits}", "text"), ("   jobs work in ", "dim")]
-        left += [(_tilde(self.folder), "text"), ("   output in ", "dim"), (_tilde(output), "text")]
+        below = output.is_relative_to(self.folder)
+        left: Line = [(" runs on ", "dim"), (f"{machine}{limits}", "text"), ("  jobs work in ", "dim")]
+        left += [(tilde(self.folder), "text"), ("  output in ", "dim")]
+        left.append((f"./{output.relative_to(self.folder)}" if below else tilde(output), "text"))
         self._where.show(left)
 
     def _show_name(self) -> None:
@@ -437,13 +444,9 @@ class CreateScreen(ConsoleScreen):
 
     def _arrange(self) -> None:
         self.set_class(self.app.size.width < TWO_PANES, "-one")
+        self.set_class(self.file is None, "-none")
         self.set_class(self._in_left, "-left")
 
     def on_lines_view_resized(self) -> None:
         self.draw()
         self._show_where()
-
-
-def _tilde(path: Path) -> str:
-    home = Path.home()
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) and path != home else str(path)

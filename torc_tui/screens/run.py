@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
 from textual.widget import Widget
 
@@ -27,7 +28,11 @@ from torc_tui.widgets.text_line import TextLine
 class RunScreen(ConsoleScreen):
     """See the module."""
 
-    DEFAULT_CSS = "RunScreen #facts { height: 6; } RunScreen #output { height: 1fr; }"
+    DEFAULT_CSS = """
+    RunScreen #facts { height: 6; }
+    RunScreen.-low #facts { height: 2; }
+    RunScreen #output { height: 1fr; }
+    """
 
     def __init__(self, store: Store, run: LocalRun) -> None:
         super().__init__()
@@ -39,7 +44,8 @@ class RunScreen(ConsoleScreen):
         self.view = LinesView(id="output", focusable=True)
         self.follows = True
         """What comes is brought in sight; scrolling up ends that, the end begins it again."""
-        self._lookout: Lookout[tuple[Seen, list[str], list[str]]] | None = None
+        self._lookout: Lookout[tuple[Seen, Path | None, list[str], list[str]]] | None = None
+        self._path: Path | None = None
 
     @property
     def places(self) -> frozenset[Place]:
@@ -58,7 +64,7 @@ class RunScreen(ConsoleScreen):
     def copyable(self) -> dict[str, str]:
         run = self.run_record
         found = {"pid": str(run.pid), "folder": run.folder, "output": str(run.said)}
-        return found | ({"log": str(run.runner_log)} if run.runner_log else {})
+        return found | ({"log": str(self._path)} if self._path else {})
 
     def body(self) -> Iterator[Widget]:
         yield self._facts
@@ -74,15 +80,16 @@ class RunScreen(ConsoleScreen):
         if self._lookout:
             self._lookout.close()
 
-    def _look(self) -> tuple[Seen, list[str], list[str]]:
+    def _look(self) -> tuple[Seen, Path | None, list[str], list[str]]:
         run = self.run_record
-        return local_runs.find(run.id), tail(run.runner_log), tail(run.said)
+        log = run.runner_log()
+        return local_runs.find(run.id), log, tail(log), tail(run.said)
 
-    def _told(self, found: tuple[Seen, list[str], list[str]] | TorcError) -> None:
+    def _told(self, found: tuple[Seen, Path | None, list[str], list[str]] | TorcError) -> None:
         if isinstance(found, TorcError):
             self.app.say(str(found), error=True)
             return
-        self.seen, log, said = found
+        self.seen, self._path, log, said = found
         now = datetime.now()
         self._facts.show(facts(self.seen, Look(self.app.characters, now)))
         self.view.show(output_lines(said, log, now))
@@ -94,7 +101,7 @@ class RunScreen(ConsoleScreen):
     def _show_heading(self) -> None:
         run = self.run_record
         follows: Line = [("FOLLOW ", "accent")] if self.follows and self.seen and self.seen.active else []
-        self._heading.show([("   OUTPUT  ", "title"), (str(run.runner_log or run.said), "dim")], follows)
+        self._heading.show([("   OUTPUT  ", "title"), (str(self._path or run.said), "dim")], follows)
 
     def scroll(self, rows: int) -> None:
         """Scroll what it says; at its end what comes is followed."""

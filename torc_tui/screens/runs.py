@@ -121,7 +121,7 @@ class RunsScreen(ConsoleScreen):
     def _look(self) -> tuple[list[Seen], list[str], list[str]]:
         runs = local_runs.runs()
         shown = next((seen.run for seen in runs if seen.run.id == self._shown), None)
-        return (runs, tail(shown.runner_log, 16_000), tail(shown.said, 4_000)) if shown else (runs, [], [])
+        return (runs, tail(shown.runner_log(), 16_000), tail(shown.said, 4_000)) if shown else (runs, [], [])
 
     def _told(self, seen: tuple[list[Seen], list[str], list[str]] | TorcError) -> None:
         if isinstance(seen, TorcError):

@@ -66,7 +66,11 @@ def _began(pid: int | None) -> int | None:
 class ServerScreen(ConsoleScreen):
     """See the module."""
 
-    DEFAULT_CSS = "ServerScreen #facts { height: 9; } ServerScreen #output { height: 1fr; }"
+    DEFAULT_CSS = """
+    ServerScreen #facts { height: 7; }
+    ServerScreen.-low #facts { height: 4; }
+    ServerScreen #output { height: 1fr; }
+    """
 
     def __init__(self, store: Store) -> None:
         super().__init__()

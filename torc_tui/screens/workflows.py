@@ -7,14 +7,21 @@ from collections.abc import Iterator
 from textual.widget import Widget
 
 from torc_core.client.stream import Change
+from torc_core.errors import TorcError
+from torc_tui import local_runs
 from torc_tui.actions import Place
 from torc_tui.context import Thing
 from torc_tui.rendering.cells import Line
+from torc_tui.rendering.numbers import many
 from torc_tui.screens.console_screen import ConsoleScreen
 from torc_tui.sources import WorkflowsSource
 from torc_tui.store import Store
+from torc_tui.widgets.lookout import Lookout
 from torc_tui.widgets.paged_table import PagedTable
 from torc_tui.widgets.table_pane import TablePane
+
+RUNS_EVERY_S = 2.0
+"""While runs go on, their number is looked at this often: a run ends a moment after its runner left the server."""
 
 
 class WorkflowsScreen(ConsoleScreen):
@@ -23,6 +30,9 @@ class WorkflowsScreen(ConsoleScreen):
     def __init__(self, store: Store) -> None:
         super().__init__()
         self.pane = TablePane(WorkflowsSource(store), "WORKFLOWS", EMPTY)
+        self._runs: Lookout[int] | None = None
+        self._active = 0
+        """Local runs that go on."""
 
     @property
     def places(self) -> frozenset[Place]:
@@ -43,17 +53,43 @@ class WorkflowsScreen(ConsoleScreen):
         yield self.pane
 
     def title_lines(self) -> tuple[Line, Line]:
-        return [("Workflows", "strong")], [("?", "key"), (" help  ", "dim"), (":", "key"), (" go to", "dim")]
+        here: Line = []
+        if self._active:
+            here = [
+                *self.app.characters.glyph("running"),
+                (f" {many(self._active, 'run')} here ", "text"),
+                ("b  ", "key"),
+            ]
+        return [("Workflows", "strong")], [*here, ("?", "key"), (" help  ", "dim"), (":", "key"), (" go to", "dim")]
 
     def heard(self, change: Change) -> None:
         self.pane.heard(change)
+        if change.event in ("node", "open", "reset") and self._runs:
+            self._runs.touch()
 
     def slept(self) -> None:
         self.table.pause()
+        if self._runs:
+            self._runs.pause()
 
     def woke(self) -> None:
         self.table.resume()
         self.table.focus()
+        if self._runs:
+            self._runs.resume()
+
+    def on_mount(self) -> None:
+        self._runs = Lookout(lambda: len(local_runs.active()), self._count_runs, every_s=None)
+
+    def on_unmount(self) -> None:
+        if self._runs:
+            self._runs.close()
+
+    def _count_runs(self, active: int | TorcError) -> None:
+        self._active = active if isinstance(active, int) else 0
+        self.refresh_lines()
+        if self._runs:
+            self._runs.every_s = RUNS_EVERY_S if active else None
 
     def open_cursor(self) -> None:
         if row := self.table.cursor_row:
@@ -72,5 +108,6 @@ class WorkflowsScreen(ConsoleScreen):
 
 EMPTY = [
     "No workflows yet.",
-    "'torc run FILE' in a shell makes one and runs it; it appears here by itself.",
+    "'n' makes one from a file; ':examples' shows some.",
+    "'torc run FILE' in a shell makes one and runs it too; it appears here by itself.",
 ]

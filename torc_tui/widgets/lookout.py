@@ -17,12 +17,16 @@ EVERY_S = 0.5
 class Lookout(Generic[T]):
     """`look` is called in a thread, never twice at once; `told` hears on the event loop what it gives, when it is new.
 
-    What `look` raises (TorcError) is told as it is.
+    What `look` raises (TorcError) is told as it is. `every_s` None: only when touched.
     """
 
-    def __init__(self, look: Callable[[], T], told: Callable[[T | TorcError], None]) -> None:
+    def __init__(
+        self, look: Callable[[], T], told: Callable[[T | TorcError], None], *, every_s: float | None = EVERY_S
+    ) -> None:
         self._look = look
         self._told = told
+        self.every_s = every_s
+        """Seconds between two looks."""
         self._last: T | TorcError | None = None
         self._wanted = asyncio.Event()
         self._allowed = asyncio.Event()
@@ -46,7 +50,7 @@ class Lookout(Generic[T]):
                 self._last = seen
                 self._told(seen)
             try:
-                await asyncio.wait_for(self._wanted.wait(), EVERY_S)
+                await asyncio.wait_for(self._wanted.wait(), self.every_s)
             except TimeoutError:
                 continue
 

@@ -1,0 +1,292 @@
+"""Local runs and the server in the console: they go on without it, are found again, stopped and repeated."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from server_process import ServerProcess
+
+from tests.tui.driver import Driver, console
+from torc_core import local_server
+from torc_core.client import endpoints
+from torc_core.client.http import Address, Client
+from torc_core.errors import TorcError
+from torc_tui import local_runs
+from torc_tui.app import ConsoleApp
+from torc_tui.checking import check
+from torc_tui.connect import OwnServer
+from torc_tui.local_runs import RunOptions
+from torc_tui.rendering.glyphs import Characters
+from torc_tui.screens.run import RunScreen
+from torc_tui.screens.runs import RunsScreen
+from torc_tui.screens.workflow import WorkflowScreen
+from torc_tui.store import State
+
+PATIENT = {"name": "waits", "command": "until test -e go; do sleep 0.02; done"}
+
+
+def drive(url: str, script: Callable[[Driver], Awaitable[None]], **options: Any) -> None:
+    async def run() -> None:
+        async with console(url, **options) as driver:
+            await script(driver)
+
+    asyncio.run(run())
+
+
+@pytest.fixture(autouse=True)
+def no_run_left(own_home: Path) -> Iterator[None]:  # noqa: ARG001
+    """A test that fails leaves no runner behind."""
+    yield
+    for seen in local_runs.active():
+        os.kill(seen.run.pid, signal.SIGTERM)
+        os.kill(seen.run.pid, signal.SIGINT)
+
+
+def made(server: ServerProcess, name: str, *jobs: dict[str, Any]) -> int:
+    """An initialized workflow, made in the working folder."""
+    file = Path(f"{name}.json")
+    file.write_text(json.dumps({"name": name, "jobs": list(jobs)}))
+    plan = check(file, Path.cwd(), "tester").plan
+    assert plan is not None
+    with Client(Address(server.url), "tester") as client:
+        return client.send(endpoints.create_from_plan(lambda: plan.lines(True), name)).workflow_id
+
+
+def test_a_run_goes_on_without_the_console_and_the_next_one_shows_and_stops_it(tui_server: ServerProcess) -> None:
+    made(tui_server, "survives", dict(PATIENT), {"name": "later", "command": "true", "depends_on": ["waits"]})
+
+    async def first(d: Driver) -> None:
+        await d.press("r")
+        await d.sees("survives (")
+        await d.until(lambda: "● running" in d.line("survives"))
+        await d.sees("1 run here")
+        await d.pilot.press("q")
+        await d.until(lambda: not d.app.is_running)
+        assert d.app._exit_renderables[-1] == "1 run goes on; torc tui shows it again"
+
+    async def second(d: Driver) -> None:
+        await d.sees("1 run here")
+        await d.press("b")
+        assert isinstance(d.screen, RunsScreen)
+        assert "● running" in d.line("survives")
+        await d.sees("Job started job_id=")
+        await d.press("enter")
+        assert isinstance(d.screen, RunScreen)
+        await d.sees("FOLLOW")
+        assert f"pid {local_runs.active()[0].run.pid}" in d.text
+        await d.press("x", "enter")
+        assert "nothing was done" in d.said
+        await d.press("x")
+        await d.sees("Stop run 1 of survives?")
+        await d.press("tab", "enter")
+        await d.sees("⊘ stopped")
+        await d.sees("status=terminated")
+        assert local_runs.active() == []
+        await d.press("x")
+        assert "it has ended already" in d.said
+        await d.press("enter")
+        assert isinstance(d.screen, WorkflowScreen)
+        await d.sees("◼ terminated")
+        await d.press("escape", "escape", "escape")
+        await d.until(lambda: "run here" not in d.text)
+
+    drive(tui_server.url, first)
+    assert len(local_runs.active()) == 1
+    drive(tui_server.url, second)
+    drive(tui_server.url, third_console_is_quiet)
+
+
+async def third_console_is_quiet(d: Driver) -> None:
+    assert "run here" not in d.text
+    await d.pilot.press("q")
+    await d.until(lambda: not d.app.is_running)
+    assert [each for each in d.app._exit_renderables if "go" in str(each)] == []
+
+
+def test_a_run_is_repeated_as_it_was_with_what_is_left(
+    tui_server: ServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workflow_id = made(
+        tui_server,
+        "repeated",
+        {"name": "good", "command": "true"},
+        {"name": "bad", "command": "echo $CUDA_VISIBLE_DEVICES >> seen; test -e go"},
+    )
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
+
+    async def script(d: Driver) -> None:
+        await d.press("o")
+        await d.sees(f"Run workflow repeated ({workflow_id})?")
+        assert "2 jobs will run: 2 ready." in d.text
+        await d.type("x")
+        await d.press("enter")
+        assert "jobs at once: 'x' is no number above 0" in d.text
+        await d.press("backspace")
+        await d.type("3")
+        await d.press("down", "down")
+        await d.type("1.5")
+        await d.press("down", "down")
+        await d.type("logs")
+        await d.press("enter")
+        await d.go("runs")
+        await d.sees("✖ incomplete")
+        assert "3 at once, 1.5 GB" in d.line("repeated")
+        assert Path("logs/job_stdio").is_dir()
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+        Path("go").touch()
+        await d.press("r")
+        await d.sees("1 job will run: 1 failed.")
+        assert "Completed jobs that stay as they are: 1." in d.text
+        assert "using 3 at once, 1.5 GB; output goes to" in d.text
+        await d.press("tab", "enter")
+        await d.until(lambda: d.text.count("3 at once, 1.5 GB") == 2)
+        await d.sees("✔ done")
+        assert Path("seen").read_text() == "7\n7\n"
+        await d.press("r")
+        assert "nothing is left to run" in d.said
+        await d.press("asterisk", "D")
+        await d.sees("Forget 2 runs?")
+        await d.press("tab", "enter")
+        await d.sees("Nothing was run from a console")
+
+    drive(tui_server.url, script)
+
+
+def test_a_runner_that_is_killed_is_lost_and_the_list_says_so(tui_server: ServerProcess) -> None:
+    made(tui_server, "killed", dict(PATIENT))
+
+    async def script(d: Driver) -> None:
+        await d.press("r")
+        await d.until(lambda: "● running" in d.line("killed"))
+        await d.go("runs")
+        os.kill(local_runs.active()[0].run.pid, signal.SIGKILL)
+        await d.sees("✖ lost")
+        await d.sees("its process was killed")
+
+    drive(tui_server.url, script)
+
+
+def test_what_kept_a_runner_from_starting_is_said(tui_server: ServerProcess) -> None:
+    workflow_id = made(tui_server, "refused", {"name": "a", "command": "true"})
+    Path("output").write_text("no folder")
+
+    async def script(d: Driver) -> None:
+        await d.press("r")
+        await d.go("runs")
+        await d.sees("✖ not started")
+        await d.sees("cannot be made")
+        assert str(workflow_id) in d.line("refused")
+        await d.press("slash")
+        await d.type("status=running")
+        await d.sees("Nothing matches")
+
+    drive(tui_server.url, script)
+
+
+def test_a_pid_that_belongs_to_another_process_is_not_taken_for_the_run(tui_server: ServerProcess) -> None:
+    workflow_id = made(tui_server, "reused", dict(PATIENT))
+    run = local_runs.start_run(Address(tui_server.url), workflow_id, "reused", str(Path.cwd()), options=RunOptions())
+    file = local_runs.runs_folder() / str(run.id) / "run.json"
+    kept = file.read_text()
+    assert local_runs.find(run.id).active
+    file.write_text(kept.replace(f'"process_start": "{run.process_start}"', '"process_start": "1"'))
+    assert local_runs.find(run.id).word == "lost"
+    with pytest.raises(TorcError, match="has ended already"):
+        local_runs.stop(run.id)
+    file.write_text(kept)
+    assert file.stat().st_mode & 0o077 == 0
+    local_runs.stop(run.id)
+
+
+def test_a_run_that_does_not_exist_is_named(tui_server: ServerProcess) -> None:
+    async def script(d: Driver) -> None:
+        await d.go("run 99")
+        assert "there is no run 99 on this machine" in d.said
+
+    drive(tui_server.url, script)
+
+
+@pytest.fixture
+def own_server(own_home: Path) -> Iterator[None]:  # noqa: ARG001
+    """The user's own server, gone at the end."""
+    yield
+    local_server.stop()
+
+
+@pytest.mark.usefixtures("own_server")
+def test_the_own_server_is_shown_stopped_started_and_restarted() -> None:
+    async def run() -> None:
+        app = ConsoleApp(OwnServer(), characters=Characters())
+        async with app.run_test(size=(140, 40)) as pilot:
+            d = Driver(app, pilot)
+            await d.settle()
+            await d.go("server")
+            await d.sees("● running   pid ")
+            await d.sees("torc.db  ")
+            await d.sees("listening on")
+            record = local_server.read_record()
+            assert record is not None
+            assert record.url in d.text
+            assert "none at work" in d.text
+            await d.pilot.press("x")
+            await d.sees("stopped   s starts it")
+            assert local_server.find() is None
+            await d.until(lambda: "you have stopped it" in app.store.connection.reason)
+            assert local_server.find() is None
+            await d.pilot.press("s")
+            await d.until(lambda: app.store.connection.state is State.LIVE)
+            await d.sees("● running   pid ")
+            assert "it runs already" in (d.screen.context.why_not(app.registry.actions["server.start"]) or "")
+            first = local_server.read_record()
+            await d.pilot.press("R")
+            await d.until(lambda: local_server.read_record() != first and local_server.find() is not None)
+            await d.until(lambda: app.store.connection.state is State.LIVE)
+            second = local_server.read_record()
+            assert first is not None
+            assert second is not None
+            assert (second.url, second.pid != first.pid) == (first.url, True)
+            await d.sees(f"pid {second.pid}")
+
+    asyncio.run(run())
+
+
+def test_a_server_that_was_named_is_not_stopped_from_here(tui_server: ServerProcess) -> None:
+    async def script(d: Driver) -> None:
+        await d.go("server")
+        await d.sees("given by --url")
+        for key in ("s", "x", "R"):
+            await d.press(key)
+            assert "it was given by --url" in d.said
+
+    drive(tui_server.url, script)
+
+
+@pytest.mark.parametrize("size", [(140, 40), (80, 24), (60, 15), (40, 10)])
+def test_these_screens_fit_every_terminal(tui_server: ServerProcess, size: tuple[int, int]) -> None:
+    made(tui_server, "fits", {"name": "a", "command": "true"})
+
+    async def script(d: Driver) -> None:
+        await d.press("r")
+        await d.until(lambda: [seen.word for seen in local_runs.runs()] == ["done"])
+        for address, text in (("runs", "✔ done"), ("run 1", "✔ done"), ("server", "LIVE")):
+            await d.go(address)
+            await d.sees(text)
+            assert d.screen.address == address
+            assert all(len(line) <= size[0] for line in d.text.splitlines())
+
+    drive(tui_server.url, script, size=size)
+
+
+def test_an_installed_console_has_the_examples() -> None:
+    code = "from torc_tui import workflow_files; print(len(workflow_files.examples()))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
+    assert int(told.stdout) >= 2
