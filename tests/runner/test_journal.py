@@ -166,6 +166,22 @@ def test_results_of_a_runner_that_was_killed_while_the_server_was_away_are_deliv
     assert list(tmp_path.glob("output/.journal*")) == []
 
 
+def test_a_journal_that_the_server_does_not_take_keeps_nobody_from_working(tmp_path: Path) -> None:
+    (tmp_path / "server").mkdir()
+    (tmp_path / "output").mkdir()
+    with ServerProcess(tmp_path / "server") as server:
+        workflow = workflow_of(server, ["touch done"])
+        with server.client() as http:
+            database = http.get("/server").json()["database_uuid"]
+        journal = Journal(tmp_path / "output", Head(database, workflow, 10**30, "odd"), Log())
+        journal.ended(Attempt(1, 1), result(1))
+        journal.close()
+        _, said = start_runner(server, workflow, tmp_path).communicate(timeout=20)
+        assert "results of an earlier runner are not delivered, their jobs run again" in said
+        assert (tmp_path / "done").exists()
+    assert journal.path.exists()
+
+
 def test_processes_that_outlived_runner_and_guard_are_killed_by_the_next_runner(tmp_path: Path) -> None:
     (tmp_path / "server").mkdir()
     ran = tmp_path / "ran"

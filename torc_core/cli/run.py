@@ -10,7 +10,7 @@ import click
 
 from torc_core.cli.app import App, file_command, pass_app
 from torc_core.cli.runner_process import RunnerOptions
-from torc_core.errors import InputError
+from torc_core.errors import InputError, TorcError
 
 
 @file_command()
@@ -93,12 +93,16 @@ def _deliver_late_results(app: App, number: int, origin: str, options: dict[str,
     if not journal.found(folder, number):
         return
     database_uuid = app.client.send(endpoints.server_info()).database_uuid
-    delivered, refused = journal.deliver(
-        folder,
-        number,
-        database_uuid,
-        lambda node_id, late: app.client.send(endpoints.late_results(number, node_id, late)),
-    )
+    try:
+        delivered, refused = journal.deliver(
+            folder,
+            number,
+            database_uuid,
+            lambda node_id, late: app.client.send(endpoints.late_results(number, node_id, late)),
+        )
+    except TorcError as error:
+        app.note(f"results of a runner that was killed are not delivered, their jobs run again: {error}")
+        return
     if delivered:
         app.note(f"{delivered} results of a runner that was killed were delivered")
     if refused:

@@ -208,7 +208,11 @@ def _deliver_for_the_dead(
         path = f"{_path(workflow_id, node_id)}/late_results"
         return _ask(connection, "POST", path, msgspec.json.encode(late), LateAnswer, "results of an earlier runner")
 
-    delivered, refused = deliver(output_dir, workflow_id, database_uuid, send)
+    try:
+        delivered, refused = deliver(output_dir, workflow_id, database_uuid, send)
+    except TorcError as error:  # the work goes on all the same
+        log.error(f"results of an earlier runner are not delivered, their jobs run again: {error}")
+        return
     if delivered or refused:
         log.info(f"Delivered results of earlier runners delivered={delivered} refused={refused}")
 
