@@ -28,14 +28,14 @@ def shown(file: str) -> str:
     return "standard input" if file == STANDARD_INPUT else file
 
 
-def load(app: App, file: str, *, strict: bool) -> WorkflowSpec:
+def load(app: App, file: str, *, strict: bool, skip_checks: bool = False) -> WorkflowSpec:
     """The checked workflow of a file, after its warnings were told. Raises FileProblems with all its errors."""
-    return require_valid(app, file, read(app, file, strict=strict))
+    return require_valid(app, file, read(app, file, strict=strict, skip_checks=skip_checks))
 
 
-def read(app: App, file: str, *, strict: bool) -> Loaded:
+def read(app: App, file: str, *, strict: bool, skip_checks: bool = False) -> Loaded:
     """What is in a file, or in standard input for `-`."""
-    return load_workflow(file, format=app.options.get("input_format"), strict=strict)
+    return load_workflow(file, format=app.options.get("input_format"), strict=strict, skip_checks=skip_checks)
 
 
 def require_valid(app: App, file: str, loaded: Loaded, *, done: str = "created") -> WorkflowSpec:
@@ -80,13 +80,13 @@ def create(app: App, spec: WorkflowSpec, *, initialize: bool) -> PlanAnswer:
 @click.argument("file")
 @click.option("--dry-run", is_flag=True, help="Only check the file and say what it would make.")
 @click.option("--strict", is_flag=True, help="Unknown keys in the file are errors.")
-@click.option("--skip-checks", is_flag=True, hidden=True)
+@click.option("--skip-checks", is_flag=True, help="Schedulers may take more nodes than any of their jobs needs.")
 @pass_app
-def create_command(app: App, file: str, dry_run: bool, strict: bool, skip_checks: bool) -> int:  # noqa: ARG001
+def create_command(app: App, file: str, dry_run: bool, strict: bool, skip_checks: bool) -> int:
     """Create a workflow from FILE (- is standard input); 'torc run ID' runs it."""
     if dry_run:
         return _dry_run(app, file, strict)
-    spec = load(app, file, strict=strict)
+    spec = load(app, file, strict=strict, skip_checks=skip_checks)
     answer = create(app, spec, initialize=False)
     if app.json:
         message = f"Workflow created successfully with ID: {answer.workflow_id}"

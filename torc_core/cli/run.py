@@ -21,7 +21,7 @@ from torc_core.errors import InputError, TorcError
 @click.option("--num-gpus", type=click.IntRange(0), help="Offer so many GPUs.")
 @click.option("-o", "--output-dir", help="Where the jobs' output goes.  [default: output, where it was created]")
 @click.option("--strict", is_flag=True, help="Unknown keys in the file are errors.")
-@click.option("--skip-checks", is_flag=True, help="Do not look whether input files exist.")
+@click.option("--skip-checks", is_flag=True, help="Do not look whether input files exist and schedulers fit.")
 @click.option("-p", "--poll-interval", type=float, hidden=True)
 @pass_app
 def run(app: App, /, workflow: str, **options: Any) -> int:
@@ -46,7 +46,7 @@ def run_file(app: App, file: str, options: dict[str, Any]) -> int:
     from torc_core.client import endpoints
     from torc_core.output_owner import refuse_foreign
 
-    spec = load(app, file, strict=options["strict"])
+    spec = load(app, file, strict=options["strict"], skip_checks=options["skip_checks"])
     if not options["skip_checks"]:
         require_inputs(spec, file)
     folder = Path(_output_dir(options["output_dir"], app.config.client.run.output_dir or "output", os.getcwd()))

@@ -22,6 +22,7 @@ JSON_TEXTS = ("resource_monitor_config", "slurm_defaults", "metadata")
 @group(
     lazy={
         "create": "torc_core.cli.creation:create_command",
+        "execution-plan": "torc_core.cli.execution_plan:execution_plan",
         "run": "torc_core.cli.run:run",
         "initialize": "torc_core.cli.starting_over:initialize",
         "reset-status": "torc_core.cli.starting_over:reset_status",

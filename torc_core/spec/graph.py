@@ -104,6 +104,22 @@ class Graph:
             self._longest_parent[child] = parent
         return not self._unmet[child]
 
+    def parents(self) -> list[frozenset[int]]:
+        """The jobs that each job waits for, whether directly or through something between; equal sets are shared."""
+        jobs = len(self._jobs)
+        before: list[list[int]] = [[] for _ in self._children]
+        for parent, children in enumerate(self._children):
+            for child in children or ():
+                before[child].append(parent)
+        between = {node: frozenset(before[node]) for node in range(jobs, len(before))}
+        found: dict[tuple[int, ...], frozenset[int]] = {}
+        for nodes in map(tuple, before[:jobs]):
+            if nodes not in found:
+                direct = frozenset(node for node in nodes if node < jobs)
+                sets = [between[node] for node in nodes if node >= jobs]
+                found[nodes] = sets[0] if len(sets) == 1 and not direct else direct.union(*sets)
+        return [found[tuple(nodes)] for nodes in before[:jobs]]
+
     def stages(self) -> list[list[int]]:
         """Jobs by level: those of one stage may run at the same time once the stage before has ended."""
         stages: list[list[int]] = []

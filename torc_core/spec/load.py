@@ -28,37 +28,57 @@ class Loaded:
     warnings: list[Problem] = field(default_factory=list)
 
 
-def load_workflow(file: str | Path, *, format: str | None = None, strict: bool = False) -> Loaded:
+def load_workflow(
+    file: str | Path, *, format: str | None = None, strict: bool = False, skip_checks: bool = False
+) -> Loaded:
     """Read and check a workflow file, or standard input for `-`. Never raises for what a user wrote.
 
     The format follows from `format` (a key of FORMATS), else from the extension, else from the text. With `strict`,
-    unknown keys are errors instead of warnings.
+    unknown keys are errors instead of warnings; with `skip_checks` schedulers may take nodes that no job needs.
     """
     try:
         written = read_text(file, format)
     except UnreadableError as error:
         return Loaded(None, [error.problem])
-    return load_text(written.text, written.format, written.name, strict=strict, folder=written.folder)
+    return load_text(
+        written.text,
+        written.format,
+        written.name,
+        strict=strict,
+        skip_checks=skip_checks,
+        folder=written.folder,
+    )
 
 
-def load_text(text: str, format: str, name: str, *, strict: bool = False, folder: str | None = None) -> Loaded:
+def load_text(
+    text: str,
+    format: str,
+    name: str,
+    *,
+    strict: bool = False,
+    skip_checks: bool = False,
+    folder: str | None = None,
+) -> Loaded:
     """Like load_workflow for a text; `name` stands for the file, `folder` is where it would be."""
     with _no_garbage_collection():
         try:
-            return check_document(read_document(text, format, name), strict=strict, folder=folder)
+            document = read_document(text, format, name)
+            return check_document(document, strict=strict, skip_checks=skip_checks, folder=folder)
         except UnreadableError as error:
             return Loaded(None, [error.problem])
         except RecursionError:
             return Loaded(None, [nested_too_deeply(name).problem])
 
 
-def check_document(document: Document, *, strict: bool = False, folder: str | None = None) -> Loaded:
+def check_document(
+    document: Document, *, strict: bool = False, skip_checks: bool = False, folder: str | None = None
+) -> Loaded:
     """What a document says, expanded, completed and checked. RecursionError when it is nested too deeply."""
     source = Source(document, strict=strict, folder=folder)
     spec = build(source)
     expand(spec, source)
     resolve_references(spec, source)
-    check_schedulers(spec, source)
+    check_schedulers(spec, source, nodes=not skip_checks)
     for job, cycle in Graph(spec).cycles():
         source.error((*spec.jobs[job].place, "name"), f"cycle: {cycle}")
     errors, warnings = _in_order(source.errors), _in_order(source.warnings)
