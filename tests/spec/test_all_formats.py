@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from spec.good_workflow import ALL, GOOD, written
 
+from tests.spec.good_workflow import ALL, GOOD, written
 from torc_core.cli.main import main
 from torc_core.spec import load_text
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 from hypothesis import given, settings
-from spec.workflows import WORKFLOWS
 
+from tests.spec.workflows import WORKFLOWS
 from torc_core.cli.main import main
 from torc_core.spec import Loaded, load_text, load_workflow
 from torc_core.spec.convert import convert
