@@ -17,7 +17,7 @@ from textual.widget import AwaitMount
 
 from torc_core.client.stream import Change
 from torc_core.errors import InputError, TorcError
-from torc_tui import address
+from torc_tui import address, hangup
 from torc_tui.actions import Action, Registry
 from torc_tui.clipboard import copy_sequence
 from torc_tui.context import Context
@@ -86,6 +86,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
         if not self.is_headless:
             for number in (signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(number, self.exit, None, 128 + number)
+            hangup.watch(lambda: self.exit(None, hangup.HUNG_UP))
         self.store.subscribe(self._hear)
         await self.push_screen(WorkflowsScreen(self.store))
         if self.registry.clashes:
