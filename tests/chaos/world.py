@@ -47,6 +47,13 @@ class World:
         self.happened: Counter[str] = Counter()
         """What came of it all, over the rounds: faults, attempts, results that journals kept."""
 
+    def ready(self) -> None:
+        """Whatever the round before left: there is a server, and room."""
+        for disk in self.disks:
+            disk.clear()
+        if self.server.process is None:
+            self.server.start()
+
     def close(self) -> None:
         """Stop all of it."""
         print("\nchaos:", ", ".join(f"{what} {n}" for what, n in sorted(self.happened.items())))
@@ -90,6 +97,7 @@ class Round:
 
     def __init__(self, world: World, seed: int) -> None:
         self.world, self.server, self.proxy = world, world.server, world.proxy
+        world.ready()
         self.rng = random.Random(seed)
         self.evidence = Evidence(world.folder / f"round{seed}")
         self.failing: set[str] = set()
@@ -265,6 +273,7 @@ def stop_server(round_: Round) -> Undo | None:
 def restart_server(round_: Round) -> None:
     if round_.server.process:
         round_.world.disks[0].clear()
+        _signal(round_.server.pid, signal.SIGCONT)  # one that is stopped hears nothing
         round_.server.restart()
 
 
@@ -388,7 +397,7 @@ def no_descriptors_for_the_server(round_: Round) -> Undo | None:
     if round_.server.process is None:
         return None
     pid = round_.server.pid
-    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)  # what the server was started with
     used = max(map(int, os.listdir(f"/proc/{pid}/fd"))) + 1
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (used, limits[1]))
 
