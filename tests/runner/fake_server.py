@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import socket
 import threading
@@ -111,7 +112,8 @@ class FakeServer:
         self._server.server_close()
         with self._changed:
             for connection in list(self._connections):
-                connection.shutdown(socket.SHUT_RDWR)
+                with contextlib.suppress(OSError):  # its thread may be closing it
+                    connection.shutdown(socket.SHUT_RDWR)
             self._connections.clear()
             self._changed.notify_all()
 

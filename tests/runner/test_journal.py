@@ -132,6 +132,26 @@ def test_a_full_disk_costs_the_journal_only_and_it_goes_on_when_there_is_room(
     assert kept(journal) == [1, 2, 3]
 
 
+def test_a_line_that_a_full_disk_cut_in_two_is_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = journal_of(tmp_path, 1)
+    write = os.write
+    room = [20]
+
+    def fills(fd: int, data: bytes) -> int:
+        if not room:
+            raise OSError(28, "No space left on device")
+        return write(fd, data[: room.pop()])
+
+    with monkeypatch.context() as patch:
+        patch.setattr("torc_core.runner.journal.os.write", fills)
+        journal.ended(Attempt(2, 1), result(2))
+        journal.write()
+        journal.write()
+    journal.ended(Attempt(3, 1), result(3))
+    journal.write()
+    assert kept(journal) == [1, 2, 3]
+
+
 KILLED: dict[str, Callable[[RunnerProcess], int]] = {
     "runner": runner_of,
     "guard": lambda process: process.pid,

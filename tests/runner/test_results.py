@@ -9,6 +9,7 @@ import pytest
 
 from tests.runner.fake_server import FakeServer
 from torc_core.models.exchange import OutputStat
+from torc_core.models.stdio import Stdio
 
 
 def test_a_job_that_exits_0_is_completed(server, run, tmp_path: Path) -> None:
@@ -194,3 +195,34 @@ def test_an_output_folder_of_another_database_is_refused(server, run, tmp_path: 
     assert ended.returncode == 2
     assert "holds the output of another torc database (11111111…)" in ended.stderr
     assert not server.nodes
+
+
+@pytest.mark.parametrize(
+    ("mode", "kept"),
+    [
+        ("separate", {".o": "out\n", ".e": "err\n"}),
+        ("combined", {".o": "out\nerr\n"}),
+        ("no_stdout", {".e": "err\n"}),
+        ("no_stderr", {".o": "out\n"}),
+        ("none", {}),
+    ],
+)
+def test_only_the_output_that_is_wanted_is_kept(server, run, tmp_path: Path, mode: str, kept: dict[str, str]) -> None:
+    server.job("echo out; echo err >&2; exit 3", stdio=Stdio(mode))  # type: ignore[arg-type]
+
+    run()
+
+    files = {path.suffix: path.read_text() for path in (tmp_path / "output/job_stdio").glob("job_wf1_j1_*")}
+    assert files == kept
+    tail = kept.get(".o" if mode == "combined" else ".e")
+    assert server.results[1].stderr_tail == tail
+
+
+def test_output_is_deleted_on_success_alone(server, run, tmp_path: Path) -> None:
+    server.job("echo fine", stdio=Stdio(delete_on_success=True))
+    server.job("echo oops; exit 1", stdio=Stdio(delete_on_success=True))
+
+    run()
+
+    files = sorted(path.name for path in (tmp_path / "output/job_stdio").iterdir())
+    assert files == ["job_wf1_j2_r1_a1.e", "job_wf1_j2_r1_a1.o"]

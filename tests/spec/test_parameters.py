@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torc_core.models.plan import Stdio
+from torc_core.models.stdio import Stdio
 from torc_core.spec import WorkflowSpec, build_plan, load_text, load_workflow
 from torc_core.spec.model import JobSpec
 from torc_core.spec.parameters import parse_values, value_text

@@ -16,6 +16,8 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from torc_core.models.stdio import Stdio
+
 
 class FreeResources(Struct):
     """What the node can still take, now."""
@@ -135,6 +137,8 @@ class Assignment(Struct, omit_defaults=True):
     cwd: str | None = None
     supports_termination: bool = False
     keep_background: bool = False
+    stdio: Stdio | None = None
+    """None: stdout and stderr in a file each."""
     """Processes that it leaves behind live on until the runner ends."""
     output_files: list[tuple[int, str]] = field(default_factory=list)
     """(file id, path) of each declared output."""

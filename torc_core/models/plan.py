@@ -10,9 +10,11 @@ The stream is repeatable: a second one with the same `uuid` answers with the wor
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Struct, field
+
+from torc_core.models.stdio import Stdio
 
 
 class PlannedWorkflow(Struct, omit_defaults=True):
@@ -39,14 +41,6 @@ class PlannedWorkflow(Struct, omit_defaults=True):
     origin: str | None = None
     """Absolute folder the workflow was created from: where local runs work without `cwd`."""
     limit_resources: bool | None = None
-
-
-class Stdio(Struct, omit_defaults=True, frozen=True):
-    """What is kept of a job's output: two files, one for both, one of them, or none (torc-1.0.md 2)."""
-
-    mode: Literal["separate", "combined", "no_stdout", "no_stderr", "none"] = "separate"
-    delete_on_success: bool = False
-    """Whether the files are deleted when the job completes."""
 
 
 class PlannedFile(Struct, omit_defaults=True):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from torc_core.crash import crash_point
 from torc_core.models.exchange import Assignment, Attempt, AttemptResult, OutputStat, Started
 from torc_core.runner import monitor, outputs
-from torc_core.runner.launch import CannotStart, Launcher, stderr_tail
+from torc_core.runner.launch import CannotStart, Launcher, delete_output, stderr_tail
 from torc_core.runner.log import Log
 from torc_core.runner.resources import Pool
 from torc_core.runner.sessions import ProcessTable, Strays, end
@@ -280,7 +280,9 @@ class Jobs:
         result = _result(job, status, code, start, end_ms, cause)
         result.outputs = found
         if status != "completed":
-            result.stderr_tail = stderr_tail(self._launcher.stdio(job))
+            result.stderr_tail = stderr_tail(job, self._launcher.stdio(job))
+        elif job.stdio is not None and job.stdio.delete_on_success:
+            delete_output(self._launcher.stdio(job))
         if running.used is not None:
             monitor.summarize(result, running.usage, running.used, seconds)
         return result

@@ -55,7 +55,6 @@ class Journal:
         self._head = _encode(head) + b"\n"
         self._lines: list[bytes] = []
         self._size = 0
-        self._torn = False
         self._unsynced = False
         self._refused = False
         self._fd = self._open()
@@ -89,7 +88,7 @@ class Journal:
             return
         with contextlib.suppress(OSError):
             os.ftruncate(self._fd, 0)
-            self._size, self._torn = 0, False
+            self._size = 0
             self._lines = [self._head]
 
     def write(self) -> None:
@@ -97,14 +96,13 @@ class Journal:
         if not self._lines:
             return
         crash_point("runner.journal.before")
-        data = (b"\n" if self._torn else b"") + b"".join(self._lines)
+        data = b"".join(self._lines)
         try:
             written = os.write(self._fd, data)
         except OSError as error:
             self._refuse(error)
             return
         self._lines = [data[written:]] if written < len(data) else []
-        self._torn = False
         self._size += written
         self._unsynced = True
         crash_point("runner.journal.written")
@@ -129,7 +127,6 @@ class Journal:
 
     def _refuse(self, error: OSError) -> None:
         """Say once that the disk does not take it. What was told meanwhile is kept, and tried with the next line."""
-        self._torn = True
         if not self._refused:
             self._log.warn(f"The journal {self.path} cannot be written: {error.strerror}; results are kept in memory")
         self._refused = True

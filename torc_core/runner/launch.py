@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -58,7 +59,7 @@ class Launcher:
         self._stdio = f"{place.output_dir}/job_stdio/job_wf{place.workflow_id}"
         self._cwd = str(place.base_dir / place.cwd) if place.cwd else str(place.base_dir)
         self._bash = shutil.which("bash") or "bash"
-        self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self._null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         # Ready-made bytes: Popen would encode every variable again for each job.
         self._env: dict[bytes, bytes] = dict(os.environb)
         self._env.update(_encoded(place.env or {}))
@@ -104,18 +105,20 @@ class Launcher:
                     os.close(fd)
 
     def _files(self, job: Assignment) -> tuple[int, int]:
+        """Descriptors for stdout and stderr, as `stdio` asks."""
+        mode = job.stdio.mode if job.stdio else "separate"
         path = self.stdio(job)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        out = self._null_again() if mode in ("no_stdout", "none") else _create(path + ".o")
         try:
-            out = os.open(path + ".o", flags, 0o666)
-        except FileNotFoundError:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            out = os.open(path + ".o", flags, 0o666)
-        try:
-            return out, os.open(path + ".e", flags, 0o666)
+            if mode == "combined":
+                return out, os.dup(out)
+            return out, self._null_again() if mode in ("no_stderr", "none") else _create(path + ".e")
         except OSError:
             os.close(out)
             raise
+
+    def _null_again(self) -> int:
+        return os.dup(self._null)
 
     def _environment(self, job: Assignment, gpus: list[str]) -> dict[bytes, bytes]:
         env = self._env.copy()
@@ -131,15 +134,32 @@ class Launcher:
         return env
 
 
-def stderr_tail(stdio: str) -> str | None:
-    """The end of a job's stderr; None when there is none."""
+def _create(path: str) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
     try:
-        with open(stdio + ".e", "rb") as file:
+        return os.open(path, flags, 0o666)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        return os.open(path, flags, 0o666)
+
+
+def stderr_tail(job: Assignment, stdio: str) -> str | None:
+    """The end of a job's stderr, of its only file where both go into one; None when nothing of it is kept."""
+    combined = job.stdio is not None and job.stdio.mode == "combined"
+    try:
+        with open(stdio + (".o" if combined else ".e"), "rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - STDERR_TAIL))
             return file.read(STDERR_TAIL).decode(errors="replace") or None
     except OSError:
         return None
+
+
+def delete_output(stdio: str) -> None:
+    """Delete the files of a job that completed and asked for that."""
+    for ending in (".o", ".e"):
+        with contextlib.suppress(OSError):
+            os.unlink(stdio + ending)
 
 
 def _encoded(variables: Mapping[str, str]) -> dict[bytes, bytes]:

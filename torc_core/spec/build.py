@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from torc_core.models.plan import Stdio
+from torc_core.models.stdio import Stdio
 from torc_core.spec import values
 from torc_core.spec.actions import read_actions
 from torc_core.spec.document import Path, Source

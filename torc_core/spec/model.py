@@ -6,8 +6,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from torc_core.models.plan import Stdio
 from torc_core.models.resources import FailureRule
+from torc_core.models.stdio import Stdio
 from torc_core.spec.document import Path
 from torc_core.spec.sweep import Sweep, Values
 

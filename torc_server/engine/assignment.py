@@ -8,9 +8,11 @@ from collections.abc import Sequence
 import msgspec
 
 from torc_core.models.exchange import Assignment
+from torc_core.models.stdio import Stdio
 from torc_server.store.batch import Batch
 
 _env = msgspec.json.Decoder(dict[str, str])
+_stdio = msgspec.json.Decoder(Stdio)
 
 
 def assignments(batch: Batch, job_ids: Sequence[int], run_id: int) -> list[Assignment]:
@@ -27,7 +29,8 @@ def assignments(batch: Batch, job_ids: Sequence[int], run_id: int) -> list[Assig
         outputs[job].append((file_id, path))
     rows = batch.run(
         "SELECT job.id, attempt_id, job.name, command, r.id, num_cpus, memory_bytes, num_gpus, num_nodes, runtime_s,"
-        " is_default, invocation_script, env, cwd, supports_termination, keep_background FROM json_each(?) AS told"
+        " is_default, invocation_script, env, cwd, supports_termination, keep_background, stdio"
+        " FROM json_each(?) AS told"
         " JOIN job ON job.id = told.value JOIN resource_requirements AS r ON r.id = job.resource_requirements_id"
         " ORDER BY told.key",
         wanted,
@@ -51,6 +54,7 @@ def assignments(batch: Batch, job_ids: Sequence[int], run_id: int) -> list[Assig
             cwd=row[13],
             supports_termination=bool(row[14]),
             keep_background=bool(row[15]),
+            stdio=_stdio.decode(row[16]) if row[16] else None,
             output_files=outputs.get(row[0], []),
         )
         for row in rows

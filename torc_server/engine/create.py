@@ -282,11 +282,12 @@ def _add_jobs(batch: Batch, creation: Creation, items: list[PlannedJob]) -> None
             batch.json(job.env) if job.env else None, job.cwd, job.priority,
             _id_at(creation, "failure_handler", job.failure_handler, who),
             _id_at(creation, "slurm_scheduler", job.scheduler, who),
+            batch.json(job.stdio) if job.stdio else None,
         ))  # fmt: skip
     batch.run_many(
         "INSERT INTO job (id, workflow_id, name, command, invocation_script, cancel_on_blocking_job_failure,"
         " supports_termination, keep_background, resource_requirements_id, env, cwd, priority, failure_handler_id,"
-        " scheduler_id, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        " scheduler_id, stdio, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
         rows,
     )
     batch.counts[creation.workflow_id, JobStatus.UNINITIALIZED] += len(rows)

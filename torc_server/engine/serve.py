@@ -133,7 +133,7 @@ def _fill(
     limit = min(limit, want.slots)
     if limit <= 0 or want.closed:
         return classes
-    left: list[ReadyClass] = []
+    exhausted = set()
     unserved: list[ReadyClass] = []
     got_any = False
     for cls in _matching(ordered, want):
@@ -147,18 +147,18 @@ def _fill(
             fair.served((workflow_id, *cls.key))
         elif _could_run(cls, want):
             unserved.append(cls)
-        if len(ids) == n:
-            left.append(cls)
+        if len(ids) < n:
+            exhausted.add(cls.key)
     if got_any:
         for cls in unserved:
             fair.passed_over((workflow_id, *cls.key))
-    return [cls for cls in classes if cls in left]
+    return [cls for cls in classes if cls.key not in exhausted]
 
 
 def _matching(classes: list[ReadyClass], want: Want) -> list[ReadyClass]:
     """Jobs without a scheduler or with the runner's come first, those of other schedulers fill what is left."""
-    mine = [c for c in classes if c.scheduler_id in (None, want.node.scheduler_config_id)]
-    return mine + [c for c in classes if c not in mine]
+    mine = (None, want.node.scheduler_config_id)
+    return sorted(classes, key=lambda c: c.scheduler_id not in mine)
 
 
 def _room(cls: ReadyClass, want: Want, limit: int) -> int:

@@ -18,17 +18,13 @@ from torc_core.errors import TorcError
 from torc_server.engine.inputs import digest
 from torc_server.store.batch import Batch
 from torc_server.store.schema import SCHEMA_VERSION, metadata
-from torc_server.store.writer import Writer
+from torc_server.store.writer import BUSY_MS, Writer
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 READERS = 4
 """Reading connections and threads; a read never waits for the writer."""
-
-BUSY_MS = 5_000
-"""How long to wait for a lock of another program (a backup, a shell) before a statement fails."""
-
 
 CHECKED_BYTES = 256 << 20
 """Files up to this size are looked over at start (0.4 s for 100 MB); `torc-server check` does it for larger ones."""

@@ -127,6 +127,7 @@ job = _table(
     Column("invocation_script", Text),
     Column("cancel_on_blocking_job_failure", Integer, nullable=False),
     Column("supports_termination", Integer, nullable=False),
+    Column("stdio", Text),  # JSON of models.stdio.Stdio, none for two files
     Column("keep_background", Integer, nullable=False, server_default=text("0")),
     Column("resource_requirements_id", Integer, ForeignKey("resource_requirements.id"), nullable=False),
     Column("scheduler_id", Integer),

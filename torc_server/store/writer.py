@@ -38,6 +38,9 @@ QUEUE_LIMIT = 10_000
 BUDGET_S = 0.020
 """How long administrative calls may keep a batch open; the rest goes into the next one."""
 
+BUSY_MS = 5_000
+"""How long to wait for a lock of another program (a backup, a shell) before a statement fails."""
+
 TRUNCATE_BYTES = 64 << 20
 """The log is truncated when it has grown past this."""
 
@@ -115,7 +118,7 @@ class Writer:
     def _put(self, item: Any) -> None:
         if self._stopping:
             raise Busy("the server is stopping; try again")
-        if self._queue.qsize() >= QUEUE_LIMIT:
+        if self._queue.qsize() + len(self._later) >= QUEUE_LIMIT:
             raise Busy("too many requests wait to be written; try again in a second")
         self._queue.put(item)
 
@@ -233,7 +236,11 @@ class Writer:
         try:
             pages = raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1]
             if pages * 4096 > TRUNCATE_BYTES:
-                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                raw.execute("PRAGMA busy_timeout = 0")  # a long read makes it wait for another time, nobody for it
+                try:
+                    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                finally:
+                    raw.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
         except Exception:
             log.warning("checkpoint failed; it is tried again", exc_info=True)
 
