@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from server_process import ServerProcess
 
 from tests.cli.torc_command import Torc
 from torc_core import local_server
+from torc_core.errors import TorcError
+from torc_server.maintenance import check_file
 
 
 @pytest.fixture
@@ -45,3 +48,6 @@ def own_torc(user_home: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[To
     """`torc` with nothing set up: it starts the user's own server, which is stopped at the end."""
     yield Torc(capsys, user_home)
     local_server.stop()
+    for lock in user_home.parent.rglob("torc.db.lock"):
+        with suppress(TorcError):  # a file that a test made unreadable
+            assert check_file(lock.with_suffix("")) == []
