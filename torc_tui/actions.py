@@ -30,6 +30,8 @@ class Place(Enum):
     RUNS = "in the list of runs"
     RUN = "on a run"
     SERVER = "on the server's screen"
+    LOG = "in a log"
+    FAILURES = "on failures"
 
 
 class Group(Enum):

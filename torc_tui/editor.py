@@ -39,7 +39,7 @@ def edit(app: ConsoleApp, path: Path, line: int | None = None) -> None:
     command = editor_command()
     place = [f"+{line}"] if line and os.path.basename(command[0]) in TAKES_LINE else []
     try:
-        with _handed_over(app):
+        with handed_over(app):
             code = subprocess.run([*command, *place, str(path)], check=False).returncode
     except OSError as error:
         raise InputError(f"editor {command[0]!r} cannot be started: {error.strerror}; set EDITOR to another") from None
@@ -47,7 +47,8 @@ def edit(app: ConsoleApp, path: Path, line: int | None = None) -> None:
         raise InputError(f"editor {command[0]!r} ended with exit code {code}")
 
 
-def _handed_over(app: ConsoleApp) -> AbstractContextManager[None]:
+def handed_over(app: ConsoleApp) -> AbstractContextManager[None]:
+    """While it lasts the terminal is another program's."""
     driver = app._driver
     if driver is None or not driver.can_suspend:
         return nullcontext()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from torc_core.errors import InputError
 from torc_tui import local_runs
 from torc_tui.screens.create import CreateScreen
+from torc_tui.screens.failures import FailuresScreen
+from torc_tui.screens.log import LogScreen
 from torc_tui.screens.run import RunScreen
 from torc_tui.screens.runs import RunsScreen
 from torc_tui.screens.server import ServerScreen
@@ -42,10 +44,24 @@ async def _server(app: ConsoleApp, _: str) -> None:
     await app.open(ServerScreen(app.store))
 
 
+async def _failures(app: ConsoleApp, narrowed: str) -> None:
+    await app.open(FailuresScreen(app.store, narrowed))
+
+
+async def _log(app: ConsoleApp, words: str) -> None:
+    number, _, stream = words.partition(" ")
+    streams = {"": None, "out": "o", "stdout": "o", "err": "e", "stderr": "e", "both": "b"}
+    if not number.isdigit() or stream.strip() not in streams:
+        raise InputError(f":log {words}: give the id of a job, and out, err or both: ':log 4711 err'")
+    await app.open(LogScreen(app.store, int(number), stream=streams[stream.strip()]))
+
+
 PLACES: dict[str, Callable[[ConsoleApp, str], Awaitable[None]]] = {
     "new": _new,
     "examples": _examples,
     "runs": _runs,
     "run": _run,
     "server": _server,
+    "failures": _failures,
+    "log": _log,
 }

@@ -27,6 +27,8 @@ class Plan:
     """What has to be typed first: a name or a number."""
     details: list[str] = field(default_factory=list)
     """Names of what is meant, when they are several."""
+    details_total: int | None = None
+    """How many there are, when `details` names only the first."""
 
 
 TYPE_OVER = 25

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from array import array
 from bisect import bisect_right
@@ -21,6 +22,8 @@ class LineIndex:
         self._tail = (0, 0)
         """(bytes of that last block that are counted, line ends in them)."""
         self._ends_with_line_end = True
+        self._stepping = threading.Lock()
+        """A step that nobody waits for any more may still be under way when the next one begins."""
 
     @property
     def known(self) -> int:
@@ -33,7 +36,10 @@ class LineIndex:
 
     def step(self, descriptor: int, size: int, budget_s: float = 0.05) -> None:
         """Count on for about so long."""
-        stop = time.monotonic() + budget_s
+        with self._stepping:
+            self._step(descriptor, size, time.monotonic() + budget_s)
+
+    def _step(self, descriptor: int, size: int, stop: float) -> None:
         while self.known < size and time.monotonic() < stop:
             first = (len(self._before) - 1) * self._block
             data = os.pread(descriptor, min(PIECE, size - first), first)

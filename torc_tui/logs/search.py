@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 from array import array
 from bisect import bisect_left, bisect_right
@@ -70,16 +71,22 @@ class Search:
         """What is left: hits go to, from, up to (None: the end of the file)."""
         if start:
             self._parts.append((self._before, 0, start))
+        self._lacks_before = bool(start)
         self._skip = start
         """Matches before this offset belong to a hit that is known."""
         self._seen = 0
         """Where to go on when the file has grown: the beginning of its last line, unless that is a hit already."""
         self._line = 0
         """The beginning of the last line that was come across."""
+        self._stepping = threading.Lock()
+        """A step that nobody waits for any more may still be under way when the next one begins."""
 
     def step(self, descriptor: int, size: int, budget_s: float = 0.04) -> None:
         """Search on for about so long; `size` is how large the file is by now."""
-        stop = time.monotonic() + budget_s
+        with self._stepping:
+            self._step(descriptor, size, time.monotonic() + budget_s)
+
+    def _step(self, descriptor: int, size: int, stop: float) -> None:
         while self._parts and time.monotonic() < stop:
             hits, at, to = self._parts.popleft()
             end = size if to is None else to
@@ -89,6 +96,8 @@ class Search:
             else:
                 if to is None:
                     self._seen = max(self._line, self._skip, at - BLOCK)
+                else:
+                    self._lacks_before = False
                 self._skip = 0
         self.complete = not self._parts
 
@@ -145,6 +154,6 @@ class Search:
 
     def ordinal(self, hit: int) -> int | None:
         """Which of all hits it is, from 1; None while hits before it may be missing."""
-        if any(hits is self._before for hits, _, _ in self._parts):
+        if self._lacks_before:
             return None
         return bisect_right(self._before, hit) + bisect_right(self._after, hit)

@@ -11,6 +11,7 @@ from textual.theme import BUILTIN_THEMES, Theme
 ROLES = (
     "text", "strong", "dim", "faint", "accent", "title", "key", "error", "warning",
     "running", "pending", "completed", "failed", "canceled", "terminated", "alarm",
+    "match",
 )  # fmt: skip
 
 
@@ -66,6 +67,7 @@ DARK = Palette(
         "canceled": "#bd93d8",
         "terminated": "#f0a04b",
         "alarm": "reverse #ff7b72",
+        "match": "reverse #e3b341",
     },
 )
 
@@ -91,6 +93,7 @@ LIGHT = Palette(
         "canceled": "#77429b",
         "terminated": "#994d00",
         "alarm": "reverse #b3261e",
+        "match": "reverse #7d5700",
     },
 )
 
@@ -116,6 +119,7 @@ ANSI = Palette(
         "canceled": "magenta",
         "terminated": "yellow",
         "alarm": "reverse red",
+        "match": "reverse yellow",
     },
 )
 
@@ -132,6 +136,7 @@ MONO = Palette(
         "failed": "bold default",
         "error": "bold default",
         "alarm": "reverse default",
+        "match": "reverse default",
         "dim": "dim default",
         "faint": "dim default",
         "title": "dim default",

@@ -35,8 +35,9 @@ class ConfirmDialog(Dialog[bool]):
         if plan.details:
             lines.append([])
             lines += [[(f"  {name}", "strong")] for name in plan.details[:NAMES_SHOWN]]
-            if len(plan.details) > NAMES_SHOWN:
-                lines.append([(f"  and {len(plan.details) - NAMES_SHOWN:,} more", "dim")])
+            more = (plan.details_total or len(plan.details)) - NAMES_SHOWN
+            if more > 0:
+                lines.append([(f"  and {more:,} more", "dim")])
         if plan.type_this is not None:
             lines += [[], [("Type ", "dim"), (plan.type_this, "strong"), (" to go on:", "dim")]]
         with Box(classes="-danger" if plan.danger else "") as box:

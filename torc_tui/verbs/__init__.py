@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from torc_tui.actions import Action
-from torc_tui.verbs import create, job, navigation, rows, runs, server, workflow
+from torc_tui.verbs import create, failures, job, log, navigation, rows, runs, server, workflow
 
 ACTIONS: tuple[Action, ...] = (
     *rows.ACTIONS,
@@ -12,6 +12,8 @@ ACTIONS: tuple[Action, ...] = (
     *create.ACTIONS,
     *runs.ACTIONS,
     *server.ACTIONS,
+    *log.ACTIONS,
+    *failures.ACTIONS,
     *navigation.ACTIONS,
 )
 """Every action of the console."""

@@ -13,6 +13,7 @@ from torc_tui.rendering.numbers import many
 from torc_tui.verbs.workflow import each, retry_plan
 
 HERE = frozenset({Place.JOBS, Place.JOB})
+ALSO_IN_LOG = HERE | {Place.LOG}
 
 CAN_CANCEL = ("blocked", "ready", "pending", "running", "uninitialized")
 CAN_RETRY = ("failed", "terminated", "pending_failed")
@@ -82,9 +83,9 @@ async def _why(context: Context) -> None:
 
 
 ACTIONS = (
-    Action("job.cancel", "cancel", "Cancel: a running job is stopped, a waiting one becomes canceled", "x", HERE,
-           _cancel, Group.ACT, True, _cancel_reason, 20),
-    Action("job.retry", "retry", "Run failed jobs again, in the same run, under the next attempt", "R", HERE, _retry,
-           Group.ACT, True, _retry_reason, 15),
+    Action("job.cancel", "cancel", "Cancel: a running job is stopped, a waiting one becomes canceled", "x",
+           ALSO_IN_LOG, _cancel, Group.ACT, True, _cancel_reason, 20),
+    Action("job.retry", "retry", "Run failed jobs again, in the same run, under the next attempt", "R",
+           ALSO_IN_LOG, _retry, Group.ACT, True, _retry_reason, 15),
     Action("job.why", "why", "Why a job waits, or how it ended", "w", HERE, _why, Group.LOOK, False, _some, 25),
 )  # fmt: skip
