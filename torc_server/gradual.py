@@ -33,7 +33,7 @@ from torc_server.engine.initialize import (
 from torc_server.engine.inputs import changed
 from torc_server.engine.progress import counts
 from torc_server.engine.reset import may_reset, note_reset, reset_job_status, take_back, to_reset
-from torc_server.errors import NotFound
+from torc_server.errors import Busy, NotFound
 from torc_server.store.batch import Batch
 from torc_server.store.database import Database, is_defect
 
@@ -75,7 +75,7 @@ class Gradual:
             )
             await self._initialize(workflow_id, only_uninitialized)
             await self._go_on(_end, workflow_id)
-            await self._db.write(tell_initialized, workflow_id, only_uninitialized, user)
+            await self._go_on(tell_initialized, workflow_id, only_uninitialized, user)
 
     async def reset_jobs(self, workflow_id: int, failed_only: bool, user: str, force: bool = True) -> int:
         """See `engine.reset.reset_job_status`."""
@@ -192,7 +192,7 @@ class Gradual:
                 await self._go_on(_end, workflow_id)
 
     async def _go_on(self, work: Callable[Concatenate[Batch, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """The next step of work that has begun: when the database cannot take it (disk full), wait until it can."""
+        """The next step of work that has begun: when it cannot be taken now (disk or queue full), wait until it can."""
         while True:
             try:
                 return await self._db.write(work, *args, **kwargs)
@@ -200,6 +200,8 @@ class Gradual:
                 if is_defect(error):
                     raise
                 log.warning("work on a workflow waits for the database: %s", error.orig)
+            except Busy as error:
+                log.warning("work on a workflow waits: %s", error)
             await asyncio.sleep(AGAIN_S)
 
     async def _initialize(self, workflow_id: int, only_uninitialized: bool) -> None:

@@ -16,6 +16,7 @@ from tests.engine.plan import chain, job
 from tests.engine.runner import Runner
 from tests.engine.stage import Stage
 from torc_core.models.exchange import Attempt, ExchangeAnswer, Started
+from torc_server.errors import Busy
 
 T = TypeVar("T")
 
@@ -149,6 +150,23 @@ def test_long_work_that_has_begun_waits_for_the_store(
         store.arm(nth, undone=undone, commits=True)
         assert (nth, long_work(stage, Story(stage))) == (nth, {"ready": 1, "blocked": 6})
         assert store.failed
+
+
+def test_long_work_that_has_begun_waits_while_the_queue_is_full(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("SMALL", 3), ("PORTION", 2), ("AGAIN_S", 0.001)):
+        monkeypatch.setattr(f"torc_server.gradual.{name}", value)
+    flow = stage.flow(*chain(7), initialize=False)
+    put, calls = stage.db.writer._put, iter(range(1000))
+
+    def full_at_times(item: Any) -> None:
+        if next(calls) % 2:
+            raise Busy("too many requests")
+        put(item)
+
+    monkeypatch.setattr(stage.db.writer, "_put", full_at_times)
+    flow.initialize()
+    assert flow.kept_counts() == {"ready": 1, "blocked": 6}
+    assert stage.value("SELECT work FROM workflow WHERE id = ?", flow.id) is None
 
 
 def long_work(stage: Stage, story: Story) -> dict[str, int]:
