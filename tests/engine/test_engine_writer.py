@@ -230,6 +230,25 @@ def test_long_administrative_calls_do_not_keep_reports_waiting(stage: Stage) -> 
     assert (seen[0], seen[-1]) == (JobStatus.READY, JobStatus.PENDING)
 
 
+def test_a_long_read_keeps_nobody_waiting_for_the_log_to_be_truncated(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.flow(job("a"))
+    monkeypatch.setattr(writer, "TRUNCATE_BYTES", 0)
+    monkeypatch.setattr(writer, "CHECKPOINT_EVERY", 1)
+    other = sqlite3.connect(stage.db.path, isolation_level=None)
+    try:
+        stage.write(note("before"))
+        other.execute("BEGIN")
+        other.execute("SELECT count(*) FROM event").fetchone()
+        begun = time.monotonic()
+        for i in range(3):
+            stage.write(note(str(i)))
+        assert time.monotonic() - begun < writer.BUSY_MS / 2000
+    finally:
+        other.close()
+
+
 def test_reads_see_one_moment_and_do_not_wait_for_the_writer(stage: Stage) -> None:
     flow = stage.flow(job("a"))
     runner = flow.runner()
