@@ -138,7 +138,7 @@ def test_a_run_is_repeated_as_it_was_with_what_is_left(
         await d.type("logs")
         await d.press("enter")
         await d.go("runs")
-        await d.sees("✖ incomplete")
+        await d.until(lambda: "✖ incomplete" in d.line("repeated"))
         assert "3 at once, 1.5 GB" in d.line("repeated")
         assert Path("logs/job_stdio").is_dir()
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
@@ -149,7 +149,7 @@ def test_a_run_is_repeated_as_it_was_with_what_is_left(
         assert "using 3 at once, 1.5 GB; output goes to" in d.text
         await d.press("tab", "enter")
         await d.until(lambda: d.text.count("3 at once, 1.5 GB") == 2)
-        await d.sees("✔ done")
+        await d.until(lambda: "✔ done" in d.line("repeated"))
         assert Path("seen").read_text() == "7\n7\n"
         await d.press("r")
         assert "nothing is left to run" in d.said

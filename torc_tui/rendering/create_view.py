@@ -89,10 +89,9 @@ def _asked(outline: Outline) -> str:
 def _missing(outline: Outline, width: int) -> list[Line]:
     if not outline.missing:
         return []
-    lines: list[Line] = [
-        [],
-        [(f" ! {many(len(outline.missing), 'input file')} missing, and no job makes them", "warning")],
-    ]
+    count = many(len(outline.missing), "input file")
+    them = "it" if len(outline.missing) == 1 else "them"
+    lines: list[Line] = [[], [(f" ! {count} missing, and no job makes {them}", "warning")]]
     lines += [fitted([("   ", ""), (path, "text")], width) for path in outline.missing[:6]]
     if len(outline.missing) > 6:
         lines.append([(f"   and {len(outline.missing) - 6:,} more", "dim")])
@@ -143,7 +142,5 @@ def same_name_line(name: str, rows: Sequence[dict[str, object]], total: int) -> 
     newest = rows[0]
     state = "done" if newest.get("state") == "completed" else newest.get("state")
     if total == 1:
-        return f"workflow {newest['id']} ({state}) is called {name} too; it stays as it is, and this makes another"
-    return (
-        f"{total:,} workflows are called {name}, the latest is {newest['id']} ({state}); they stay, this makes another"
-    )
+        return f"workflow {newest['id']} ({state}) has this name too; it stays, and this makes another"
+    return f"{total:,} workflows have this name, the latest is {newest['id']} ({state}); this makes another"

@@ -380,8 +380,8 @@ class CreateScreen(ConsoleScreen):
         machine = f"this machine: {self._machine}" if self._machine else "this machine"
         limits = f" (using {self.options.said})" if self.options.said else ""
         below = output.is_relative_to(self.folder)
-        left: Line = [(" runs on ", "dim"), (f"{machine}{limits}", "text"), ("  jobs work in ", "dim")]
-        left += [(tilde(self.folder), "text"), ("  output in ", "dim")]
+        left: Line = [(f" {machine}{limits}", "text"), ("   jobs work in ", "dim")]
+        left += [(tilde(self.folder), "text"), ("   output in ", "dim")]
         left.append((f"./{output.relative_to(self.folder)}" if below else tilde(output), "text"))
         self._where.show(left)
 
