@@ -10,6 +10,14 @@ OWNER_FILE = ".torc-database"
 """Holds the UUID of the server's database."""
 
 
+def make_output_folder(folder: Path) -> None:
+    """Make the folder, with the one inside that jobs write to. InputError when that cannot be."""
+    try:
+        (folder / "job_stdio").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"output folder {folder} cannot be made: {error.strerror}; choose another with -o") from None
+
+
 def refuse_foreign(folder: Path, database_uuid: str | None) -> None:
     """InputError when the folder holds the output of another database's workflows."""
     if database_uuid is None:

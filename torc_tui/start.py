@@ -8,6 +8,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
+from torc_core.errors import InputError
 from torc_tui import settings
 from torc_tui.connect import NamedServer, OwnServer
 
@@ -23,6 +24,8 @@ ONCE_LIMIT_S = 20.0
 
 def start(*, url: str | None, password: str | None, view: str, read_only: bool, low_bandwidth: bool, once: bool) -> int:
     """Run the console until the user leaves; gives the exit code. InputError for settings that cannot be."""
+    if not once and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise InputError("torc tui needs a terminal; 'torc tui --once' prints what its first screen shows")
     if low_bandwidth or os.environ.get("SSH_TTY"):
         os.environ.setdefault("TEXTUAL_FPS", SLOW_LINE_FPS)
     from torc_tui.app import ConsoleApp

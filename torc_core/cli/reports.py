@@ -84,7 +84,7 @@ def verdict(summary: Summary) -> str:
     """One line: how it stands with the workflow."""
     bad = {label: summary.counts.get(label, 0) for label in ("failed", "terminated", "canceled")}
     if not summary.is_complete:
-        return "◷ Workflow in progress..."
+        return "◷ Workflow in progress..." if summary.active_nodes else "◷ Not complete, and no runner is at work"
     if not summary.total:
         return "✓ Workflow complete - it has no jobs"
     if any(bad.values()) or summary.is_canceled:

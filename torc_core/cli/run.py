@@ -44,12 +44,13 @@ def run_file(app: App, file: str, options: dict[str, Any]) -> int:
     from torc_core.cli.creation import create, load, require_inputs
     from torc_core.cli.output import count_of
     from torc_core.client import endpoints
-    from torc_core.output_owner import refuse_foreign
+    from torc_core.output_owner import make_output_folder, refuse_foreign
 
     spec = load(app, file, strict=options["strict"], skip_checks=options["skip_checks"])
     if not options["skip_checks"]:
         require_inputs(spec, file)
     folder = Path(_output_dir(options["output_dir"], app.config.client.run.output_dir or "output", os.getcwd()))
+    make_output_folder(folder)
     refuse_foreign(folder.absolute(), app.client.send(endpoints.server_info()).database_uuid)
     answer = create(app, spec, initialize=True)
     if not app.json:

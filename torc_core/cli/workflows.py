@@ -173,11 +173,16 @@ def delete(app: App, ids_or_names: tuple[str, ...], no_prompts: bool) -> int:
     for one in chosen:
         if one.user != app.client.user:
             raise TorcError(f"workflow {one.id} '{one.name}' belongs to {one.user!r}: only its owner deletes it")
+    for one in chosen:
+        counts = app.client.send(endpoints.summary(int(one.id or 0))).counts
+        if at_work := _at_work(counts):
+            raise TorcError(
+                f"workflow {one.id} '{one.name}' is at work{at_work}; cancel it first: torc workflows cancel {one.id}"
+            )
     if not no_prompts:
         for one in chosen:
             summary = app.client.send(endpoints.summary(int(one.id or 0)))
-            jobs = count_of(summary.total, "jobs") + _at_work(summary.counts)
-            app.confirm(f"Delete workflow {one.id} '{one.name}' with {jobs}?")
+            app.confirm(f"Delete workflow {one.id} '{one.name}' with {count_of(summary.total, 'jobs')}?")
     deleted = [app.client.send(endpoints.delete_workflow(int(one.id or 0))) for one in chosen]
     if app.json:
         print_json([expanded(one) for one in deleted], sort=True)

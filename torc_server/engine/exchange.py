@@ -246,7 +246,8 @@ class Runners:
         if now.is_canceled:
             answer.state = "canceled"
         elif now.is_complete and not now.ignore_completion:
-            answer.state = "complete"
+            if not any(order.reason == "canceled" for order in answer.stop):  # their ends are still to be reported
+                answer.state = "complete"
         elif not answer.jobs and not now.active and not call.request.leaving:
             classes = ready_classes(batch.conn, call.workflow_id, now.sort_method)
             answer.stuck = why_stuck(now, classes, self._live(call.workflow_id))

@@ -49,10 +49,10 @@ def counts(conn: Connection, workflow_id: int) -> Counts:
 
 
 def progress(batch: Batch, workflow_id: int) -> Progress | None:
-    """The progress as this batch will leave it; None for an unknown workflow."""
+    """The progress as this batch will leave it; None for an unknown or deleted workflow."""
     row = batch.run(
         "SELECT run_id, is_canceled, compute_node_ignore_workflow_completion, jobs_sort_method,"
-        " work IS NOT NULL OR state <> 'visible' FROM workflow WHERE id = ?",
+        " work IS NOT NULL OR state <> 'visible' FROM workflow WHERE id = ? AND state <> 'deleting'",
         workflow_id,
     ).one_or_none()
     if row is None:
