@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -62,6 +63,8 @@ MODULES = (
 
 ROUTES: list[ControllerRouterHandler] = [handler for module in MODULES for handler in module.HANDLERS]
 
+
+log = logging.getLogger("torc_server")
 
 PRUNE_S = 3600
 """How often changes that are too old are forgotten."""
@@ -131,6 +134,9 @@ async def _keep_house(server: Server) -> None:
     """Finish what the last server had begun, then forget old changes, now and every hour."""
     await server.gradual.resume()
     while True:
-        while await server.db.write(prune):
-            pass
+        try:
+            while await server.db.write(prune):
+                pass
+        except Exception:  # a full disk or queue: the next round tries again
+            log.warning("old changes were not forgotten; it is tried again", exc_info=True)
         await asyncio.sleep(PRUNE_S)

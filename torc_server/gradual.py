@@ -174,22 +174,30 @@ class Gradual:
 
     async def resume(self) -> None:
         """At start: finish what the last server had begun; what it had half created is removed."""
-        for workflow_id in await self._db.read(half_deleted):
-            await self.delete(workflow_id)
-        for workflow_id, work in await self._db.read(_unfinished):
-            async with self._locks[workflow_id]:
-                match work:
-                    case "initialize" | "initialize_uninitialized":
-                        await self._initialize(workflow_id, work == "initialize_uninitialized")
-                    case "reset" | "reset_failed":
-                        await self._reset(workflow_id, work == "reset_failed")
-                    case "restart":
-                        await self._restart(workflow_id)
-                    case "cancel":
-                        await self._down_jobs(workflow_id, cancel_range)
-                    case "delete_jobs":
-                        await self._down_jobs(workflow_id, delete_jobs)
-                await self._go_on(_end, workflow_id)
+        begun = [(workflow_id, "delete") for workflow_id in await self._db.read(half_deleted)]
+        for workflow_id, work in [*begun, *await self._db.read(_unfinished)]:
+            try:
+                async with self._locks[workflow_id]:
+                    await self._resume(workflow_id, work)
+            except Exception:  # one workflow's trouble is not to keep the others waiting
+                log.exception("workflow %s: %s was not finished; the next start tries again", workflow_id, work)
+
+    async def _resume(self, workflow_id: int, work: str) -> None:
+        match work:
+            case "delete":
+                await self.delete(workflow_id)
+                return
+            case "initialize" | "initialize_uninitialized":
+                await self._initialize(workflow_id, work == "initialize_uninitialized")
+            case "reset" | "reset_failed":
+                await self._reset(workflow_id, work == "reset_failed")
+            case "restart":
+                await self._restart(workflow_id)
+            case "cancel":
+                await self._down_jobs(workflow_id, cancel_range)
+            case "delete_jobs":
+                await self._down_jobs(workflow_id, delete_jobs)
+        await self._go_on(_end, workflow_id)
 
     async def _go_on(self, work: Callable[Concatenate[Batch, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """The next step of work that has begun: when it cannot be taken now (disk or queue full), wait until it can."""

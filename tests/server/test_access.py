@@ -84,7 +84,15 @@ def everything_of(http: httpx.Client) -> dict[str, int]:
 
 
 OPEN = re.compile(r"/(ping|version|server|openapi\.json|access_check|access_groups|users)\b")
-LISTS = {("get", "/workflows"), ("get", "/console/workflows"), ("post", "/workflows"), ("post", "/workflows/from_plan")}
+LISTS = {
+    ("get", "/workflows"),
+    ("get", "/console/workflows"),
+    ("get", "/console/failures"),
+    ("get", "/console/failures/jobs"),
+    ("post", "/console/retry"),
+    ("post", "/workflows"),
+    ("post", "/workflows/from_plan"),
+}
 """What limits itself, or makes something new."""
 
 
@@ -118,6 +126,23 @@ def test_strangers_create_nothing_in_a_workflow(alice: httpx.Client, bob: httpx.
     own: int = bob.post("/workflows", json={"name": "own", "user": "bob"}).json()["id"]
     assert bob.post("/bulk_jobs", json={"jobs": [{**job, "workflow_id": own}, job]}).status_code == 403
     assert bob.post("/jobs", json={**job, "workflow_id": own}).status_code == 200
+
+
+def test_strangers_neither_see_nor_retry_failures(alice: httpx.Client, bob: httpx.Client) -> None:
+    ids = everything_of(alice)
+    new = {"workflow_id": ids["workflows"], "name": "failing", "command": "exit 7"}
+    job = alice.post("/jobs", json=new).json()["id"]
+    result = {
+        "job_id": job, "workflow_id": ids["workflows"], "run_id": 0, "return_code": 7,
+        "compute_node_id": ids["compute_nodes"],
+        "exec_time_minutes": 0.1, "completion_time": "2026-01-01T00:00:00Z", "status": "failed",
+    }  # fmt: skip
+    alice.post(f"/jobs/{job}/complete_job/failed/0", json=result).raise_for_status()
+    assert alice.get("/console/failures").json()["jobs"] >= 1
+    assert bob.get("/console/failures").json()["jobs"] == 0
+    assert bob.get("/console/failures/jobs").json()["total"] == 0
+    assert bob.post("/console/retry", json={"ids": [job]}).json()["jobs"] == 0
+    assert alice.get(f"/jobs/{job}").json()["status"] == "failed"
 
 
 def test_nobody_without_a_name_creates_workflows(server: ServerProcess) -> None:

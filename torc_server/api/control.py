@@ -83,9 +83,10 @@ class Completeness(msgspec.Struct, kw_only=True):
     needs_to_run_completion_script: bool
 
 
-def is_complete(counts: dict[JobStatus, int]) -> bool:
-    """Every job has ended (server.md 3.6); an empty workflow is complete."""
-    return all(status in ENDED for status in counts)
+def is_complete(conn: Connection, workflow_id: int) -> bool:
+    """Every job has ended (server.md 3.6) and none is about to be taken back; an empty workflow is complete."""
+    busy = conn.exec_driver_sql("SELECT work IS NOT NULL FROM workflow WHERE id = ?", (workflow_id,)).scalar()
+    return not busy and all(status in ENDED for status in counts_of(conn, workflow_id))
 
 
 def completeness(conn: Connection, workflow_id: int) -> Completeness:
@@ -93,7 +94,7 @@ def completeness(conn: Connection, workflow_id: int) -> Completeness:
     flags = status_row(conn, workflow_id)
     return Completeness(
         is_canceled=flags["is_canceled"],
-        is_complete=flags["is_canceled"] or is_complete(counts_of(conn, workflow_id)),
+        is_complete=flags["is_canceled"] or is_complete(conn, workflow_id),
         needs_to_run_completion_script=flags["has_detected_need_to_run_completion_script"],
     )
 
@@ -116,7 +117,7 @@ def summary(conn: Connection, workflow_id: int) -> Summary:
         run_id=row[2],
         is_canceled=bool(row[3]),
         is_archived=bool(row[4]),
-        is_complete=bool(row[3]) or is_complete(counts),
+        is_complete=bool(row[3]) or is_complete(conn, workflow_id),
         total=sum(counts.values()),
         counts={status.label: counts.get(status, 0) for status in JobStatus},
         active_nodes=row[7],
