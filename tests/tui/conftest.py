@@ -8,8 +8,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.tui.driver import Workshop
 from server_process import ServerProcess
+
+from tests.tui.driver import Workshop
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
-from tests.tui.driver import LagProbe
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.pilot import Pilot
 
+from tests.tui.driver import LagProbe
 from torc_core.client.console import Part, Row, TablePage
 from torc_core.client.stream import Change
 from torc_tui.rendering.columns import Column
