@@ -62,8 +62,8 @@ def _lines(told: Retry, idle: list[Concerned]) -> list[str]:
     if len(told.workflows) > 1:
         lines.append(f"Of {len(told.workflows):,} workflows: {_named(told.workflows)}.")
     if told.blocked:
-        verb = "becomes" if told.blocked == 1 else "become"
-        lines.append(f"{many(told.blocked, 'job')} below {verb} blocked again, until {_them(told.jobs)} ended.")
+        become, have = "becomes" if told.blocked == 1 else "become", "it has" if one else "they have"
+        lines.append(f"{many(told.blocked, 'job')} below {become} blocked again, until {have} ended.")
     if told.refused_total:
         lines.append(f"{told.refused_total:,} cannot be retried: {_refusal(told)}.")
     if len(idle) == 1:

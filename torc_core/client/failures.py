@@ -107,6 +107,11 @@ def retry_cause(cause: str, narrowed: str = "", *, dry_run: bool = False) -> Req
     return _retry({"cause": cause, "filter": narrowed}, dry_run)
 
 
+def retry_failures(narrowed: str, *, dry_run: bool = False) -> Request[Retry]:
+    """Run all failed jobs again that a filter leaves in: `workflow_id=12`."""
+    return _retry({"filter": narrowed}, dry_run)
+
+
 def _retry(body: dict[str, object], dry_run: bool) -> Request[Retry]:
     told = {**body, "dry_run": dry_run}
     return Request("POST", "/console/retry", Retry, "retrying jobs", body=told, patience=LONG_WORK)

@@ -32,7 +32,8 @@ def _jobs(row: Row, _: Look) -> Line:
 def _workflow(row: Row, _: Look) -> Line:
     if is_group(row) and row["workflows"] > 1:
         return [(numbers.many(row["workflows"], "workflow"), "text")]
-    return [(str(row.get("workflow", "")), "text" if is_group(row) else "dim")]
+    node = f" on {row['node']}" if row.get("node") else ""
+    return [(f"{row.get('workflow', '')}{node}", "text" if is_group(row) else "dim")]
 
 
 def _clock(name: str, look: Look, row: Row) -> Line:
@@ -41,7 +42,7 @@ def _clock(name: str, look: Look, row: Row) -> Line:
 
 
 def _first(row: Row, look: Look) -> Line:
-    return _clock("first", look, row) if is_group(row) else [(str(row.get("node", "")), "dim")]
+    return _clock("first", look, row) if is_group(row) else []
 
 
 def _last(row: Row, look: Look) -> Line:
@@ -63,12 +64,12 @@ def _said(row: Row, _: Look) -> Line:
 
 
 FAILURES = (
-    Column("name", "CAUSE", 26, _name, weight=100, grows=True, limit=46),
+    Column("name", "CAUSE", 24, _name, weight=100, grows=True, limit=34),
     Column("jobs", "JOBS", 6, _jobs, weight=99, right=True),
-    Column("workflow", "WORKFLOW", 16, _workflow, weight=80, grows=True, limit=28),
+    Column("workflow", "WORKFLOW", 16, _workflow, weight=80, grows=True, limit=22),
     Column("first", "FIRST", 12, _first, weight=50, right=True),
     Column("last", "LAST", 12, _last, weight=70, right=True),
-    Column("said", "STDERR", 16, _said, weight=90, grows=True, limit=400, sortable=False),
+    Column("said", "STDERR", 26, _said, weight=90, grows=True, limit=400, sortable=False),
 )
 
 

@@ -32,6 +32,20 @@ PREVIEW_AFTER_S = 0.08
 EMPTY = ["Nothing has failed.", "Jobs that fail, in any workflow, appear here by themselves, by cause."]
 
 
+class FailuresPane(TablePane):
+    """The table, whose heading counts jobs and causes instead of rows."""
+
+    @property
+    def counted(self) -> str:
+        source = self.table.source
+        told = source.told if isinstance(source, FailureSource) else None
+        if told is None:
+            return super().counted
+        jobs = sum(group.jobs for group in told.groups)
+        more = f", the latest {len(told.groups)}" if told.matching > len(told.groups) else ""
+        return f"{many(jobs, 'job')} by {many(told.matching, 'cause')}{more}"
+
+
 class FailuresScreen(ConsoleScreen):
     """See the module."""
 
@@ -39,7 +53,7 @@ class FailuresScreen(ConsoleScreen):
         super().__init__()
         self.store = store
         self.source = FailureSource(store)
-        self.pane = TablePane(self.source, "FAILURES", EMPTY, View(self.source.sort, narrowed))
+        self.pane = FailuresPane(self.source, "FAILURES", EMPTY, View(self.source.sort, narrowed))
         self._rule = Rule("┄", id="preview-rule")
         self.preview = LinesView(id="preview")
         self._timer: Timer | None = None
@@ -95,9 +109,8 @@ class FailuresScreen(ConsoleScreen):
 
     def title_lines(self) -> tuple[Line, Line]:
         told = self.source.told
-        facts: Line = []
-        if told and told.jobs:
-            facts = [(f"{many(told.jobs, 'job')} ", "failed"), (f"by {many(told.causes, 'cause')}", "dim")]
+        failed = told.jobs if told else 0
+        facts: Line = [(f"{failed:,} ", "failed"), *self.app.characters.glyph("failed")] if failed else []
         return [("Failures", "strong"), ("  of all workflows", "dim")], facts
 
     def heard(self, change: Change) -> None:

@@ -23,6 +23,10 @@ def _unfold(wanted: bool) -> Effect:
     return effect
 
 
+def _here(context: Context) -> str | None:
+    return "they are on screen" if isinstance(context.screen, FailuresScreen) else None
+
+
 def _some(context: Context) -> str | None:
     return None if context.things("job") else "nothing has failed"
 
@@ -41,5 +45,5 @@ ACTIONS = (
     Action("failures.unfold", "jobs", "Show the jobs of a cause", "right", HERE, _unfold(True), Group.LOOK),
     Action("failures.fold", "hide jobs", "Hide the jobs of a cause", "left", HERE, _unfold(False), Group.LOOK),
     Action("failures.show", "failures", "What failed, over all workflows, by cause", "!",
-           frozenset({Place.ANYWHERE}), _go, Group.LOOK, footer=60),
+           frozenset({Place.ANYWHERE}), _go, Group.LOOK, reason=_here, footer=60),
 )  # fmt: skip

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from torc_core.client import endpoints
-from torc_core.errors import TorcError
+from torc_core.client import endpoints, failures
 from torc_tui.actions import Action, Group, Place
 from torc_tui.context import Context, Thing
 from torc_tui.plans import Plan, typed_count
 from torc_tui.rendering.numbers import many
-from torc_tui.verbs.workflow import each, retry_plan
+from torc_tui.retrying import plan_retry
+from torc_tui.verbs.workflow import each
 
 HERE = frozenset({Place.JOBS, Place.JOB})
 ALSO_IN_LOG = HERE | {Place.LOG}
@@ -68,12 +68,11 @@ async def _cancel(context: Context) -> None:
 
 async def _retry(context: Context) -> None:
     things = [t for t in context.things("job") if t.row is None or t.row.get("status") in CAN_RETRY]
-    flows = context.things("workflow")
-    if not flows:
-        raise TorcError("the workflow of the job is not known yet; try again")
-    summary = await context.store.ask(endpoints.summary(flows[0].id))
-    rows = [{"id": thing.id, "name": thing.name} for thing in things]
-    await context.app.carry_out(retry_plan(context, rows, summary, _named(things)))
+    ids = [thing.id for thing in things]
+    plan = await plan_retry(context.store, [lambda dry: failures.retry_jobs(ids, dry_run=dry)], _named(things))
+    await context.app.carry_out(plan)
+    if context.table:
+        context.table.clear_marks()
 
 
 async def _why(context: Context) -> None:

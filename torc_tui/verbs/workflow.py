@@ -7,8 +7,7 @@ import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from torc_core.client import console, endpoints
-from torc_core.client.console import Part, Row
+from torc_core.client import console, endpoints, failures
 from torc_core.client.endpoints import Summary
 from torc_core.errors import TorcError
 from torc_tui import launch, local_runs
@@ -17,6 +16,7 @@ from torc_tui.context import Context, Thing
 from torc_tui.local_runs import RunOptions
 from torc_tui.plans import Plan, typed_count
 from torc_tui.rendering.numbers import many
+from torc_tui.retrying import plan_retry
 from torc_tui.store import Store
 
 HERE = frozenset({Place.WORKFLOWS, Place.WORKFLOW})
@@ -26,7 +26,6 @@ INSIDE = frozenset({Place.WORKFLOW, Place.JOB})
 WAITING = ("uninitialized", "blocked", "ready")
 ACTIVE = ("pending", "running")
 BAD = ("failed", "terminated", "canceled", "pending_failed")
-FAILED = "status in (failed, terminated, pending_failed)"
 
 AT_ONCE = 8
 """So many requests are under way while several things are changed one by one."""
@@ -222,39 +221,11 @@ async def _cancel(context: Context) -> None:
 
 async def _retry(context: Context) -> None:
     (thing,) = context.things("workflow")
-    store = context.store
-    summary = await store.ask(endpoints.summary(thing.id))
-    page = await store.ask(console.table_rows(thing.id, "jobs", Part(limit=10_000, filter=FAILED)))
-    if not page.total:
-        raise TorcError(f"no job of workflow {_named(thing)} failed")
-    await context.app.carry_out(retry_plan(context, page.items, summary, f"what failed in {_named(thing)}"))
-
-
-def retry_plan(context: Context, rows: list[Row], summary: Summary, what: str) -> Plan:
-    """Failed jobs run again in the same run, under their next attempt; what was canceled below them waits again."""
-    store = context.store
-    jobs = [Thing("job", row["id"], row["name"], row) for row in rows]
-    waits = _of(summary, "canceled")
-    lines = [f"{many(len(jobs), 'job')} will run again under the next attempt; logs of the old ones stay."]
-    if waits:
-        lines.append(f"What was canceled below will wait again: up to {many(waits, 'job')}.")
-    if not summary.active_nodes:
-        lines.append("No runner is active: one is started on this machine.")
-
-    async def apply() -> str:
-        def work(job: Thing) -> Awaitable[object]:
-            return store.ask(endpoints.retry_job(job.id, summary.run_id, max_retries=1_000_000))
-
-        said = await each(context, jobs, work, f"{many(len(jobs), 'job')} run again")
-        if not summary.active_nodes:
-            workflow = await store.ask(endpoints.get_workflow(summary.workflow_id))
-            await launch.launch(store, summary.workflow_id, summary.name, workflow.origin or os.getcwd())
-        return said
-
-    return Plan(
-        f"Retry {what}?", lines, "Retry", apply, keep="Not now", confirm=len(jobs) > 1, danger=False,
-        type_this=typed_count(len(jobs)), details=[job.name for job in jobs] if len(jobs) > 1 else [],
-    )  # fmt: skip
+    within = f"workflow_id={thing.id}"
+    plan = await plan_retry(
+        context.store, [lambda dry: failures.retry_failures(within, dry_run=dry)], f"what failed in {_named(thing)}"
+    )
+    await context.app.carry_out(plan)
 
 
 async def _initialize(context: Context) -> None:

@@ -59,6 +59,12 @@ class TablePane(Vertical):
     def on_paged_table_loaded(self) -> None:
         self._show_line()
 
+    @property
+    def counted(self) -> str:
+        """How much there is, beside the filter."""
+        rows = self.table.rows
+        return f"{rows.total:,} of {rows.everything:,}" if self.table.view.filter else f"{rows.total:,}"
+
     def _show_line(self) -> None:
         table, view = self.table, self.table.view
         rows = table.rows
@@ -67,9 +73,9 @@ class TablePane(Vertical):
         if not table.loaded:
             left.append(("…" if table.error is None else "", "dim"))
         elif view.filter:
-            left += [(view.filter, "accent"), (f"   {rows.total:,} of {rows.everything:,}", "")]
+            left += [(view.filter, "accent"), (f"   {self.counted}", "")]
         else:
-            left.append((f"{rows.total:,}", ""))
+            left.append((self.counted, ""))
         if table.error:
             left = [(" ✖ ", "error"), (str(table.error), "error")]
         if table.marks:
