@@ -123,7 +123,8 @@ class Play:
             self.oracle.handed(each.name, each.attempt_id, runner.node)
         runner.held = {name: held for name, held in kept.items() if stopped.get(name) != "superseded"}
         runner.heed(answer)
-        assert (answer.state == "complete") == self.oracle.over
+        to_be_reported = "canceled" in stopped.values()
+        assert (answer.state == "complete") == (self.oracle.over and not to_be_reported)
 
     def mine(self, runner: Runner, name: str, held: Assignment) -> bool:
         known = self.oracle.jobs[name]
