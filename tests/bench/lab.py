@@ -21,6 +21,7 @@ from pathlib import Path
 import psutil
 
 BIN = Path(sys.executable).parent
+SHM = Path("/dev/shm")
 COMMAND = ": $TORC_JOB_ID; true"
 """What every measured job does: use its environment, succeed."""
 
