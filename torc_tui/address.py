@@ -17,7 +17,7 @@ from torc_core.errors import InputError, TorcError
 from torc_tui import workflow_files
 
 if TYPE_CHECKING:
-    from torc_tui.app import ConsoleApp
+    from torc_tui.console import Console
     from torc_tui.store import Store
 
 TABS = ("jobs", "results", "files", "events", "nodes", "requirements")
@@ -80,7 +80,7 @@ async def find_workflow(store: Store, text: str) -> tuple[int, str]:
 class AddressSuggester(Suggester):
     """Completes words, names of workflows, and names of actions."""
 
-    def __init__(self, app: ConsoleApp) -> None:
+    def __init__(self, app: Console) -> None:
         super().__init__(use_cache=False)
         self._app = app
 

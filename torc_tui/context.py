@@ -9,7 +9,7 @@ from torc_core.client.console import Row
 from torc_tui.actions import READ_ONLY, Action, Place
 
 if TYPE_CHECKING:
-    from torc_tui.app import ConsoleApp
+    from torc_tui.console import Console
     from torc_tui.screens.console_screen import ConsoleScreen
     from torc_tui.store import Store
     from torc_tui.widgets.paged_table import PagedTable
@@ -30,7 +30,7 @@ class Thing:
 class Context:
     """The moment an action was asked for."""
 
-    app: ConsoleApp
+    app: Console
     screen: ConsoleScreen
 
     @property

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from torc_core.errors import InputError
 
 if TYPE_CHECKING:
-    from torc_tui.app import ConsoleApp
+    from torc_tui.console import Console
 
 TAKES_LINE = ("vi", "vim", "nvim", "vim.basic", "vim.tiny", "nano", "emacs", "micro", "kak", "joe", "mg", "ne")
 """Editors that go to the line of `+LINE`."""
@@ -31,7 +31,7 @@ def editor_command() -> list[str]:
     return command
 
 
-def edit(app: ConsoleApp, path: Path, line: int | None = None) -> None:
+def edit(app: Console, path: Path, line: int | None = None) -> None:
     """Edit a file and come back when the editor ends. InputError when it cannot be started or fails.
 
     The console stands still meanwhile, as it must: the terminal is the editor's.
@@ -47,7 +47,7 @@ def edit(app: ConsoleApp, path: Path, line: int | None = None) -> None:
         raise InputError(f"editor {command[0]!r} ended with exit code {code}")
 
 
-def handed_over(app: ConsoleApp) -> AbstractContextManager[None]:
+def handed_over(app: Console) -> AbstractContextManager[None]:
     """While it lasts the terminal is another program's."""
     driver = app._driver
     if driver is None or not driver.can_suspend:

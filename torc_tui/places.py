@@ -15,14 +15,14 @@ from torc_tui.screens.runs import RunsScreen
 from torc_tui.screens.server import ServerScreen
 
 if TYPE_CHECKING:
-    from torc_tui.app import ConsoleApp
+    from torc_tui.console import Console
 
 
-async def _new(app: ConsoleApp, path: str) -> None:
+async def _new(app: Console, path: str) -> None:
     await app.open(CreateScreen(app.store, path))
 
 
-async def _examples(app: ConsoleApp, _: str) -> None:
+async def _examples(app: Console, _: str) -> None:
     from torc_tui.context import Context
     from torc_tui.verbs.create import choose_example
 
@@ -30,25 +30,25 @@ async def _examples(app: ConsoleApp, _: str) -> None:
         await choose_example(Context(app, screen))
 
 
-async def _runs(app: ConsoleApp, words: str) -> None:
+async def _runs(app: Console, words: str) -> None:
     await app.open(RunsScreen(app.store, words))
 
 
-async def _run(app: ConsoleApp, number: str) -> None:
+async def _run(app: Console, number: str) -> None:
     if not number.isdigit():
         raise InputError(f":run which one? {number!r} is no number; :runs lists them" if number else ":run which one?")
     await app.open(RunScreen(app.store, local_runs.find(int(number)).run))
 
 
-async def _server(app: ConsoleApp, _: str) -> None:
+async def _server(app: Console, _: str) -> None:
     await app.open(ServerScreen(app.store))
 
 
-async def _failures(app: ConsoleApp, narrowed: str) -> None:
+async def _failures(app: Console, narrowed: str) -> None:
     await app.open(FailuresScreen(app.store, narrowed))
 
 
-async def _log(app: ConsoleApp, words: str) -> None:
+async def _log(app: Console, words: str) -> None:
     number, _, stream = words.partition(" ")
     streams = {"": None, "out": "o", "stdout": "o", "err": "e", "stderr": "e", "both": "b"}
     if not number.isdigit() or stream.strip() not in streams:
@@ -56,7 +56,7 @@ async def _log(app: ConsoleApp, words: str) -> None:
     await app.open(LogScreen(app.store, int(number), stream=streams[stream.strip()]))
 
 
-PLACES: dict[str, Callable[[ConsoleApp, str], Awaitable[None]]] = {
+PLACES: dict[str, Callable[[Console, str], Awaitable[None]]] = {
     "new": _new,
     "examples": _examples,
     "runs": _runs,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from torc_core.client import console
 from torc_core.client.console import Part, Row, TablePage
-from torc_core.client.stream import Change, job_ids
+from torc_core.client.stream import Change, names_any
 from torc_tui.rendering import tables
 from torc_tui.rendering.columns import Column
 from torc_tui.store import Store
@@ -75,8 +75,7 @@ class WorkflowTable:
         view = table.view
         if view.filter or view.sort.removeprefix("-") not in ("id", "name"):
             return True
-        shown = table.shown_ids()
-        return any(job in shown for job in job_ids(change.data.get("ids", [])))
+        return names_any(change, table.shown_ids())
 
 
 def workflow_tables(store: Store, workflow_id: int) -> dict[str, WorkflowTable]:

@@ -17,7 +17,7 @@ from torc_core.cli.output_folder import output_folder, stdio_path
 from torc_core.cli.select import job_argument, job_id
 from torc_core.cli.tail import LOOK_EVERY_S, copy_rest
 from torc_core.client import endpoints
-from torc_core.client.stream import job_ids
+from torc_core.client.stream import names_any
 from torc_core.errors import InputError, TorcError
 from torc_core.models.resources import ComputeNode, Job
 from torc_core.models.status import ACTIVE, ENDED, JobStatus
@@ -146,7 +146,7 @@ def _active_node(app: App, job: Job) -> ComputeNode | None:
 def _follow(app: App, job: Job, streams: list[str], output_dir: str | None) -> None:
     """Print what the job writes until it has ended; a retry is followed into its new files."""
     number = int(job.id or 0)
-    news = News(app, job.workflow_id, lambda change: change.event != "jobs" or number in job_ids(change.data["ids"]))
+    news = News(app, job.workflow_id, lambda change: change.event != "jobs" or names_any(change, (number,)))
     printer: _Printer | None = None
     current: Attempt | None = None
     told = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -53,10 +53,16 @@ def parse_changes(lines: Iterable[str]) -> Iterator[Change]:
             yield change
 
 
-def job_ids(packed: list[int | list[int]]) -> Iterator[int]:
-    """The ids that a change of jobs packs: single ids and [first, last] ranges."""
-    for part in packed:
-        if isinstance(part, int):
-            yield part
-        else:
-            yield from range(part[0], part[1] + 1)
+def concerns_job(change: Change, job_id: int) -> bool:
+    """Whether a change is one of this job or of something whose status it shows."""
+    if change.event == "jobs":
+        return names_any(change, (job_id,))
+    return change.event in ("job", "result") and change.data.get("id") in (job_id, None)
+
+
+def names_any(change: Change, jobs: Collection[int]) -> bool:
+    """Whether a change of jobs names one of these few; it packs ids as single ones and [first, last] ranges."""
+    return any(
+        part in jobs if isinstance(part, int) else any(part[0] <= job <= part[1] for job in jobs)
+        for part in change.data.get("ids", [])
+    )

@@ -20,7 +20,7 @@ from torc_tui.widgets.box import Box, Dialog
 from torc_tui.widgets.field import Field
 
 if TYPE_CHECKING:
-    from torc_tui.app import ConsoleApp
+    from torc_tui.console import Console
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Choice:
 class ChoiceList(Widget):
     """The choices, one a line."""
 
-    app: ConsoleApp
+    app: Console
 
     def __init__(self) -> None:
         super().__init__()

@@ -25,7 +25,7 @@ from torc_tui.widgets.text_line import TextLine
 from torc_tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
-    from torc_tui.app import ConsoleApp
+    from torc_tui.console import Console
 
 
 SMALLEST = (40, 10)
@@ -43,7 +43,7 @@ class News(Message, bubble=False):
 class ConsoleScreen(Screen[None], inherit_bindings=False):
     """Base of the screens. To add one: say `places`, `body` and `title`, and hear `heard`, `slept` and `woke`."""
 
-    app: ConsoleApp
+    app: Console
     stale = False
     """Something changed while another screen or a dialog was on top."""
     BINDINGS: ClassVar[list[BindingType]] = []

@@ -20,6 +20,7 @@ from torc_tui.rendering.failure_view import is_group, preview_lines
 from torc_tui.rendering.numbers import many
 from torc_tui.retrying import Asked
 from torc_tui.screens.console_screen import ConsoleScreen
+from torc_tui.screens.job import JobScreen
 from torc_tui.store import Store
 from torc_tui.widgets.lines_view import LinesView
 from torc_tui.widgets.paged_table import PagedTable, View
@@ -130,7 +131,7 @@ class FailuresScreen(ConsoleScreen):
         if is_group(row):
             self.unfold(not row["open"])
         elif row["id"]:
-            self.app.open_job(row["id"], row["name"])
+            self.app.open(JobScreen(self.app.store, row["id"], row["name"]))
 
     def unfold(self, wanted: bool) -> None:
         """Show the jobs of the cause under the cursor, or hide them; from a job its cause is meant."""

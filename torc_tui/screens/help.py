@@ -14,13 +14,13 @@ from torc_tui.widgets.box import Box, Dialog
 from torc_tui.widgets.lines_view import LinesView
 
 if TYPE_CHECKING:
-    from torc_tui.app import ConsoleApp
+    from torc_tui.console import Console
     from torc_tui.screens.console_screen import ConsoleScreen
 
 KEYS_WIDTH = 20
 
 
-def help_lines(app: ConsoleApp, context: Context) -> list[Line]:
+def help_lines(app: Console, context: Context) -> list[Line]:
     """The actions of a screen by group, with keys, what they do, and why not now."""
     lines: list[Line] = []
     actions = app.registry.possible(context.places)

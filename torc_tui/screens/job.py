@@ -9,14 +9,13 @@ from textual.widget import Widget
 
 from torc_core.client import console
 from torc_core.client.console import JobDetail
-from torc_core.client.stream import Change
+from torc_core.client.stream import Change, concerns_job
 from torc_tui.actions import Place
 from torc_tui.context import Thing
 from torc_tui.rendering.cells import Line
 from torc_tui.rendering.columns import Look
 from torc_tui.rendering.job_view import inspector_lines, status_of
 from torc_tui.screens.console_screen import ConsoleScreen
-from torc_tui.screens.workflow import concerns_job
 from torc_tui.store import Store, Watch
 from torc_tui.widgets.lines_view import LinesView
 

@@ -16,7 +16,7 @@ from textual.widget import Widget
 from torc_core.cli.output_folder import DEFAULT, stdio_path
 from torc_core.client import failures
 from torc_core.client.failures import Attempt, JobOutput
-from torc_core.client.stream import Change
+from torc_core.client.stream import Change, concerns_job
 from torc_core.errors import InputError
 from torc_tui.actions import Place
 from torc_tui.context import Thing
@@ -24,7 +24,6 @@ from torc_tui.logs.search import Pattern
 from torc_tui.rendering.cells import Line
 from torc_tui.rendering.log_view import STREAMS, never_ran, not_there, search_line, status_line
 from torc_tui.screens.console_screen import ConsoleScreen
-from torc_tui.screens.workflow import concerns_job
 from torc_tui.store import Store, Watch
 from torc_tui.widgets.log_view import LogView
 from torc_tui.widgets.prompt import Question

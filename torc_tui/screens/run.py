@@ -18,6 +18,7 @@ from torc_tui.rendering.cells import Line
 from torc_tui.rendering.columns import Look
 from torc_tui.rendering.run_view import facts, output_lines, run_row, tail
 from torc_tui.screens.console_screen import ConsoleScreen
+from torc_tui.screens.workflow import WorkflowScreen
 from torc_tui.store import Store
 from torc_tui.widgets.lines_view import LinesView
 from torc_tui.widgets.lookout import Lookout
@@ -114,7 +115,8 @@ class RunScreen(ConsoleScreen):
         self.scroll(pages * max(1, self.view.size.height - 2))
 
     def open_cursor(self) -> None:
-        self.app.open_workflow(self.run_record.workflow_id, self.run_record.name)
+        record = self.run_record
+        self.app.open(WorkflowScreen(self.app.store, record.workflow_id, record.name))
 
     def title_lines(self) -> tuple[Line, Line]:
         run = self.run_record

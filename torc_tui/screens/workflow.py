@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from torc_core.client import console
 from torc_core.client.console import JobDetail, Row, WorkflowDetail
-from torc_core.client.stream import Change, job_ids
+from torc_core.client.stream import Change, concerns_job
 from torc_tui.actions import Place
 from torc_tui.context import Thing
 from torc_tui.rendering import numbers
@@ -20,6 +20,7 @@ from torc_tui.rendering.job_view import preview_lines
 from torc_tui.rendering.progress import ended_share
 from torc_tui.rendering.tables import time_left
 from torc_tui.screens.console_screen import ConsoleScreen
+from torc_tui.screens.job import JobScreen
 from torc_tui.sources import workflow_tables
 from torc_tui.store import Store, Watch, is_missing
 from torc_tui.widgets.lines_view import LinesView
@@ -44,13 +45,6 @@ NOTHING = {
 def concerns_workflow(change: Change, workflow_id: int) -> bool:
     """Whether a change is one of this workflow."""
     return change.data.get("workflow_id") == workflow_id
-
-
-def concerns_job(change: Change, job_id: int) -> bool:
-    """Whether a change is one of this job or of something whose status it shows."""
-    if change.event == "jobs":
-        return job_id in job_ids(change.data.get("ids", []))
-    return change.event in ("job", "result") and change.data.get("id") in (job_id, None)
 
 
 class WorkflowScreen(ConsoleScreen):
@@ -279,6 +273,6 @@ class WorkflowScreen(ConsoleScreen):
         if row is None:
             return
         if self._tab == "Jobs":
-            self.app.open_job(row["id"], row["name"])
+            self.app.open(JobScreen(self.app.store, row["id"], row["name"]))
         elif self._tab == "Results":
-            self.app.open_job(row["job_id"], row.get("name", ""))
+            self.app.open(JobScreen(self.app.store, row["job_id"], row.get("name", "")))

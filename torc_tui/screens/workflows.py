@@ -14,6 +14,7 @@ from torc_tui.context import Thing
 from torc_tui.rendering.cells import Line
 from torc_tui.rendering.numbers import many
 from torc_tui.screens.console_screen import ConsoleScreen
+from torc_tui.screens.workflow import WorkflowScreen
 from torc_tui.sources import WorkflowsSource
 from torc_tui.store import Store
 from torc_tui.widgets.lookout import Lookout
@@ -93,7 +94,7 @@ class WorkflowsScreen(ConsoleScreen):
 
     def open_cursor(self) -> None:
         if row := self.table.cursor_row:
-            self.app.open_workflow(row["id"], row["name"])
+            self.app.open(WorkflowScreen(self.app.store, row["id"], row["name"]))
 
     def on_paged_table_moved(self) -> None:
         self.refresh_footer()

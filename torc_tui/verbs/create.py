@@ -18,6 +18,7 @@ from torc_tui.rendering.numbers import many
 from torc_tui.screens.chooser import Choice
 from torc_tui.screens.create import CreateScreen
 from torc_tui.screens.run_form import RunForm
+from torc_tui.screens.workflow import WorkflowScreen
 
 if TYPE_CHECKING:
     from torc_core.spec import Plan as WorkflowPlan
@@ -73,7 +74,7 @@ def _plan(context: Context, screen: CreateScreen, checked: Checked, run: bool) -
         else:
             said += "; r runs it"
         context.app.pop_screen()
-        await context.app.open_workflow(answer.workflow_id, name)
+        await context.app.open(WorkflowScreen(store, answer.workflow_id, name))
         return said
 
     missing = outline.missing

@@ -10,6 +10,7 @@ from torc_tui.actions import Action, Effect, Group, Place
 from torc_tui.address import EXAMPLES
 from torc_tui.context import Context
 from torc_tui.screens.chooser import Choice
+from torc_tui.screens.help import HelpDialog
 from torc_tui.screens.workflow import WorkflowScreen
 from torc_tui.widgets.lines_view import LinesView
 
@@ -108,7 +109,7 @@ async def _copy(context: Context) -> None:
 
 
 def _help(context: Context) -> None:
-    context.app.show_help(context.screen)
+    context.app.push_screen(HelpDialog(context.screen))
 
 
 WORKFLOW = frozenset({Place.WORKFLOW})

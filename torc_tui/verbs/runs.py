@@ -14,6 +14,7 @@ from torc_tui.screens.run import RunScreen
 from torc_tui.screens.run_form import RunForm
 from torc_tui.screens.runs import RunsScreen
 from torc_tui.screens.server import ServerScreen
+from torc_tui.screens.workflow import WorkflowScreen
 from torc_tui.verbs import workflow
 
 LIST = frozenset({Place.RUNS})
@@ -105,7 +106,7 @@ async def _forget(context: Context) -> None:
 
 def _workflow(context: Context) -> None:
     (thing, *_) = context.things("workflow")
-    context.app.open_workflow(thing.id, thing.name)
+    context.app.open(WorkflowScreen(context.store, thing.id, thing.name))
 
 
 async def _run_with(context: Context) -> None:

@@ -13,7 +13,7 @@ from torc_tui.widgets.field import Field
 from torc_tui.widgets.text_line import TextLine
 
 if TYPE_CHECKING:
-    from torc_tui.app import ConsoleApp
+    from torc_tui.console import Console
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
 
     DEFAULT_CSS = "Dialog { align: center middle; background: transparent; }"
 
-    app: ConsoleApp
+    app: Console
 
     ready_for_keys = False
     """Keys are held back until it is there."""

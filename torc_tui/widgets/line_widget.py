@@ -12,7 +12,7 @@ from torc_tui.rendering.cells import Line
 from torc_tui.rendering.strips import changed_span, strip
 
 if TYPE_CHECKING:
-    from torc_tui.app import ConsoleApp
+    from torc_tui.console import Console
 
 
 class LineWidget(Widget):
@@ -20,7 +20,7 @@ class LineWidget(Widget):
 
     DEFAULT_CSS = "LineWidget { height: 1; }"
 
-    app: ConsoleApp
+    app: Console
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

@@ -16,13 +16,13 @@ from torc_tui.rendering.cells import Line, fitted
 from torc_tui.rendering.strips import changed_span, strip
 
 if TYPE_CHECKING:
-    from torc_tui.app import ConsoleApp
+    from torc_tui.console import Console
 
 
 class LinesView(Widget):
     """See the module."""
 
-    app: ConsoleApp
+    app: Console
 
     def __init__(self, *, id: str | None = None, focusable: bool = False) -> None:
         super().__init__(id=id)

@@ -29,7 +29,7 @@ from torc_tui.store import Pacer
 from torc_tui.widgets.page_cache import PAGE, PageCache
 
 if TYPE_CHECKING:
-    from torc_tui.app import ConsoleApp
+    from torc_tui.console import Console
 
 MARGIN = 2
 """Columns left of the first: the cursor's mark and the mark of the row."""
@@ -76,7 +76,7 @@ class PagedTable(Widget, can_focus=True):
 
     DEFAULT_CSS = "PagedTable { height: 1fr; }"
 
-    app: ConsoleApp
+    app: Console
 
     class Moved(Message):
         """The cursor is on another row, or that row has changed."""

@@ -16,7 +16,7 @@ from torc_tui.widgets.field import Field
 from torc_tui.widgets.text_line import TextLine
 
 if TYPE_CHECKING:
-    from torc_tui.app import ConsoleApp
+    from torc_tui.console import Console
 
 TYPED_S = 0.12
 """What is typed counts when nothing was typed for so long."""
@@ -38,7 +38,7 @@ class Question:
 class Prompt(Horizontal):
     """See the module."""
 
-    app: ConsoleApp
+    app: Console
 
     DEFAULT_CSS = """
     Prompt { height: 1; display: none; }

@@ -1,0 +1,313 @@
+"""What the console is apart from its screens: it holds store and registry, passes keys to actions, and asks the user.
+
+Widgets, screens and verbs know it as `Console`; `app.py` adds the screens and the actions there are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import signal
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar, TypeVar
+
+from textual import events
+from textual.app import App
+from textual.binding import BindingType
+from textual.widget import AwaitMount
+
+from torc_core.client.stream import Change
+from torc_core.errors import TorcError
+from torc_tui import hangup
+from torc_tui.actions import Action, Registry
+from torc_tui.clipboard import copy_sequence
+from torc_tui.context import Context
+from torc_tui.plans import Plan
+from torc_tui.rendering.glyphs import Characters, terminal_characters
+from torc_tui.rendering.palette import MONO, PALETTES, Palette, theme
+from torc_tui.screens.chooser import Choice, Chooser
+from torc_tui.screens.confirm import ConfirmDialog
+from torc_tui.screens.console_screen import ConsoleScreen, News
+from torc_tui.screens.notice import Notice
+from torc_tui.store import Connection, Connector, State, Store
+from torc_tui.widgets.box import Dialog
+
+T = TypeVar("T")
+
+FOOTER_ACTIONS = 8
+"""So many actions at most are in the last line."""
+
+RUNNING_EVERY_S = 5.0
+"""How often durations of what runs are drawn anew."""
+
+
+class Console(App[None], inherit_bindings=False):
+    """See the module."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "torc"
+    BINDINGS: ClassVar[list[BindingType]] = []
+    ENABLE_COMMAND_PALETTE = False
+
+    def __init__(
+        self,
+        connector: Connector,
+        *,
+        palette: str = "torc-dark",
+        keymap: Mapping[str, str] | None = None,
+        read_only: bool = False,
+        view: str = "",
+        characters: Characters | None = None,
+    ) -> None:
+        self.palette: Palette = MONO if os.environ.get("NO_COLOR") else PALETTES[palette]
+        super().__init__(ansi_color=True if self.palette.background == "default" else None)
+        self.connector = connector
+        self.store = Store(connector)
+        self.registry = Registry(self.actions(), keymap)
+        self.read_only = read_only
+        self.characters = characters or terminal_characters()
+        self.first_view = view
+        self._planning = 0
+        """Actions that are about to open a dialog or to go elsewhere: keys wait for them."""
+        self._held: list[events.Key] = []
+        self._store_task: asyncio.Task[None] | None = None
+        for each in PALETTES.values():
+            self.register_theme(theme(each))
+        self.theme = self.palette.name
+
+    async def on_mount(self) -> None:
+        self.animation_level = "none"
+        if not self.is_headless:
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                asyncio.get_running_loop().add_signal_handler(number, self.exit, None, 128 + number)
+            hangup.watch(lambda: self.exit(None, hangup.HUNG_UP))
+        self.store.subscribe(self._hear)
+        await self.push_screen(self.home())
+        if self.registry.clashes:
+            self.say(self.registry.clashes[0], error=True)
+        if self.first_view:
+            self.call_after_refresh(self._go_first)
+        self.set_interval(RUNNING_EVERY_S, self._repaint_running)
+        self.call_after_refresh(self._start_store)
+
+    def _go_first(self) -> None:
+        view, self.first_view = self.first_view, ""
+        if screen := self.top_screen:
+            self.obey(view, screen)
+
+    def _start_store(self) -> None:
+        """After the first paint: nothing that the network does can delay it."""
+        self._store_task = asyncio.ensure_future(self.store.run())
+
+    async def on_unmount(self) -> None:
+        if self._store_task:
+            self._store_task.cancel()
+
+    @property
+    def top_screen(self) -> ConsoleScreen | None:
+        """The screen that is seen, dialogs aside."""
+        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, ConsoleScreen)), None)
+
+    def _hear(self, news: Change | Connection) -> None:
+        """Tell the screen on top; those below hear of it when they are on top again.
+
+        A message to a screen below makes Textual draw the whole terminal.
+        """
+        top: object = self.screen
+        for screen in self.screen_stack:
+            if not isinstance(screen, ConsoleScreen):
+                continue
+            if screen is not top:
+                screen.stale = True
+            elif isinstance(news, Connection):
+                screen.call_later(screen.connection_changed)
+            else:
+                screen.post_message(News(news))
+
+    def _repaint_running(self) -> None:
+        screen = self.screen
+        if isinstance(screen, ConsoleScreen) and screen.table:
+            screen.table.repaint_running()
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was asked for has arrived and is shown."""
+        screen = self.top_screen
+        quiet = not self.first_view and not any(w.group == "actions" and not w.is_finished for w in self.workers)
+        return self.store.connection.state is State.LIVE and screen is not None and screen.idle and quiet
+
+    async def settled(self) -> None:
+        """Wait until there is nothing left to do."""
+        while True:
+            if self.idle:
+                await asyncio.sleep(0.02)
+                if self.idle:
+                    return
+            await asyncio.sleep(0.01)
+
+    def screen_text(self) -> str:
+        """What is on the screen, as lines of text."""
+        lines = self.screen._compositor.render_strips()
+        return "\n".join(line.text.rstrip() for line in lines)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys are dealt with here, before they are passed to widgets: a key never overtakes the one before it."""
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            screen = self.screen
+            if self._planning or (isinstance(screen, Dialog) and not screen.ready_for_keys):
+                self._held.append(event)
+                return
+            field = screen.typing if isinstance(screen, Dialog | ConsoleScreen) else None
+            if field is not None and (event.is_printable or event.key == "enter"):
+                field._forward_event(event)  # as App does for the focused widget; the focus may be still on its way
+                return
+            if isinstance(screen, ConsoleScreen) and await self.press(screen, event.key):
+                return
+        await super().on_event(event)
+
+    def release_keys(self) -> None:
+        """What was typed while a dialog was on its way is for the dialog."""
+        held, self._held = self._held, []
+        for event in held:
+            self.post_message(event)
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """While a dialog is open the action that opened it does not hold keys back."""
+        self._planning -= 1
+        try:
+            yield
+        finally:
+            self._planning += 1
+
+    async def press(self, screen: ConsoleScreen, key: str) -> bool:
+        """Do what a key means on a screen; False when it means nothing there."""
+        if screen.typing is not None:
+            return screen.press_while_typing(key)
+        screen.action_bar.key_pressed()
+        action = self.registry.for_key(key, screen.places)
+        if action is None:
+            return False
+        self.perform(action, screen)
+        return True
+
+    def perform(self, action: Action, screen: ConsoleScreen) -> None:
+        """Do an action, or say why it cannot be done."""
+        context = Context(self, screen)
+        reason = context.why_not(action)
+        if reason is not None:
+            self.say(f"{action.title}: {reason}", error=True)
+            return
+        try:
+            work = action.effect(context)
+        except TorcError as error:
+            self.say(str(error), error=True)
+            return
+        if inspect.isawaitable(work):
+            self._planning += 1
+            self.run_worker(self._finish(work), group="actions", exit_on_error=False)
+
+    async def _finish(self, work: Any) -> None:
+        try:
+            await work
+        except TorcError as error:
+            self.say(str(error), error=True)
+        finally:
+            self._planning -= 1
+            self.release_keys()
+
+    def say(self, text: str, *, error: bool = False) -> None:
+        """A line at the bottom: what came of something."""
+        screen = self.top_screen
+        if screen:
+            screen.action_bar.say(text, error=error)
+
+    def footer(self, screen: ConsoleScreen) -> list[tuple[str, str, bool]]:
+        """Key and title of the actions that matter most on a screen, and whether they can be done now."""
+        context = Context(self, screen)
+        chosen = [action for action in self.registry.in_places(screen.places) if action.footer is not None]
+        chosen = [action for action in chosen if self.registry.keys[action.id]]
+        chosen.sort(key=lambda action: action.footer or 0)
+        return [
+            (
+                self.registry.shown_keys(action, screen.places, self.characters.ascii).split()[0],
+                action.title,
+                context.why_not(action) is None,
+            )
+            for action in chosen[:FOOTER_ACTIONS]
+        ]
+
+    def open(self, screen: ConsoleScreen) -> AwaitMount:
+        """Go to a screen; escape comes back to the one that is left. It is there when what is given is awaited."""
+        return self.push_screen(screen)
+
+    def go_back(self) -> None:
+        """Leave the screen for the one before; the first one stays."""
+        if len([screen for screen in self.screen_stack if isinstance(screen, ConsoleScreen)]) > 1:
+            self.pop_screen()
+
+    async def choose(
+        self, title: str, choices: list[Choice], *, current: str | None = None, narrow_by: str = "type to narrow"
+    ) -> str | None:
+        """Let the user choose; None when they do not. To be awaited by an action."""
+        with self._asking():
+            return await self.push_screen_wait(Chooser(title, choices, current=current, narrow_by=narrow_by))
+
+    async def fill(self, dialog: Dialog[T]) -> T | None:
+        """Show a dialog and give what the user makes of it; None when they leave it. To be awaited by an action."""
+        with self._asking():
+            return await self.push_screen_wait(dialog)
+
+    async def tell(self, title: str, lines: list[str]) -> None:
+        """Show some lines until they are read."""
+        with self._asking():
+            await self.push_screen_wait(Notice(title, lines))
+
+    async def carry_out(self, plan: Plan) -> None:
+        """Ask where the plan says so, do it, and say what came of it."""
+        if plan.confirm:
+            with self._asking():
+                confirmed = await self.push_screen_wait(ConfirmDialog(plan))
+            if not confirmed:
+                self.say("nothing was done")
+                return
+        with self._asking():  # it is decided: keys are for the screen again
+            self.say(await plan.apply())
+
+    def copy(self, what: str, text: str) -> None:
+        """Put a text on the clipboard of the user's terminal."""
+        sequence = copy_sequence(text)
+        if sequence is None:
+            self.say(f"{what} is too long for the terminal's clipboard", error=True)
+        elif self._driver:
+            self._driver.write(sequence)
+            self.say(f"copied {what}: {text if len(text) < 60 else text[:57] + '...'}")
+
+    def obey(self, text: str, screen: ConsoleScreen) -> None:
+        """Do what was typed after `:`: an action by its name, or go to an address."""
+        name = ".".join(text.split())
+        action = self.registry.actions.get(name)
+        if action is None and text.strip().isalpha():
+            action = next((each for each in self.registry.possible(screen.places) if each.title == text.strip()), None)
+        if action is not None:
+            if action not in self.registry.possible(screen.places):
+                self.say(f"{text.strip()} is not possible on this screen", error=True)
+            else:
+                self.perform(action, screen)
+        elif text.strip():
+            self._planning += 1
+            self.run_worker(self._finish(self.go(text)), group="actions", exit_on_error=False)
+
+    def actions(self) -> Iterable[Action]:
+        """Everything that the user can do."""
+        raise NotImplementedError
+
+    def home(self) -> ConsoleScreen:
+        """The screen to begin with."""
+        raise NotImplementedError
+
+    async def go(self, address: str) -> None:
+        """Go where an address (`address.py`) says. InputError when there is no such place or thing."""
+        raise NotImplementedError
