@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from tests.bench import engine
+from tests.bench import engine, scale
 
 ROWS: dict[str, tuple[Callable[[int, int], None], int]] = {
     "throughput": (engine.throughput, 5000),
@@ -16,6 +16,10 @@ ROWS: dict[str, tuple[Callable[[int, int], None], int]] = {
     "marginal": (engine.marginal, 20_000),
     "start": (engine.start, 1),
     "idle": (engine.idle, 1),
+    "scale": (scale.sweep, 100_000),
+    "literal": (scale.literal, 100_000),
+    "dry-run": (scale.dry_run, 1_000_000),
+    "barrier": (scale.barrier, 100_000),
 }
 """What measures it, given how many rounds and jobs, and its full number of jobs."""
 

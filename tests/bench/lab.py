@@ -35,6 +35,14 @@ class Cost:
     runner_cpu: float
 
 
+@dataclass
+class Command:
+    """One command of ours: wall seconds, and the most memory that its process had at once."""
+
+    seconds: float
+    peak_mb: float
+
+
 class Lab:
     """A scratch folder on one file system, with a server that keeps its database there."""
 
@@ -74,6 +82,18 @@ class Lab:
         before = time.perf_counter()
         subprocess.run([BIN / command[0], *command[1:]], env=self.env, check=True, capture_output=True)
         return time.perf_counter() - before
+
+    def measure(self, *args: str | Path) -> Command:
+        """Run a `torc` command to its end. Raises when it fails."""
+        before = time.perf_counter()
+        with open(self.folder / "command.log", "w") as log:
+            process = subprocess.Popen([BIN / "torc", *args], env=self.env, cwd=self.folder, stdout=log, stderr=log)
+            _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - before
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise RuntimeError(f"torc {args} exited {process.returncode}: {Path(log.name).read_text()[-500:]}")
+        return Command(seconds, usage.ru_maxrss / 1000)
 
     def begin(self, path: Path) -> subprocess.Popen[bytes]:
         """Start a `torc run` and do not wait for it."""
@@ -140,6 +160,12 @@ def cpu_seconds(pid: int) -> float:
 def resident_mb(pid: int) -> float:
     """Resident memory of a process in MB."""
     match = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    return int(match[1]) / 1000 if match else 0.0
+
+
+def peak_mb(pid: int) -> float:
+    """The most resident memory in MB that a process has had."""
+    match = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
     return int(match[1]) / 1000 if match else 0.0
 
 

@@ -1,0 +1,65 @@
+"""A runner that runs nothing: it takes jobs over HTTP and reports each as completed in its next call."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+import httpx
+import msgspec
+
+from torc_core.models.exchange import (
+    Assignment,
+    Attempt,
+    AttemptResult,
+    ExchangeAnswer,
+    ExchangeRequest,
+    FreeResources,
+    Started,
+)
+
+
+class FakeRunner:
+    """Takes up to `slots` jobs at a time, whatever they need."""
+
+    def __init__(self, url: str, workflow_id: int, slots: int) -> None:
+        self._slots = slots
+        self._http = httpx.Client(base_url=url, timeout=60)
+        node = {
+            "workflow_id": workflow_id, "hostname": "bench", "pid": 1, "start_time": "2026-01-01T00:00:00Z",
+            "num_cpus": slots, "memory_gb": slots, "num_gpus": 0, "num_nodes": 1, "compute_node_type": "local",
+            "uuid": str(uuid.uuid4()),
+        }  # fmt: skip
+        number = self._http.post("/compute_nodes", json=node).raise_for_status().json()["id"]
+        self._path = f"/workflows/{workflow_id}/compute_nodes/{number}/exchange"
+        self._sequence = 0
+        self._held: list[Assignment] = []
+
+    def work(self) -> int:
+        """Report what it has as completed and take what it gets instead; returns how many those are."""
+        now = time.time_ns() // 1_000_000
+        pairs = [Attempt(job.job_id, job.attempt_id) for job in self._held]
+        answer = self._exchange(
+            slots=self._slots,
+            wait_ms=5_000,
+            held=pairs,
+            started=[Started(pair.job_id, pair.attempt_id, now, 1) for pair in pairs],
+            results=[
+                AttemptResult(job.job_id, job.run_id, job.attempt_id, "completed", 0, now, now) for job in self._held
+            ],
+        )
+        self._held = answer.jobs
+        return len(self._held)
+
+    def close(self) -> None:
+        """Report the last ones and leave."""
+        self.work()
+        self._exchange(leaving=True)
+        self._http.close()
+
+    def _exchange(self, **said: object) -> ExchangeAnswer:
+        self._sequence += 1
+        free = FreeResources(self._slots, self._slots << 30)
+        request = ExchangeRequest(self._sequence, free, ignore_resources=True, **said)  # type: ignore[arg-type]
+        answer = self._http.post(self._path, content=msgspec.json.encode(request)).raise_for_status()
+        return msgspec.json.decode(answer.content, type=ExchangeAnswer)
