@@ -137,9 +137,9 @@ class Assignment(Struct, omit_defaults=True):
     cwd: str | None = None
     supports_termination: bool = False
     keep_background: bool = False
+    """Processes that it leaves behind live on until the runner ends."""
     stdio: Stdio | None = None
     """None: stdout and stderr in a file each."""
-    """Processes that it leaves behind live on until the runner ends."""
     output_files: list[tuple[int, str]] = field(default_factory=list)
     """(file id, path) of each declared output."""
 
