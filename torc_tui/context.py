@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torc_core.client.console import Row
+from torc_core.models.console import Row
 from torc_tui.actions import READ_ONLY, Action, Place
 
 if TYPE_CHECKING:

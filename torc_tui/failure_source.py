@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torc_core.client import failures
-from torc_core.client.console import Part, Row, TablePage
-from torc_core.client.failures import FailureGroup, Failures
+from torc_core.client.console import Part
 from torc_core.client.stream import Change
+from torc_core.models.console import Row, TablePage
+from torc_core.models.failures import FailureGroup, Failures
 from torc_tui.rendering import failure_view
 from torc_tui.rendering.columns import Column
 from torc_tui.store import Store

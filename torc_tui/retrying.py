@@ -6,9 +6,9 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 
-from torc_core.client.failures import Concerned, Retry
 from torc_core.client.request import Request
 from torc_core.errors import TorcError
+from torc_core.models.failures import Concerned, Retry
 from torc_tui import launch
 from torc_tui.plans import Plan, typed_count
 from torc_tui.rendering.numbers import many

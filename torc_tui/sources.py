@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from torc_core.client import console
-from torc_core.client.console import Part, Row, TablePage
+from torc_core.client.console import Part
 from torc_core.client.stream import Change, names_any
+from torc_core.models.console import Row, TablePage
 from torc_tui.rendering import tables
 from torc_tui.rendering.columns import Column
 from torc_tui.store import Store

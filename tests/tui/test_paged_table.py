@@ -13,8 +13,9 @@ from textual.geometry import Region
 from textual.pilot import Pilot
 
 from tests.tui.driver import LagProbe
-from torc_core.client.console import Part, Row, TablePage
+from torc_core.client.console import Part
 from torc_core.client.stream import Change
+from torc_core.models.console import Row, TablePage
 from torc_tui.rendering.columns import Column
 from torc_tui.rendering.glyphs import Characters
 from torc_tui.rendering.palette import DARK
@@ -51,7 +52,7 @@ class Memory:
             if anchor is not None:
                 offset = max(0, anchor - part.before)
         items = [dict(row) for row in found[offset : offset + part.limit]]
-        return TablePage(items, offset, len(found), len(self.items), anchor)
+        return TablePage(items=items, offset=offset, total=len(found), everything=len(self.items), anchor=anchor)
 
     def concerns(self, change: Change, table: PagedTable) -> bool:  # noqa: ARG002
         return True

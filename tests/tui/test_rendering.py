@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from torc_core.client.console import JobDetail
+from torc_core.models.console import JobDetail
 from torc_tui.rendering import numbers
 from torc_tui.rendering.cells import Line, between, fitted, plain, width_of, wrapped
 from torc_tui.rendering.columns import Column, Look, cells, fit, header

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from torc_core.cli.app import App
 from torc_core.client import endpoints
-from torc_core.client.endpoints import Summary
 from torc_core.client.request import Page, Request
+from torc_core.models.progress import Summary
 from torc_core.models.resources import File
 
 

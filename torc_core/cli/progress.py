@@ -11,7 +11,7 @@ from typing import Protocol
 import click
 
 from torc_core.cli.output import counts_text, duration
-from torc_core.client.endpoints import Summary
+from torc_core.models.progress import Summary
 from torc_core.models.status import ENDED
 
 REPAINT_S = 0.2

@@ -16,8 +16,8 @@ from torc_core.cli.progress import ordered_counts
 from torc_core.cli.results import job_names
 from torc_core.cli.select import workflow_id
 from torc_core.client import endpoints
-from torc_core.client.endpoints import Summary
 from torc_core.errors import TorcError
+from torc_core.models.progress import Summary
 from torc_core.models.resources import Result
 from torc_core.models.status import JobStatus
 

@@ -16,8 +16,8 @@ from torc_core.cli.output_folder import runner_log, stdio_path
 from torc_core.cli.progress import Progress, make_progress, ordered_counts
 from torc_core.cli.runner_process import RunnerOptions, RunnerProcess
 from torc_core.client import endpoints
-from torc_core.client.endpoints import Summary
 from torc_core.errors import CannotFinishError, InputError, TorcError
+from torc_core.models.progress import Summary
 from torc_core.models.resources import Result
 
 SLOWEST_LOOK_S = 2.0

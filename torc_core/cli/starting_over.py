@@ -12,8 +12,8 @@ from torc_core.cli.output import counts_text, print_json
 from torc_core.cli.progress import ordered_counts
 from torc_core.cli.select import workflow_id
 from torc_core.client import endpoints
-from torc_core.client.endpoints import Summary
 from torc_core.errors import TorcError
+from torc_core.models.progress import Summary
 
 
 @command()

@@ -12,8 +12,8 @@ from torc_core.cli.output import print_json
 from torc_core.cli.progress import make_progress, ordered_counts
 from torc_core.cli.select import workflow_id
 from torc_core.client import endpoints
-from torc_core.client.endpoints import Summary
 from torc_core.errors import TorcError
+from torc_core.models.progress import Summary
 from torc_core.models.status import ACTIVE
 
 GATHER_S = 0.1

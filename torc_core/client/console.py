@@ -4,52 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from torc_core.client.endpoints import LONG_WORK
 from torc_core.client.request import Request
+from torc_core.models.console import JobDetail, TablePage, WorkflowDetail
 
 Row = dict[str, Any]
 """A row of a table: column -> value; columns that are null are missing. Every row has an `id`."""
-
-
-class TablePage(Struct):
-    """Rows from `offset` on; `total` match the filter, `everything` is without one, `anchor` is where that row is."""
-
-    items: list[Row]
-    offset: int
-    total: int
-    everything: int
-    anchor: int | None = None
-
-
-class WorkflowDetail(Struct):
-    """A workflow: its row in the list, the resource itself, and table -> number of rows."""
-
-    row: Row
-    workflow: dict[str, Any]
-    sizes: dict[str, int]
-
-
-class JobDetail(Struct):
-    """A job with all around it. Relations are (id, name, status), cut at 100; their totals are always right."""
-
-    job: dict[str, Any]
-    workflow_name: str
-    run_id: int
-    requirements: Row
-    why: str
-    details: list[str] = field(default_factory=list)
-    attempts: list[Row] = field(default_factory=list)
-    needs: list[tuple[int, str, str]] = field(default_factory=list)
-    needs_total: int = 0
-    unlocks: list[tuple[int, str, str]] = field(default_factory=list)
-    unlocks_total: int = 0
-    inputs: list[Row] = field(default_factory=list)
-    outputs: list[Row] = field(default_factory=list)
-    origin: str | None = None
-    node: Row | None = None
-    start: int | None = None
 
 
 class Part(Struct, frozen=True, kw_only=True):

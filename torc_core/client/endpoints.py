@@ -14,6 +14,7 @@ from msgspec import Struct
 from torc_core.client.request import Page, Request
 from torc_core.models.late import LateAnswer, LateResults
 from torc_core.models.plan import PlanAnswer
+from torc_core.models.progress import Explanation, RestartAnswer, Summary
 from torc_core.models.resources import (
     ComputeNode,
     Event,
@@ -41,42 +42,6 @@ class ServerInfo(Struct):
     database_uuid: str | None = None
     active_nodes: int = 0
     """Runners that are at work, over all workflows."""
-
-
-class Summary(Struct):
-    """Where a workflow stands; `counts` maps every status label to its number of jobs."""
-
-    workflow_id: int
-    name: str
-    user: str
-    run_id: int
-    is_canceled: bool
-    is_archived: bool
-    is_complete: bool
-    total: int
-    counts: dict[str, int]
-    active_nodes: int = 0
-    origin: str | None = None
-    timestamp: str | None = None
-
-
-class RestartAnswer(Struct):
-    """What a restart does (or would do): `jobs` run, `kept` stay completed."""
-
-    run_id: int
-    jobs: int
-    by_status: dict[str, int]
-    kept: int
-
-
-class Explanation(Struct):
-    """Why a job is where it is: one line, and more lines."""
-
-    job_id: int
-    name: str
-    status: str
-    why: str
-    details: list[str]
 
 
 class JobReset(Struct):

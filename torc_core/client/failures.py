@@ -4,86 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import Struct, field
-
-from torc_core.client.console import PATIENCE, Part, TablePage
+from torc_core.client.console import PATIENCE, Part
 from torc_core.client.endpoints import LONG_WORK
 from torc_core.client.request import Request
-
-
-class FailureGroup(Struct):
-    """The failures of one cause, the last of them as an example (times in milliseconds since 1970)."""
-
-    cause: str
-    jobs: int
-    workflows: int
-    workflow: str
-    first: int
-    last: int
-    job_id: int
-    said: str | None = None
-
-
-class Failures(Struct):
-    """The groups that match, the latest first; `jobs` and `causes` count all, whatever the filter."""
-
-    groups: list[FailureGroup]
-    matching: int
-    jobs: int
-    causes: int
-
-
-class Concerned(Struct):
-    """A workflow that has some of the jobs to be retried."""
-
-    id: int
-    name: str
-    origin: str | None
-    active_nodes: int
-    jobs: int
-
-
-class Refused(Struct):
-    """A job that cannot be retried, and why."""
-
-    id: int
-    name: str
-    why: str
-
-
-class Retry(Struct):
-    """What a retry does or did: `jobs` run again, `blocked` below them wait again."""
-
-    jobs: int
-    blocked: int
-    workflows: list[Concerned]
-    names: list[str]
-    refused: list[Refused]
-    refused_total: int
-
-
-class Attempt(Struct):
-    """A try at a job; `output_dir` is relative to the workflow's origin."""
-
-    run: int
-    attempt: int
-    status: str
-    host: str | None = None
-    output_dir: str | None = None
-    exit: int | None = None
-    stderr: str | None = None
-
-
-class JobOutput(Struct):
-    """A job with its attempts, the newest first."""
-
-    job_id: int
-    name: str
-    status: str
-    workflow_id: int
-    workflow: str
-    origin: str | None
-    attempts: list[Attempt] = field(default_factory=list)
+from torc_core.models.console import TablePage
+from torc_core.models.failures import Failures, JobOutput, Retry
 
 
 def failure_groups(narrowed: str = "") -> Request[Failures]:

@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
+from torc_core.models.console import JobDetail, TablePage, WorkflowDetail
 from torc_core.models.status import JobStatus
 from torc_server.api.answers import Answer, json_answer
 from torc_server.api.call import Call
-from torc_server.api.console_tables import TABLES, WORKFLOWS, TablePage, TableQuery
+from torc_server.api.console_tables import TABLES, WORKFLOWS, TableQuery
 from torc_server.api.job_rows import get_job_row
 from torc_server.api.resources import Wire, require_workflow
 from torc_server.api.routes import get
@@ -35,36 +36,6 @@ class WorkflowsQuery(TableQuery, kw_only=True):
     """Workflows of one user, or of all."""
 
     user: str | None = None
-
-
-class JobDetail(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A job with all around it. Relations are (id, name, status); `needs` and `unlocks` may be cut, totals are not."""
-
-    job: dict[str, Any]
-    workflow_name: str
-    run_id: int
-    origin: str | None = None
-    requirements: dict[str, Any]
-    why: str
-    details: list[str]
-    attempts: list[dict[str, Any]]
-    needs: list[tuple[int, str, str]]
-    needs_total: int
-    unlocks: list[tuple[int, str, str]]
-    unlocks_total: int
-    inputs: list[dict[str, Any]]
-    outputs: list[dict[str, Any]]
-    node: dict[str, Any] | None = None
-    start: int | None = None
-
-
-class WorkflowDetail(msgspec.Struct, kw_only=True):
-    """A workflow: its row in the list, the resource itself, and how many of each thing it has."""
-
-    row: dict[str, Any]
-    workflow: dict[str, Any]
-    sizes: dict[str, int]
-    """Table of the console -> rows."""
 
 
 def pace(conn: Connection, workflow_id: int, now: int) -> float:

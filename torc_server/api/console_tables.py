@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
+from torc_core.models.console import TablePage
 from torc_core.models.status import JobStatus
 from torc_server.api.filters import Column, Kind, where
 from torc_server.api.parameters import MAX_LIMIT
@@ -33,16 +34,6 @@ class TableQuery(msgspec.Struct, kw_only=True):
     filter: str = ""
     anchor: int | None = None
     before: int = 0
-
-
-class TablePage(msgspec.Struct, kw_only=True):
-    """Rows from `offset` on; `total` match the filter, `everything` is without one, `anchor` is where that row is."""
-
-    items: list[dict[str, Any]]
-    offset: int
-    total: int
-    everything: int
-    anchor: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +78,14 @@ class ConsoleTable:
         )
         items = [self._wire(shown, row) for row in rows]
         return TablePage(items=items, offset=offset, total=total, everything=everything, anchor=anchor)
+
+    def ids(self, conn: Connection, of: int | str | None, filter: str, within: str = "1") -> list[int]:
+        """The ids, ascending, of all rows that a filter leaves in; `within` is a condition of the server's own."""
+        scope, scope_values = self._scope(of)
+        condition, values = where(filter, self.columns, self.word)
+        narrowed = " AND ".join(part for part in (scope, condition, within) if part)
+        sql = f"{self.with_} SELECT {self.key} FROM {self._from(narrowed)} WHERE {narrowed} ORDER BY {self.key}"
+        return list(conn.exec_driver_sql(sql, (*scope_values, *values)).scalars())
 
     def _wire(self, shown: Mapping[str, Column], row: Any) -> dict[str, Any]:
         found: dict[str, Any] = {}

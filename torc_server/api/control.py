@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
+from torc_core.models.progress import RestartAnswer, Summary
 from torc_core.models.resources import ComputeNodesResources, WorkflowStatus
 from torc_core.models.status import ENDED, JobStatus
 from torc_server.api.answers import Answer, Malformed, json_answer
@@ -49,32 +50,6 @@ class ClaimQuery(msgspec.Struct, kw_only=True):
 class ClaimByResourcesQuery(msgspec.Struct, kw_only=True):
     sort_method: str | None = None
     strict_scheduler_match: bool = False
-
-
-class Summary(msgspec.Struct, kw_only=True):
-    """Where a workflow stands; `counts` maps every status to its number of jobs."""
-
-    workflow_id: int
-    name: str
-    user: str
-    run_id: int
-    is_canceled: bool
-    is_archived: bool
-    is_complete: bool
-    total: int
-    counts: dict[str, int]
-    active_nodes: int
-    origin: str | None
-    timestamp: str
-
-
-class RestartAnswer(msgspec.Struct, kw_only=True):
-    """What a restart does, or would do: `jobs` run, `kept` stay completed."""
-
-    run_id: int
-    jobs: int
-    by_status: dict[str, int]
-    kept: int
 
 
 class Completeness(msgspec.Struct, kw_only=True):

@@ -9,15 +9,17 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
+from torc_core.models.console import TablePage
+from torc_core.models.failures import FailureGroup, Failures, Retry
 from torc_server.api.answers import Answer, json_answer
 from torc_server.api.call import Call
-from torc_server.api.console_tables import ConsoleTable, TablePage, TableQuery
+from torc_server.api.console_tables import JOBS, ConsoleTable, TableQuery
 from torc_server.api.filters import Column, Kind, where
 from torc_server.api.parameters import MAX_LIMIT
 from torc_server.api.routes import get, post
 from torc_server.engine import retry_many
 from torc_server.engine.groups import VISIBLE
-from torc_server.engine.retry_many import PORTION, Retry
+from torc_server.engine.retry_many import PORTION
 from torc_server.errors import Invalid
 
 MOST_GROUPS = 200
@@ -92,35 +94,13 @@ class FailedJobsQuery(TableQuery, kw_only=True):
     cause: str | None = None
 
 
-class FailureGroup(msgspec.Struct, kw_only=True):
-    """The failures of one cause: when the first and the last of them ended, and the last one as an example."""
-
-    cause: str
-    jobs: int
-    workflows: int
-    workflow: str
-    """Name of the example's workflow."""
-    first: int
-    last: int
-    job_id: int
-    """The example."""
-    said: str | None = None
-    """The end of the example's stderr."""
-
-
-class Failures(msgspec.Struct, kw_only=True):
-    """The groups, the latest failures first; `jobs` and `causes` count all, whatever the filter."""
-
-    groups: list[FailureGroup]
-    matching: int
-    """Groups that match the filter; more than there are in `groups` when they are very many."""
-    jobs: int
-    causes: int
-
-
 class RetryAsked(msgspec.Struct, kw_only=True):
-    """Which jobs are to be retried: `ids`, or all failures of a `cause` that a filter leaves in."""
+    """Which jobs are to be retried: `ids`, or all failures of a `cause` that a filter leaves in.
 
+    With `workflow_id` the failed ones of that workflow, and the filter is one of its table of jobs.
+    """
+
+    workflow_id: int | None = None
     ids: list[int] | None = None
     cause: str | None = None
     filter: str = ""
@@ -187,6 +167,8 @@ def _asked(conn: Connection, ask: RetryAsked, only: str | None) -> list[int]:
         named = f"job.id IN (SELECT value FROM json_each(?)) AND job.workflow_id IN ({VISIBLE})"
         text = msgspec.json.encode(ask.ids).decode()
         return list(conn.exec_driver_sql(f"SELECT job.id FROM job WHERE {named}", (text, only)).scalars())
+    if ask.workflow_id is not None:
+        return JOBS.ids(conn, ask.workflow_id, ask.filter, "job.status IN (6, 8, 10)")[:MOST_RETRIED]
     condition, bound = where(ask.filter, table.columns, table.word)
     narrowed = f" AND {condition}" if condition else ""
     if ask.cause is not None:
@@ -223,7 +205,7 @@ async def post_retry(request: Call) -> Answer:
     ask = await request.told(RetryAsked)
     if ask.ids is not None and len(ask.ids) > MAX_LIMIT:
         raise Invalid(f"{len(ask.ids)} ids are over {MAX_LIMIT}; say cause or filter instead", field="ids")
-    if ask.ids is None and ask.cause is None and not ask.filter.strip():
+    if ask.ids is None and ask.cause is None and ask.workflow_id is None and not ask.filter.strip():
         raise Invalid("which jobs? Give ids, a cause, or a filter")
     found = await request.db.read(_scope, ask, request.server.access.visible_to(request.caller))
     answer = found.answer

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection
 
+from torc_core.models.failures import AttemptOutput, JobOutput
 from torc_core.models.status import JobStatus
 from torc_server.api.answers import Answer, json_answer
 from torc_server.api.call import Call
@@ -14,31 +14,6 @@ from torc_server.api.routes import get
 from torc_server.errors import NotFound
 
 MOST_ATTEMPTS = 50
-
-
-class Attempt(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A try at a job; `output_dir` is what its runner said, relative to the workflow's origin."""
-
-    run: int
-    attempt: int
-    status: str
-    host: str | None = None
-    output_dir: str | None = None
-    exit: int | None = None
-    stderr: str | None = None
-    """The end of it, as the runner reported it."""
-
-
-class JobOutput(msgspec.Struct, kw_only=True):
-    """A job with its attempts, the newest first; one that runs now is the first."""
-
-    job_id: int
-    name: str
-    status: str
-    workflow_id: int
-    workflow: str
-    origin: str | None
-    attempts: list[Attempt]
 
 
 def job_output(conn: Connection, job_id: int) -> JobOutput:
@@ -60,7 +35,7 @@ def job_output(conn: Connection, job_id: int) -> JobOutput:
     )
     attempts = [_attempt(each) for each in ended]
     if status in (JobStatus.PENDING, JobStatus.RUNNING):
-        now = Attempt(run=run, attempt=attempt, status=JobStatus(status).label, host=host, output_dir=folder)
+        now = AttemptOutput(run=run, attempt=attempt, status=JobStatus(status).label, host=host, output_dir=folder)
         attempts.insert(0, now)
     return JobOutput(
         job_id=job_id, name=name, status=JobStatus(status).label, workflow_id=workflow_id, workflow=workflow,
@@ -71,9 +46,9 @@ def job_output(conn: Connection, job_id: int) -> JobOutput:
 _FOLDER = "CASE WHEN json_valid(node.scheduler) THEN json_extract(node.scheduler, '$.output_dir') END AS output_dir"
 
 
-def _attempt(row: Any) -> Attempt:
+def _attempt(row: Any) -> AttemptOutput:
     run, attempt, status, host, folder, code, stderr = row
-    return Attempt(
+    return AttemptOutput(
         run=run, attempt=attempt, status=JobStatus(status).label, host=host, output_dir=folder, exit=code,
         stderr=stderr,
     )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from torc_core.models.progress import Explanation
 from torc_core.models.resources import Job, Result
 from torc_core.models.status import COMPLETE, JobStatus
 from torc_server.api import job_writes
@@ -34,16 +35,6 @@ class RetryQuery(msgspec.Struct, kw_only=True):
     """Retries that a job may have had."""
 
     max_retries: int
-
-
-class Explanation(msgspec.Struct, kw_only=True):
-    """Why a job is where it is: one line, and more lines."""
-
-    job_id: int
-    name: str
-    status: str
-    why: str
-    details: list[str]
 
 
 @post("/jobs", body=Job, answer=Job)

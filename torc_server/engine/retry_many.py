@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import Connection
 
+from torc_core.models.failures import Concerned, Refused, Retry
 from torc_core.models.status import JobStatus
 from torc_server.engine.graph import below
 from torc_server.engine.retry import retry_job
@@ -24,37 +25,6 @@ FAILED = (JobStatus.FAILED, JobStatus.TERMINATED, JobStatus.PENDING_FAILED)
 
 SHOWN = 20
 """So many names and refusals are told."""
-
-
-class Concerned(msgspec.Struct, kw_only=True):
-    """A workflow that has some of the jobs."""
-
-    id: int
-    name: str
-    origin: str | None
-    active_nodes: int
-    jobs: int
-
-
-class Refused(msgspec.Struct, kw_only=True):
-    """A job that cannot be retried, and why."""
-
-    id: int
-    name: str
-    why: str
-
-
-class Retry(msgspec.Struct, kw_only=True):
-    """What a retry does or did: `jobs` run again, `blocked` below them wait again."""
-
-    jobs: int
-    blocked: int
-    workflows: list[Concerned]
-    names: list[str]
-    """Of the first jobs."""
-    refused: list[Refused]
-    """The first of them."""
-    refused_total: int
 
 
 class Scope(msgspec.Struct):

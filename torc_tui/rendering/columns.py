@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from torc_core.client.console import Row
+from torc_core.models.console import Row
 from torc_tui.rendering.cells import Line, Span, fitted
 from torc_tui.rendering.glyphs import Characters
 

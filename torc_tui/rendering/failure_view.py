@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from torc_core.client.console import Row
-from torc_core.client.failures import Attempt
+from torc_core.models.console import Row
+from torc_core.models.failures import AttemptOutput
 from torc_tui.logs.text import cleaned
 from torc_tui.rendering import numbers
 from torc_tui.rendering.cells import Line, plain
@@ -73,7 +73,7 @@ FAILURES = (
 )
 
 
-def preview_lines(row: Row, name: str, attempt: Attempt | None, height: int) -> list[Line]:
+def preview_lines(row: Row, name: str, attempt: AttemptOutput | None, height: int) -> list[Line]:
     """The job of a row, and the end of its stderr, in `height` lines."""
     head: Line = [(" ", ""), (name, "strong"), ("  the last of them" if is_group(row) else "", "dim")]
     if attempt is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torc_core.client.console import JobDetail, Row
+from torc_core.models.console import JobDetail, Row
 from torc_tui.rendering import numbers
 from torc_tui.rendering.cells import Line, between, fitted, plain, wrapped
 from torc_tui.rendering.columns import Look

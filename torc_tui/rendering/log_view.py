@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from torc_core.client.failures import Attempt, JobOutput
+from torc_core.models.failures import AttemptOutput, JobOutput
 from torc_tui.logs.search import MOST_HITS, Search
 from torc_tui.logs.text import cleaned
 from torc_tui.rendering import numbers
@@ -26,7 +26,7 @@ def about(number: int, exact: bool) -> str:
 
 def status_line(
     name: str,
-    attempt: Attempt,
+    attempt: AttemptOutput,
     size: int | None,
     lines: tuple[int, bool, int, bool],
     *,
@@ -59,7 +59,7 @@ def search_line(search: Search, hit: int | None) -> Line:
     return [*line, (said + more, "accent")]
 
 
-def not_there(path: Path, stream: str, attempt: Attempt, here: str, error: Exception) -> list[Line]:
+def not_there(path: Path, stream: str, attempt: AttemptOutput, here: str, error: Exception) -> list[Line]:
     """Why a file is not shown, where it is, and what is known of it all the same."""
     lines: list[Line] = [[]]
     host = attempt.host

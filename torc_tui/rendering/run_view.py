@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from torc_core.client.console import Row
+from torc_core.models.console import Row
 from torc_tui.local_runs import Seen
 from torc_tui.rendering import numbers
 from torc_tui.rendering.cells import Line

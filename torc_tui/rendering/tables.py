@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 
-from torc_core.client.console import Row
+from torc_core.models.console import Row
 from torc_tui.rendering import numbers
 from torc_tui.rendering.cells import Line
 from torc_tui.rendering.columns import Cell, Column, Look

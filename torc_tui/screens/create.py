@@ -12,9 +12,10 @@ from textual.widgets import Input
 from textual.worker import Worker
 
 from torc_core.client import console
-from torc_core.client.console import Part, TablePage
+from torc_core.client.console import Part
 from torc_core.client.stream import Change
 from torc_core.errors import InputError, TorcError
+from torc_core.models.console import TablePage
 from torc_tui import local_runs, workflow_files
 from torc_tui.actions import Place
 from torc_tui.checking import Checked, check, line_of, stamp

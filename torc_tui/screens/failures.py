@@ -8,10 +8,10 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from torc_core.client import failures
-from torc_core.client.console import Row
-from torc_core.client.failures import JobOutput
 from torc_core.client.stream import Change
 from torc_core.errors import TorcError
+from torc_core.models.console import Row
+from torc_core.models.failures import JobOutput
 from torc_tui.actions import Place
 from torc_tui.context import Thing
 from torc_tui.failure_source import FailureSource

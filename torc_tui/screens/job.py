@@ -8,8 +8,8 @@ from datetime import datetime
 from textual.widget import Widget
 
 from torc_core.client import console
-from torc_core.client.console import JobDetail
 from torc_core.client.stream import Change, concerns_job
+from torc_core.models.console import JobDetail
 from torc_tui.actions import Place
 from torc_tui.context import Thing
 from torc_tui.rendering.cells import Line

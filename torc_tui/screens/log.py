@@ -15,9 +15,9 @@ from textual.widget import Widget
 
 from torc_core.cli.output_folder import DEFAULT, stdio_path
 from torc_core.client import failures
-from torc_core.client.failures import Attempt, JobOutput
 from torc_core.client.stream import Change, concerns_job
 from torc_core.errors import InputError
+from torc_core.models.failures import AttemptOutput, JobOutput
 from torc_tui.actions import Place
 from torc_tui.context import Thing
 from torc_tui.logs.search import Pattern
@@ -82,12 +82,12 @@ class LogScreen(ConsoleScreen):
         return self._watch.value if self._watch else None
 
     @property
-    def attempts(self) -> list[Attempt]:
+    def attempts(self) -> list[AttemptOutput]:
         """The newest first."""
         return self.output.attempts if self.output else []
 
     @property
-    def attempt(self) -> Attempt | None:
+    def attempt(self) -> AttemptOutput | None:
         """The one that is shown."""
         return next((each for each in self.attempts if (each.run, each.attempt) == self._attempt), None)
 
@@ -164,7 +164,7 @@ class LogScreen(ConsoleScreen):
                     pane.view.to_end()
         self.refresh_lines()
 
-    def _telling_stream(self, output: JobOutput, attempt: Attempt) -> str:
+    def _telling_stream(self, output: JobOutput, attempt: AttemptOutput) -> str:
         """The stream that tells most: of a failed job stderr, else stdout, unless only the other one has something."""
         first = "e" if attempt.status in FAILED else "o"
         for stream in (first, "o" if first == "e" else "e"):
@@ -174,11 +174,11 @@ class LogScreen(ConsoleScreen):
         return first
 
     @staticmethod
-    def _path(output: JobOutput, attempt: Attempt, stream: str) -> Path:
+    def _path(output: JobOutput, attempt: AttemptOutput, stream: str) -> Path:
         folder = Path(output.origin or ".") / (attempt.output_dir or DEFAULT)
         return stdio_path(folder, output.workflow_id, output.job_id, attempt.run, attempt.attempt, stream)
 
-    def _show_attempt(self, attempt: Attempt) -> None:
+    def _show_attempt(self, attempt: AttemptOutput) -> None:
         self._attempt = (attempt.run, attempt.attempt)
         self._arrange()
         self._open_shown()
@@ -224,7 +224,7 @@ class LogScreen(ConsoleScreen):
         if (found := self.neighbour(by)) is not None:
             self._show_attempt(found)
 
-    def neighbour(self, by: int) -> Attempt | None:
+    def neighbour(self, by: int) -> AttemptOutput | None:
         """The attempt before (-1) or after (1) the one that is shown."""
         attempts, current = self.attempts, self.attempt
         if current is None:

@@ -8,9 +8,10 @@ from datetime import datetime
 
 from textual.widget import Widget
 
-from torc_core.client.console import Part, Row, TablePage
+from torc_core.client.console import Part
 from torc_core.client.stream import Change
 from torc_core.errors import InputError, TorcError
+from torc_core.models.console import Row, TablePage
 from torc_tui import local_runs
 from torc_tui.actions import Place
 from torc_tui.context import Thing
@@ -51,7 +52,13 @@ class RunsSource:
         ids = [row["id"] for row in found]
         anchor = ids.index(part.anchor) if part.anchor in ids else None
         offset = max(0, anchor - part.before) if anchor is not None else part.offset
-        return TablePage(found[offset : offset + part.limit], offset, len(found), len(rows), anchor)
+        return TablePage(
+            items=found[offset : offset + part.limit],
+            offset=offset,
+            total=len(found),
+            everything=len(rows),
+            anchor=anchor,
+        )
 
     def concerns(self, change: Change, table: PagedTable) -> bool:  # noqa: ARG002
         return change.event in ("open", "reset", "node")

@@ -9,8 +9,8 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from torc_core.client import console
-from torc_core.client.console import JobDetail, Row, WorkflowDetail
 from torc_core.client.stream import Change, concerns_job
+from torc_core.models.console import JobDetail, Row, WorkflowDetail
 from torc_tui.actions import Place
 from torc_tui.context import Thing
 from torc_tui.rendering import numbers

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from torc_core.client import console, endpoints, failures
-from torc_core.client.endpoints import Summary
 from torc_core.errors import TorcError
+from torc_core.models.progress import Summary
 from torc_tui import launch, local_runs
 from torc_tui.actions import Action, Group, Place
 from torc_tui.context import Context, Thing

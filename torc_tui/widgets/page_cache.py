@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from torc_core.client.console import Row
+from torc_core.models.console import Row
 
 PAGE = 100
 """Rows that are asked for at once."""

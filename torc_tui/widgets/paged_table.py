@@ -19,9 +19,10 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from torc_core.client.console import Part, Row, TablePage
+from torc_core.client.console import Part
 from torc_core.client.stream import Change
 from torc_core.errors import TorcError
+from torc_core.models.console import Row, TablePage
 from torc_tui.rendering.cells import Line, fitted
 from torc_tui.rendering.columns import Column, Look, Placed, cells, fit, header
 from torc_tui.rendering.strips import strip

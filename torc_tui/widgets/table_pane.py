@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from torc_core.client.console import Row
 from torc_core.client.stream import Change
+from torc_core.models.console import Row
 from torc_tui.context import Thing
 from torc_tui.rendering.cells import Line
 from torc_tui.widgets.lines_view import LinesView
