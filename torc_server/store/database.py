@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
 from torc_core.errors import TorcError
-from torc_server.engine.inputs import digest
+from torc_server.engine.inputs import digest, input_state
 from torc_server.store.batch import Batch
 from torc_server.store.schema import SCHEMA_VERSION, metadata
 from torc_server.store.writer import BUSY_MS, Writer
@@ -80,7 +80,8 @@ def _engine(path: Path, *, read_only: bool) -> Engine:
     @event.listens_for(engine, "connect")
     def configure(dbapi: Any, _record: Any) -> None:
         dbapi.isolation_level = None  # the driver opens no transactions of its own
-        dbapi.create_function("digest", -1, digest, deterministic=True)
+        dbapi.create_function("digest", 1, digest, deterministic=True)
+        dbapi.create_function("input_state", -1, input_state, deterministic=True)
         dbapi.execute("PRAGMA foreign_keys = ON")
         dbapi.execute("PRAGMA synchronous = FULL")
         dbapi.execute("PRAGMA temp_store = MEMORY")
