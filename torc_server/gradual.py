@@ -17,12 +17,15 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from torc_core.crash import crash_point
-from torc_server.engine import actions, create, restart
+from torc_core.models.reinitialize import FileState, ReinitializeAnswer
+from torc_core.models.status import JobStatus
+from torc_server.engine import actions, create, reinitialize, restart
 from torc_server.engine.announce import tell_initialized
 from torc_server.engine.cancel import cancel_range, cancel_workflow, forbid_work
 from torc_server.engine.delete import delete_jobs, delete_some, half_deleted, note_no_jobs
 from torc_server.engine.initialize import (
     EVERY,
+    count_parents,
     imply,
     initialize,
     refuse_cycle,
@@ -30,9 +33,9 @@ from torc_server.engine.initialize import (
     start,
     to_run_again,
 )
-from torc_server.engine.inputs import changed
+from torc_server.engine.inputs import changed, forget
 from torc_server.engine.progress import counts
-from torc_server.engine.reset import may_reset, note_reset, reset_job_status, take_back, to_reset
+from torc_server.engine.reset import may_reset, note_reset, reset_job_status, take_back, take_back_uncounted, to_reset
 from torc_server.errors import Busy, NotFound
 from torc_server.store.batch import Batch
 from torc_server.store.database import Database, is_defect
@@ -120,6 +123,34 @@ class Gradual:
             await self._go_on(_end, workflow_id)
             return found.answer(run_id)
 
+    async def reinitialize(
+        self, workflow_id: int, seen: Sequence[FileState], dry_run: bool, limit: int
+    ) -> ReinitializeAnswer:
+        """See `engine.reinitialize`; with `dry_run` only what it would do. `limit`: so many jobs are listed."""
+        async with self._locks[workflow_id]:
+            if not dry_run and await self._db.read(_jobs, workflow_id) <= SMALL:
+                return await self._db.write(reinitialize.reinitialize, workflow_id, seen, limit)
+            found = await self._db.read(reinitialize.scope, workflow_id, seen)
+            answer = await self._db.read(found.answer, found.run_id, dry_run, limit)
+            if dry_run:
+                return answer
+            await self._db.read(refuse_cycle, workflow_id)
+            for ids in _portions(list(found.reasons)):  # from now on they are changed without the help of `seen`
+                await self._db.write(forget, ids)
+            for files in _portions(seen):
+                await self._db.write(reinitialize.record, workflow_id, files)
+            if not found.anything:
+                return answer
+
+            def begin(batch: Batch) -> int:
+                _begin(batch, workflow_id, "reinitialize")
+                return restart.new_run(batch, workflow_id)
+
+            answer.run_id = await self._db.write(begin)
+            await self._reinitialize(workflow_id, list(found.reasons))
+            await self._go_on(_end, workflow_id)
+            return answer
+
     async def finish_creation(self, creation: create.Creation) -> Any:
         """Initialise a plan that has come in whole, if it asked for that, and make the workflow visible."""
         create.complete(creation)
@@ -193,6 +224,9 @@ class Gradual:
                 await self._reset(workflow_id, work == "reset_failed")
             case "restart":
                 await self._restart(workflow_id)
+            case "reinitialize":
+                found = await self._db.read(reinitialize.scope, workflow_id, ())
+                await self._reinitialize(workflow_id, list(found.reasons))
             case "cancel":
                 await self._down_jobs(workflow_id, cancel_range)
             case "delete_jobs":
@@ -218,7 +252,7 @@ class Gradual:
         await self._over_jobs(workflow_id, imply)
         again = await self._db.read(to_run_again, workflow_id, only_uninitialized)
         for ids in _portions([row[0] for row in again]):
-            await self._go_on(take_back, ids)
+            await self._go_on(take_back_uncounted, ids)
         if not only_uninitialized:
             await self._go_on(release_claims, workflow_id)
         await self._over_jobs(workflow_id, start)
@@ -227,15 +261,22 @@ class Gradual:
     async def _reset(self, workflow_id: int, failed_only: bool) -> int:
         chosen, below = await self._db.read(to_reset, workflow_id, failed_only)
         for ids in _portions([*below, *chosen]):  # what was chosen last: begun again, it finds what is below once more
-            await self._go_on(take_back, ids)
+            await self._go_on(take_back_uncounted, ids)
             crash_point("server.reset.portion")
+        await self._over_jobs(workflow_id, count_parents)
         return len(chosen)
 
     async def _restart(self, workflow_id: int) -> None:
         found = await self._db.read(restart.scope, workflow_id)
-        for ids in _portions([job for job, _ in found.jobs]):
-            await self._go_on(take_back, ids)
+        for ids in _portions([job for job, status in found.jobs if status != JobStatus.UNINITIALIZED]):
+            await self._go_on(take_back_uncounted, ids)
             crash_point("server.restart.portion")
+        await self._initialize(workflow_id, only_uninitialized=True)
+
+    async def _reinitialize(self, workflow_id: int, changed: Sequence[int]) -> None:
+        for ids in _portions(changed):
+            await self._go_on(take_back, ids)
+            crash_point("server.reinitialize.portion")
         await self._initialize(workflow_id, only_uninitialized=True)
 
     async def _down_jobs(self, workflow_id: int, work: Callable[[Batch, int, int, int], T]) -> list[T]:

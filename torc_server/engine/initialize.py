@@ -78,10 +78,7 @@ def start(batch: Batch, workflow_id: int, first: int, last: int) -> int:
 
     So do blocked ones that wait for nobody and ready ones that have to wait. Returns how many there were.
     """
-    if first <= 1:
-        recount_barriers(batch, "SELECT id FROM barrier WHERE workflow_id = ?", workflow_id)
-    in_range = "SELECT id FROM job WHERE workflow_id = ?1 AND id BETWEEN ?2 AND ?3"
-    recount(batch, in_range, workflow_id, first, last)
+    count_parents(batch, workflow_id, first, last)
     rows = batch.run(
         "SELECT id, status, unmet, bad AND cancel_on_blocking_job_failure FROM job"
         " WHERE workflow_id = ? AND id BETWEEN ? AND ?"
@@ -96,6 +93,13 @@ def start(batch: Batch, workflow_id: int, first: int, last: int) -> int:
     keep_hashes(batch, workflow_id, first, last)
     actions.recount(batch, workflow_id, first, last)
     return len(rows)
+
+
+def count_parents(batch: Batch, workflow_id: int, first: int, last: int) -> None:
+    """Compute the counters of the jobs of an id range anew; with the first range also those of all barriers."""
+    if first <= 1:
+        recount_barriers(batch, "SELECT id FROM barrier WHERE workflow_id = ?", workflow_id)
+    recount(batch, "SELECT id FROM job WHERE workflow_id = ?1 AND id BETWEEN ?2 AND ?3", workflow_id, first, last)
 
 
 def rows_below(conn: Connection, job_ids: list[int]) -> list[Row]:

@@ -96,12 +96,20 @@ def note_reset(batch: Batch, workflow_id: int, failed_only: bool, user: str, cou
 
 def take_back(batch: Batch, job_ids: list[int]) -> None:
     """Make these jobs uninitialized; those with a runner are stopped."""
+    take_back_uncounted(batch, job_ids)
+    recount_around(batch, job_ids)
+
+
+def take_back_uncounted(batch: Batch, job_ids: list[int]) -> None:
+    """Likewise; the counters below them are the caller's to compute anew, once for all portions.
+
+    Portion by portion each would count all parents of a barrier that any of its jobs is a parent of.
+    """
     rows = batch.run(
         "SELECT id, workflow_id, status FROM job WHERE status <> 0 AND id IN (SELECT value FROM json_each(?))",
         batch.json(job_ids),
     )
     uninitialize(batch, [(row[0], row[1], row[2]) for row in rows])
-    recount_around(batch, job_ids)
 
 
 def _active(batch: Batch, workflow_id: int) -> bool:
