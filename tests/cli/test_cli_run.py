@@ -17,7 +17,7 @@ from tests.cli.torc_command import Torc
 from torc_core import local_server
 from torc_core.cli.app import App
 from torc_core.client import endpoints
-from torc_core.client.stream import job_ids
+from torc_core.client.stream import Change, names_any
 
 DEADLINE_S = 30.0
 
@@ -321,12 +321,13 @@ def test_events_are_followed_from_where_one_asks(torc: Torc) -> None:
     number = torc("run", torc.write(THREE), "-f", "json").json["workflow_id"]
     follow = in_background("events", number, "--follow", "--after", 0, "-f", "json")
     assert follow.stdout is not None
-    completed: set[int] = set()
-    while len(completed) < 3:
+    waiting = {job["id"] for job in torc("jobs", "list", number, "-f", "json").json["jobs"]}
+    assert len(waiting) == 3
+    while waiting:
         change = msgspec.json.decode(follow.stdout.readline())
         assert change["workflow_id"] == number
         if change["event_type"] == "jobs" and change["data"]["status"] == "completed":
-            completed |= set(job_ids(change["data"]["ids"]))
+            waiting = {job for job in waiting if not names_any(Change(None, "jobs", change["data"]), (job,))}
     follow.send_signal(signal.SIGINT)
     follow.communicate(timeout=DEADLINE_S)
     assert follow.returncode == 130
