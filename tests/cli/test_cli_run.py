@@ -292,7 +292,7 @@ def test_results_and_reports_tell_how_it_went(torc: Torc) -> None:
         "✗ Workflow complete with failures (1 failed, 0 terminated, 1 canceled)"
         in torc("reports", "summary", number).out
     )
-    report = torc("reports", "results", number).json
+    report = torc("reports", "results", number, "-f", "json").json
     assert report["total_results"] == 2
     for result in report["results"]:
         assert (torc.folder / result["job_stderr"]).exists()

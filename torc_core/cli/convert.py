@@ -27,6 +27,7 @@ def convert(app: App, file: str, target: str, output: str | None) -> None:
     Comments are lost. Nothing is written when the file has errors.
     """
     from torc_core.cli.creation import require_valid
+    from torc_core.cli.output import print_json
     from torc_core.spec.convert import convert as converted
     from torc_core.spec.document import UnreadableError
     from torc_core.spec.load import Loaded, check_document
@@ -40,11 +41,17 @@ def convert(app: App, file: str, target: str, output: str | None) -> None:
         loaded = Loaded(None, [error.problem])
     require_valid(app, file, loaded, done="written")
     text = converted(document, target.lower(), None if written.folder is None else Path(file).name)
-    if output is None:
+    if output is not None:
+        _write(output, text, file if written.folder is not None else None)
+    if app.json:
+        print_json({"format": target.lower(), "output": output, "text": text if output is None else None})
+    elif output is None:
         click.echo(text, nl=False)
-        return
+
+
+def _write(output: str, text: str, source: str | None) -> None:
     try:
-        if Path(output).exists() and written.folder is not None and Path(output).samefile(file):
+        if Path(output).exists() and source is not None and Path(output).samefile(source):
             raise InputError(f"{output} is the file itself; name another one")
         Path(output).write_text(text, encoding="utf-8")
     except OSError as error:

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from torc_core.cli.app import App, command, pass_app
-from torc_core.cli.output import local_time, print_list, print_table
+from torc_core.cli.output import local_time, print_json_line, print_list, print_table
 from torc_core.cli.select import workflow_id
 from torc_core.client import endpoints
 from torc_core.client.stream import Change
@@ -110,15 +110,17 @@ def _follow(app: App, number: int | None, after: int | None) -> None:
         if change.event == "reset":
             app.note("changes that old are no longer kept; following from now on")
             continue
-        click.echo(_line_json(change) if app.json else _line(change))
-        sys.stdout.flush()
+        if app.json:
+            print_json_line(_as_json(change))
+        else:
+            click.echo(_line(change))
+            sys.stdout.flush()
 
 
-def _line_json(change: Change) -> str:
-    """One change as one line of JSON."""
+def _as_json(change: Change) -> dict[str, Any]:
     data = dict(change.data)
     moment = data.pop("ms", 0)
-    shape = {
+    return {
         "id": change.id,
         "workflow_id": data.pop("workflow_id", None),
         "timestamp": moment,
@@ -126,7 +128,6 @@ def _line_json(change: Change) -> str:
         "event_type": change.event,
         "data": data,
     }
-    return msgspec.json.encode(shape).decode()
 
 
 def _line(change: Change) -> str:

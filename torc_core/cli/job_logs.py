@@ -13,14 +13,18 @@ import click
 
 from torc_core.cli.app import App, command, pass_app
 from torc_core.cli.news import News
+from torc_core.cli.output import print_json, print_json_line
 from torc_core.cli.output_folder import output_folder, stdio_path
 from torc_core.cli.select import job_argument, job_id
-from torc_core.cli.tail import LOOK_EVERY_S, copy_rest
+from torc_core.cli.tail import LOOK_EVERY_S, Lines, chunks, copy_rest
 from torc_core.client import endpoints
 from torc_core.client.stream import names_any
 from torc_core.errors import InputError, TorcError
 from torc_core.models.resources import ComputeNode, Job
 from torc_core.models.status import ACTIVE, ENDED, JobStatus
+
+STREAMS = {"o": "stdout", "e": "stderr"}
+"""The ending of a file of output, and what is in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,8 @@ class Attempt:
 @command()
 @job_argument
 @click.option("--follow", is_flag=True, help="Go on until the job has ended.")
-@click.option("--stdout", "only", flag_value="o", default=None, help="Only what it wrote to stdout.")
-@click.option("--stderr", "only", flag_value="e", help="Only what it wrote to stderr.")
+@click.option("--stdout", is_flag=True, help="What it wrote to stdout.  [default: both]")
+@click.option("--stderr", is_flag=True, help="What it wrote to stderr.  [default: both]")
 @click.option("--attempt", type=click.IntRange(1), metavar="N", help="Of this attempt.  [default: the latest]")
 @click.option("--run-id", type=click.IntRange(1), metavar="N", help="Of this run.  [default: the latest]")
 @click.option("-o", "--output-dir", help="Where the output is.  [default: where the runner put it]")
@@ -46,14 +50,19 @@ def logs(
     job: str,
     of: str | None,
     follow: bool,
-    only: str | None,
+    stdout: bool,
+    stderr: bool,
     attempt: int | None,
     run_id: int | None,
     output_dir: str | None,
 ) -> None:
-    """Print what JOB (id, or name with -w) wrote to stdout and stderr."""
+    """Print what JOB (id, or name with -w) wrote to stdout and stderr.
+
+    With -f json this is one object with the path and the lines of each; with --follow it is an object a line
+    (`stream`, `path`, `line`).
+    """
     found = app.client.send(endpoints.get_job(job_id(app, job, of)))
-    streams = [only] if only else ["o", "e"]
+    streams = [ending for ending, wanted in (("o", stdout), ("e", stderr)) if wanted or stdout == stderr]
     if follow and attempt is None and run_id is None:
         _follow(app, found, streams, output_dir)
         return
@@ -65,15 +74,44 @@ def logs(
     paths = {stream: _path(found, chosen, stream) for stream in streams}
     if not any(path.exists() for path in paths.values()):
         _complain(found, paths)
-    _Printer(paths, headings=len(streams) > 1).copy()
+    if app.json:
+        _print_as_json(found, chosen, paths)
+    else:
+        _Printer(paths, headings=len(streams) > 1).copy()
+    if not any(path.exists() and path.stat().st_size for path in paths.values()):
+        _note_silence(app, found, streams)
+
+
+def _note_silence(app: App, job: Job, streams: list[str]) -> None:
+    """Say that nothing is shown because nothing was written."""
+    so_far = "has written nothing so far" if JobStatus.from_label(job.status or "") in ACTIVE else "wrote nothing"
+    app.note(f"job {job.id} '{job.name}' {so_far} to {' or '.join(STREAMS[stream] for stream in streams)}")
+
+
+def _print_as_json(job: Job, attempt: Attempt, paths: dict[str, Path]) -> None:
+    print_json(
+        {
+            "job_id": job.id,
+            "job_name": job.name,
+            "workflow_id": job.workflow_id,
+            "status": job.status,
+            "run_id": attempt.run_id,
+            "attempt_id": attempt.attempt_id,
+            **{STREAMS[stream]: {"path": str(path), "lines": _lines(path)} for stream, path in paths.items()},
+        }
+    )
+
+
+def _lines(path: Path) -> list[str] | None:
+    """None when there is no such file."""
+    try:
+        return path.read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        return None
 
 
 def _path(job: Job, attempt: Attempt, stream: str) -> Path:
     return stdio_path(attempt.folder, job.workflow_id, int(job.id or 0), attempt.run_id, attempt.attempt_id, stream)
-
-
-def _no_output(job: Job) -> str:
-    return f"job {job.id} '{job.name}' is {job.status} and has no output; 'torc explain {job.id}' says why"
 
 
 def _complain(job: Job, paths: dict[str, Path]) -> None:
@@ -109,26 +147,57 @@ def _attempt(app: App, job: Job, attempt: int | None, run_id: int | None, output
 class _Printer:
     """Prints files as they grow; with `headings` it says which one, as `tail` does."""
 
-    def __init__(self, paths: dict[str, Path], headings: bool) -> None:
+    def __init__(self, paths: dict[str, Path], headings: bool = False) -> None:
         self._paths = paths
         self._headings = headings
         self._files: dict[str, BinaryIO] = {}
         self._last: str | None = None
 
-    def copy(self) -> None:
-        """Print what is new in any of them."""
+    def copy(self) -> bool:
+        """Print what is new in any of them. Whether there was something."""
+        found = False
         for stream, path in self._paths.items():
             if stream not in self._files:
                 with contextlib.suppress(FileNotFoundError):
                     self._files[stream] = path.open("rb")
             if stream in self._files:
-                copy_rest(self._files[stream], partial(self._heading, stream))
+                found |= self._print(stream)
+        return found
+
+    def close(self) -> None:
+        """Print what is held back."""
+
+    def _print(self, stream: str) -> bool:
+        return copy_rest(self._files[stream], partial(self._heading, stream))
 
     def _heading(self, stream: str) -> None:
         if self._headings and stream != self._last:
             click.echo(f"{'' if self._last is None else chr(10)}==> {self._paths[stream]} <==")
             sys.stdout.flush()
         self._last = stream
+
+
+class _LinePrinter(_Printer):
+    """The same as JSON: an object for each line, once it is whole."""
+
+    def __init__(self, paths: dict[str, Path]) -> None:
+        super().__init__(paths)
+        self._lines = {stream: Lines() for stream in paths}
+
+    def close(self) -> None:
+        for stream, lines in self._lines.items():
+            self._tell(stream, lines.rest())
+
+    def _print(self, stream: str) -> bool:
+        found = False
+        for chunk in chunks(self._files[stream]):
+            found = True
+            self._tell(stream, self._lines[stream].feed(chunk))
+        return found
+
+    def _tell(self, stream: str, lines: list[str]) -> None:
+        for line in lines:
+            print_json_line({"stream": STREAMS[stream], "path": str(self._paths[stream]), "line": line})
 
 
 def _active_node(app: App, job: Job) -> ComputeNode | None:
@@ -149,22 +218,27 @@ def _follow(app: App, job: Job, streams: list[str], output_dir: str | None) -> N
     news = News(app, job.workflow_id, lambda change: change.event != "jobs" or names_any(change, (number,)))
     printer: _Printer | None = None
     current: Attempt | None = None
-    told = False
+    told = found = False
     while True:
         job = app.client.send(endpoints.get_job(number))
         status = JobStatus.from_label(job.status or "uninitialized")
         attempt = _attempt(app, job, None, None, output_dir)
         if attempt is not None and attempt != current:
-            current = attempt
+            if printer:
+                printer.close()
+            current, found = attempt, False
             paths = {stream: _path(job, attempt, stream) for stream in streams}
-            printer = _Printer(paths, headings=len(streams) > 1)
+            printer = _LinePrinter(paths) if app.json else _Printer(paths, headings=len(streams) > 1)
         if printer:
-            printer.copy()
+            found |= printer.copy()
         elif not told:
             app.note(f"job {number} '{job.name}' is {job.status}; waiting for its start")
             told = True
         if status in ENDED or status == JobStatus.PENDING_FAILED:
-            return
+            break
         while not news.wait(LOOK_EVERY_S):
-            if printer:
-                printer.copy()
+            found |= bool(printer and printer.copy())
+    if printer:
+        printer.close()
+    if not found:
+        _note_silence(app, job, streams)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -60,6 +61,7 @@ torc = Group(
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and give its exit code; whatever goes wrong becomes one line on stderr."""
     app = App()
+    arguments = sys.argv[1:] if arguments is None else arguments
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that has no ✓ shows ?
@@ -69,11 +71,13 @@ def main(arguments: list[str] | None = None) -> int:
         return code if isinstance(code, int) else 0
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
+        if error.ctx and _wants_json(app, arguments):
+            _print_error(f"'{error.ctx.command_path}' needs a command; its help lists them")
         return error.exit_code
     except (TorcError, click.ClickException) as error:
         if debugging():
             raise
-        return _fail(app, error)
+        return _fail(app, error, arguments)
     except (KeyboardInterrupt, click.Abort):
         click.echo("torc: interrupted", err=True)
         return 130
@@ -88,7 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
-def _fail(app: App, error: TorcError | click.ClickException) -> int:
+def _fail(app: App, error: TorcError | click.ClickException, arguments: list[str]) -> int:
     if isinstance(error, click.UsageError) and error.ctx:
         message = f"{error.format_message()} ('{error.ctx.command_path} --help' shows how)"
     else:
@@ -96,12 +100,24 @@ def _fail(app: App, error: TorcError | click.ClickException) -> int:
     problems: list[str] = getattr(error, "problems", [])
     for line in problems:
         click.echo(line, err=True)
-    if app.options.get("format") == "json":
-        from torc_core.cli.output import print_json
-
-        print_json({"error": message, "errors": problems} if problems else {"error": message})
+    if _wants_json(app, arguments):
+        _print_error(message, problems)
     click.echo(f"torc: {message}", err=True)
     return error.exit_code
+
+
+def _print_error(message: str, problems: Sequence[str] = ()) -> None:
+    from torc_core.cli.output import print_json
+
+    print_json({"error": message, "errors": problems} if problems else {"error": message})
+
+
+def _wants_json(app: App, arguments: list[str]) -> bool:
+    """Whether errors are wanted as JSON too; an option that could not be read may stand before `-f json`."""
+    if "format" in app.options:
+        return bool(app.options["format"] == "json")
+    written = " ".join(arguments)
+    return any(option in written for option in ("-f json", "-fjson", "--format json", "--format=json"))
 
 
 if __name__ == "__main__":

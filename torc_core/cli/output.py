@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -15,6 +16,12 @@ def print_json(value: Any, *, sort: bool = False) -> None:
     """Structs, dicts and lists, with 2 spaces; `sort` orders the keys of every object by name (observed.md 3)."""
     encoded = msgspec.json.encode(value, order="sorted" if sort else None)
     click.echo(msgspec.json.format(encoded, indent=2))
+
+
+def print_json_line(value: Any) -> None:
+    """One object of a stream of them, on a line of its own, at once."""
+    click.echo(msgspec.json.encode(value).decode())
+    sys.stdout.flush()
 
 
 def print_list(key: str, records: Sequence[Any]) -> None:
@@ -127,3 +134,9 @@ def counts_text(counts: dict[str, int]) -> str:
 def count_of(count: int, things: str) -> str:
     """`1 job`, `3 jobs`."""
     return f"{count} {things.removesuffix('s') if count == 1 else things}"
+
+
+def short(path: str) -> str:
+    """The path as seen from here, when that is shorter."""
+    relative = os.path.relpath(path)
+    return relative if len(relative) < len(path) else path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from torc_core.cli.app import App, group, pass_app
-from torc_core.cli.output import duration, print_fields, print_json
+from torc_core.cli.output import duration, print_fields, print_json, print_table, short
 from torc_core.cli.output_folder import output_folder, runner_log, stdio_path
 from torc_core.cli.progress import ordered_counts
 from torc_core.cli.results import job_names
@@ -99,28 +99,51 @@ def verdict(summary: Summary) -> str:
 @click.option("-j", "--job-id", type=int, multiple=True, help="Only of this job; may be given several times.")
 @pass_app
 def results(app: App, workflow: str | None, output_dir: str | None, all_runs: bool, job_id: tuple[int, ...]) -> None:
-    """Print the results of WORKFLOW (id or name) with the paths of all logs, as JSON."""
+    """Show how each job of WORKFLOW (id or name) ended, and where its output is."""
     number = workflow_id(app, workflow)
     summary = app.client.send(endpoints.summary(number))
     if output_dir is not None and not Path(output_dir).is_dir():
         raise TorcError(f"output folder {output_dir} does not exist; give --output-dir of the run")
     chosen = [{"job_id": job} for job in job_id] or [{}]
     found = [result for one in chosen for result in _results(app, number, all_runs=all_runs, **one)]
-    if not found:
-        app.note(f"no results found for workflow ID: {number}")
-        return
     names = job_names(app, number, {result.job_id for result in found})
     folders = _Folders(app, summary, output_dir)
-    print_json(
-        {
-            "workflow_id": number,
-            "workflow_name": summary.name,
-            "workflow_user": summary.user,
-            "all_runs": all_runs,
-            "total_results": len(found),
-            "results": [_result_report(app, result, names, folders) for result in found],
-        }
-    )
+    rows = [_result_report(app, result, names, folders) for result in found]
+    if app.json:
+        print_json(
+            {
+                "workflow_id": number,
+                "workflow_name": summary.name,
+                "workflow_user": summary.user,
+                "all_runs": all_runs,
+                "total_results": len(rows),
+                "results": rows,
+            }
+        )
+    elif not rows:
+        click.echo(f"No results found for workflow ID: {number}")
+    else:
+        _print_results(f"Results of workflow {number} '{summary.name}':", rows)
+
+
+def _print_results(title: str, rows: list[dict[str, Any]]) -> None:
+    columns = {
+        "Job ID": "job_id",
+        "Job Name": "job_name",
+        "Status": "status",
+        "Run ID": "run_id",
+        "Return Code": "return_code",
+        "Exec Time": "exec_time_minutes",
+        "Stdout": "job_stdout",
+        "Stderr": "job_stderr",
+    }
+    shown: dict[str, Callable[[Any], str]] = {
+        "exec_time_minutes": lambda minutes: duration(minutes * 60),
+        "job_stdout": short,
+        "job_stderr": short,
+    }
+    cells = ([shown.get(key, str)(row[key]) for key in columns.values()] for row in rows)
+    print_table(list(columns), cells, title=title, things="results")
 
 
 class _Folders:

@@ -61,7 +61,8 @@ def run_file(app: App, file: str, options: dict[str, Any]) -> int:
 def run_again(app: App, text: str, options: dict[str, Any]) -> int:
     """Run what is not completed of an existing workflow, and all below it."""
     from torc_core.cli.inputs import missing_inputs
-    from torc_core.cli.output import count_of, counts_text, print_json
+    from torc_core.cli.output import count_of, counts_text
+    from torc_core.cli.running import print_run
     from torc_core.cli.select import workflow_id
     from torc_core.client import endpoints
 
@@ -71,7 +72,7 @@ def run_again(app: App, text: str, options: dict[str, Any]) -> int:
     plan = app.client.send(endpoints.restart(number, dry_run=True))
     if plan.jobs == 0:
         if app.json:
-            print_json({"workflow_id": number, "run_id": summary.run_id, "jobs": 0, "kept": plan.kept, "exit_code": 0})
+            print_run(summary)
         else:
             click.echo(f"Workflow {number} '{summary.name}': nothing is left to run; completed: {plan.kept}")
         return 0

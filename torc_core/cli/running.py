@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import click
 from msgspec import Struct
 
 from torc_core.cli.app import App
-from torc_core.cli.output import duration, print_json
+from torc_core.cli.output import duration, print_json, short
 from torc_core.cli.output_folder import runner_log, stdio_path
 from torc_core.cli.progress import Progress, make_progress, ordered_counts
 from torc_core.cli.runner_process import RunnerOptions, RunnerProcess
@@ -114,7 +113,7 @@ def _conclude(app: App, workflow_id: int, runner: RunnerProcess, options: Runner
     failed, more = _failed_jobs(app, summary, bad, options.output_dir)
     result = _result(runner, summary)
     if app.json:
-        _print_as_json(summary, failed, more, seconds, result)
+        print_run(summary, failed, more, seconds, result)
     else:
         _print_end(summary, failed, more, seconds, result)
     if runner.exit_code not in EXPECTED and not runner.interrupts:
@@ -170,7 +169,10 @@ def _failed_job(app: App, result: Result, output_dir: str) -> FailedJob:
     )
 
 
-def _print_as_json(summary: Summary, failed: list[FailedJob], more: int, seconds: float, result: int) -> None:
+def print_run(
+    summary: Summary, failed: Sequence[FailedJob] = (), more: int = 0, seconds: float = 0.0, result: int = 0
+) -> None:
+    """A run as JSON; the defaults are those of one that had nothing to do."""
     print_json(
         {
             "workflow_id": summary.workflow_id,
@@ -197,16 +199,10 @@ def _print_end(summary: Summary, failed: list[FailedJob], more: int, seconds: fl
     for job in failed:
         reason = job.cause or f"exit code {job.return_code}"
         click.echo(f"  {job.name} (job {job.job_id}) {job.status}: {reason}")
-        click.echo(f"    {_short(job.stderr)}" + (f": {job.last_line}" if job.last_line else ""))
+        click.echo(f"    {short(job.stderr)}" + (f": {job.last_line}" if job.last_line else ""))
     if more:
         click.echo(f"  and {more} more: torc results list {summary.workflow_id} --failed")
     if failed:
         click.echo(f"See more:   torc jobs logs {failed[0].job_id}")
     if result != 0:
         click.echo(f"Run again:  torc run {summary.workflow_id}")
-
-
-def _short(path: str) -> str:
-    """The path as seen from here, when that is shorter."""
-    relative = os.path.relpath(path)
-    return relative if len(relative) < len(path) else path

@@ -6,7 +6,7 @@ import click
 
 from torc_core import local_server
 from torc_core.cli.app import App, group, pass_app
-from torc_core.cli.output import print_fields, print_json
+from torc_core.cli.output import print_fields, print_json, print_json_line
 from torc_core.errors import TorcError
 
 
@@ -73,13 +73,28 @@ def status(app: App) -> int:
 @server.command()
 @click.option("-n", "--lines", type=click.IntRange(0), default=50, show_default=True, help="So many of the last.")
 @click.option("--follow", is_flag=True, help="Go on with what is written, until Ctrl-C.")
-def log(lines: int, follow: bool) -> None:
-    """Show its log."""
-    from torc_core.cli.tail import follow_file, last_lines
+@pass_app
+def log(app: App, lines: int, follow: bool) -> None:
+    """Show its log.
+
+    With -f json this is an object with its path and lines; with --follow it is an object a line (`line`).
+    """
+    from torc_core.cli.tail import Lines, follow_file, last_lines, write
 
     path = local_server.log_path()
     if not path.exists():
         raise TorcError(f"there is no log yet at {path}: no server was started on this host")
-    position = last_lines(path, lines)
+    last, position = last_lines(path, lines)
+    if app.json and not follow:
+        print_json({"path": str(path), "lines": last.decode(errors="replace").splitlines()})
+        return
+    whole = Lines()
+
+    def tell(chunk: bytes) -> None:
+        for line in whole.feed(chunk):
+            print_json_line({"line": line})
+
+    show = tell if app.json else write
+    show(last)
     if follow:
-        follow_file(path, position)
+        follow_file(path, position, show)

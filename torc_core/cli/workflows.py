@@ -13,7 +13,8 @@ from torc_core.cli.progress import ordered_counts
 from torc_core.cli.select import workflow, workflow_id
 from torc_core.client import endpoints
 from torc_core.errors import TorcError
-from torc_core.models.resources import Workflow
+from torc_core.models.progress import Summary
+from torc_core.models.resources import Workflow, WorkflowStatus
 
 JSON_TEXTS = ("resource_monitor_config", "slurm_defaults", "metadata")
 """Fields that hold JSON as text, shown as what they mean (cli.md 0.4)."""
@@ -129,10 +130,10 @@ def get(app: App, id_or_name: str | None) -> None:
 def status(app: App, id_or_name: str | None) -> None:
     """Show where a workflow (id or name) stands."""
     number = workflow_id(app, id_or_name)
-    if app.json:
-        print_json(app.client.send(endpoints.workflow_status(number)))
-        return
     summary = app.client.send(endpoints.summary(number))
+    if app.json:
+        print_json(_status(summary, app.client.send(endpoints.workflow_status(number))))
+        return
     print_fields(
         [
             ("Workflow", f"{summary.workflow_id} '{summary.name}'"),
@@ -144,6 +145,18 @@ def status(app: App, id_or_name: str | None) -> None:
             ("Archived", _yes(summary.is_archived)),
         ]
     )
+
+
+def _status(summary: Summary, flags: WorkflowStatus) -> dict[str, Any]:
+    """torc's status record, and what its own reports tell of the jobs and runners."""
+    return {
+        **msgspec.to_builtins(flags),
+        "name": summary.name,
+        "is_complete": summary.is_complete,
+        "total_jobs": summary.total,
+        "jobs_by_status": summary.counts,
+        "active_compute_nodes": summary.active_nodes,
+    }
 
 
 def _yes(value: bool) -> str:
