@@ -35,6 +35,7 @@ from torc_server.api import (
     remote_workers,
     requirements,
     results,
+    samples,
     schedulers,
     service,
     user_data,
@@ -52,13 +53,14 @@ from torc_server.engine.exchange import Runners
 from torc_server.engine.groups import sync_admins
 from torc_server.engine.serve import Fairness
 from torc_server.gradual import Gradual
+from torc_server.samples import Samples
 from torc_server.settings import Settings
 from torc_server.store.database import Database
 
 MODULES = (
     service, workflows, control, graph, plans, jobs, files, user_data, requirements, results, events, nodes, exchange,
     changes, console, failure_handlers, schedulers, remote_workers, actions, event_stream, access_groups, failures,
-    job_output,
+    job_output, samples,
 )  # fmt: skip
 
 ROUTES: list[ControllerRouterHandler] = [handler for module in MODULES for handler in module.HANDLERS]
@@ -84,6 +86,7 @@ def create_app(settings: Settings) -> Litestar:
         Gradual(db),
         Broadcast(db.writer),
         Access(db, settings.enforce_access_control),
+        Samples(runners.hurry),
     )
     app = Litestar(
         route_handlers=ROUTES,

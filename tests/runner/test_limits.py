@@ -50,3 +50,24 @@ def test_the_runner_stops_its_jobs_when_its_own_time_is_over(server, run) -> Non
     assert (server.results[1].status, server.results[1].return_code) == ("terminated", 143)
     assert server.calls[0].time_left_s == 0
     assert ended.returncode == 1
+
+
+def test_what_a_job_uses_is_told_from_its_first_second_on(server, run) -> None:
+    server.job("sleep 0.5")
+    server.job(EATER.format(seconds=2.6))
+
+    run()
+
+    told = [sample for call in server.calls for sample in call.samples]
+    assert {sample.job_id for sample in told} == {2}
+    start = server.results[2].start_ms
+    assert [round((sample.at_ms - start) / 1000) for sample in told] == [1, 2]
+    assert all(sample.memory_bytes > 100_000_000 and sample.num_processes >= 1 for sample in told)
+
+
+def test_nothing_is_told_where_monitoring_is_switched_off(server, run) -> None:
+    server.change(workflow=FakeServer.workflow_of(resource_monitor_config='{"enabled": false}'))
+    server.job("sleep 1.5", limits=True, memory_bytes=100 * MIB, runtime_s=60)
+
+    assert run().returncode == 0
+    assert not any(call.samples for call in server.calls)

@@ -240,6 +240,14 @@ class Runner:
             "peak_memory_bytes": 123 << 20, **({"stderr_tail": stderr} if code else {}), **more,
         }  # fmt: skip
 
+    def use(self, job: dict[str, Any], *, cpu_percent: float, memory_bytes: int, at_ms: int = 0) -> None:
+        """Tell what a job uses."""
+        self._exchange(samples=[[job["job_id"], job["attempt_id"], cpu_percent, memory_bytes, 1, at_ms]])
+
+    def wait(self, wait_ms: int) -> None:
+        """Make a call that has nothing to say."""
+        self._exchange(wait_ms=wait_ms)
+
     def leave(self) -> None:
         """Be gone."""
         self._exchange(leaving=True)

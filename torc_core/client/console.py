@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from torc_core.client.endpoints import LONG_WORK
 from torc_core.client.request import Request
-from torc_core.models.console import JobDetail, TablePage, WorkflowDetail
+from torc_core.models.console import JobDetail, JobSamples, TablePage, WorkflowDetail
 
 Row = dict[str, Any]
 """A row of a table: column -> value; columns that are null are missing. Every row has an `id`."""
@@ -62,6 +62,12 @@ def table_rows(workflow_id: int, table: str, part: Part) -> Request[TablePage]:
 def job_detail(job_id: int) -> Request[JobDetail]:
     thing = f"job {job_id}"
     return Request("GET", f"/console/jobs/{job_id}", JobDetail, f"getting {thing}", thing, patience=PATIENCE)
+
+
+def job_samples(job_id: int) -> Request[JobSamples]:
+    """What the last attempt of a job used over time."""
+    thing, path = f"job {job_id}", f"/jobs/{job_id}/samples"
+    return Request("GET", path, JobSamples, f"getting what {thing} used", thing, patience=PATIENCE)
 
 
 def initialize_jobs(workflow_id: int) -> Request[Any]:

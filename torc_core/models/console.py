@@ -29,6 +29,27 @@ class WorkflowDetail(Struct, kw_only=True):
     """Table of the console -> rows."""
 
 
+class Usage(Struct, kw_only=True):
+    """What an attempt that runs used when it was last looked at."""
+
+    at_ms: int
+    cpu_percent: float
+    memory_bytes: int
+    num_processes: int
+
+
+class JobSamples(Struct, kw_only=True):
+    """What an attempt used: one value of each for each of `times_ms`. Empty when nothing is known any more."""
+
+    job_id: int
+    attempt_id: int
+    is_monitored: bool
+    """Whether the workflow's runners tell what its jobs use."""
+    times_ms: list[int] = field(default_factory=list)
+    cpu_percent: list[float] = field(default_factory=list)
+    memory_bytes: list[int] = field(default_factory=list)
+
+
 class JobDetail(Struct, kw_only=True, omit_defaults=True):
     """A job with all around it. Relations are (id, name, status), cut at 100; their totals are always right."""
 
@@ -48,3 +69,7 @@ class JobDetail(Struct, kw_only=True, omit_defaults=True):
     outputs: list[Row] = field(default_factory=list)
     node: Row | None = None
     start: int | None = None
+    usage: Usage | None = None
+    """While it runs."""
+    memory_outline: list[int] = field(default_factory=list)
+    """Bytes over the time of the last attempt, in equal parts, as long as the server remembers."""

@@ -45,13 +45,15 @@ class Started(Struct, array_like=True, frozen=True):
 
 
 class Sample(Struct, array_like=True, frozen=True):
-    """What an attempt uses at this moment, over all its processes."""
+    """What an attempt used at a moment, over all its processes."""
 
     job_id: int
     attempt_id: int
     cpu_percent: float
     memory_bytes: int
     num_processes: int
+    at_ms: int = 0
+    """When; 0: when it is told."""
 
 
 class OutputStat(Struct, array_like=True, frozen=True):
@@ -109,6 +111,7 @@ class ExchangeRequest(Struct, omit_defaults=True):
     released: list[Attempt] = field(default_factory=list)
     """Handed out, never started, given back."""
     samples: list[Sample] = field(default_factory=list)
+    """What its jobs used since the last call, for who looks at them: nothing depends on it."""
     wait_ms: int = 0
     """How long the server may hold the call when there is nothing to say."""
     leaving: bool = False

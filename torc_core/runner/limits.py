@@ -15,11 +15,21 @@ OVER_RUNTIME = 152
 OVER_MEMORY = 137
 MIB = 1 << 20
 
+TOLD_AFTER_S = 1.0
+"""Of a job that ends sooner nobody is told samples."""
+
+TOLD_PER_AGE = 60
+"""A job's samples are told this often in its life so far, as long as that is not less often than all are taken."""
+
+MOST_TOLD = 2_000
+"""So many samples wait for the next call at most; the oldest give way."""
+
 
 class Watch:
     """Samples running jobs: each once after 50 ms, then all each `interval_s` (each second while limits are kept).
 
-    `enforce` False switches the limits off, `measure` False everything that is not needed for them.
+    `enforce` False switches the limits off, `measure` False everything that is not needed for them. What is measured
+    is also told to the server: each second of young jobs, later each `interval_s`.
     """
 
     def __init__(self, jobs: Jobs, *, enforce: bool, measure: bool, interval_s: float = TICK_S) -> None:
@@ -27,11 +37,11 @@ class Watch:
         self._enforce = enforce
         self._measure = measure
         self._interval_s = min(interval_s, TICK_S) if enforce else interval_s
+        self._tell_s = interval_s
         self._young: deque[Running] = deque()
         self._tick_at = float("inf")
         self._deadline = float("inf")
-        self.samples: dict[tuple[int, int], Sample] = {}
-        """The latest of each job, until it is told."""
+        self._samples: deque[Sample] = deque(maxlen=MOST_TOLD)
 
     def started(self, running: Running) -> None:
         """A job began."""
@@ -58,7 +68,7 @@ class Watch:
         if now >= self._tick_at:
             sampled = [running for running in self._jobs.running.values() if running.usage is not None]
         if sampled:
-            self._sample(sampled)
+            self._sample(sampled, now)
         if self._enforce:
             self._check_runtimes(now)
         old = any(running.usage is not None for running in self._jobs.running.values())
@@ -67,7 +77,22 @@ class Watch:
         elif now >= self._tick_at or self._tick_at == float("inf"):
             self._tick_at = now + self._interval_s
 
-    def _sample(self, jobs: list[Running]) -> None:
+    def samples(self) -> list[Sample]:
+        """What there is to tell the server since this was last asked."""
+        samples = list(self._samples)
+        self._samples.clear()
+        return samples
+
+    def _tell(self, running: Running, usage: Usage, now: float) -> None:
+        age = now - running.started
+        if age < TOLD_AFTER_S or now - usage.told < min(max(age / TOLD_PER_AGE, TICK_S), self._tell_s):
+            return
+        usage.told = now
+        job, attempt = running.attempt.job_id, running.attempt.attempt_id
+        at_ms = running.started_ms + int(age * 1000)
+        self._samples.append(Sample(job, attempt, round(usage.cpu, 1), usage.memory, usage.num_processes, at_ms))
+
+    def _sample(self, jobs: list[Running], now: float) -> None:
         members = self._jobs.members(jobs)
         for running in jobs:
             usage = running.usage
@@ -75,10 +100,7 @@ class Watch:
                 continue
             monitor.sample(usage, running.started, members[running.pid])
             if self._measure and usage.count:
-                attempt = running.attempt
-                self.samples[attempt.job_id, attempt.attempt_id] = Sample(
-                    attempt.job_id, attempt.attempt_id, round(usage.cpu, 1), usage.memory, usage.num_processes
-                )
+                self._tell(running, usage, now)
             if self._enforce and running.job.limits and running.ending is None:
                 self._check_memory(running, usage)
 

@@ -35,6 +35,8 @@ class Usage:
     peak_cpu: float = 0.0
     num_processes: int = 0
     pids: list[int] = field(default_factory=list)
+    told: float = 0.0
+    """Monotonic time of the last sample that the server is told."""
     _when: float = 0.0
     _ticks: dict[int, int] = field(default_factory=dict)
 

@@ -295,8 +295,7 @@ class Runner:
             ask.prefetch = self._waiting.wanted(self._pool.capacity(self._waiting.last))
         if self._stop_at != float("inf"):
             ask.time_left_s = max(int(self._stop_at - now), 0)
-        ask.samples = list(self._watch.samples.values())
-        self._watch.samples.clear()
+        ask.samples = self._watch.samples()
         self._conversation.speak(now, ask)
 
     def _end(self, outcome: Outcome) -> Outcome:

@@ -20,6 +20,7 @@ from torc_server.changes import Changes
 from torc_server.deaths import Deaths
 from torc_server.engine.exchange import Runners
 from torc_server.gradual import Gradual
+from torc_server.samples import Samples
 from torc_server.settings import Settings
 from torc_server.store.database import Database
 
@@ -40,6 +41,7 @@ class Server:
     gradual: Gradual
     broadcast: Broadcast
     access: Access
+    samples: Samples
     started: float = field(default_factory=time.monotonic)
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ from torc_server.api.console_tables import TABLES, WORKFLOWS, TableQuery
 from torc_server.api.job_rows import get_job_row
 from torc_server.api.resources import Wire, require_workflow
 from torc_server.api.routes import get
+from torc_server.api.samples import add_usage_to_detail, add_usage_to_rows
 from torc_server.api.workflows import get_workflow_row
 from torc_server.engine.explain import explain
 from torc_server.engine.graph import CHILDREN, PARENTS
@@ -188,15 +189,20 @@ async def get_workflow(request: Call) -> Answer:
 @get("/console/workflows/{id:str}/{table:str}", query=TableQuery, answer=TablePage)
 async def get_rows(request: Call) -> Answer:
     """A page of jobs, results, files, events, nodes or requirements, sorted and filtered."""
-    name = request.scope["path_params"]["table"]
-    return json_answer(await request.db.read(rows, name, request.number(), request.ask(TableQuery)))
+    name, workflow_id = request.scope["path_params"]["table"], request.number()
+    page = await request.db.read(rows, name, workflow_id, request.ask(TableQuery))
+    if name == "jobs":
+        add_usage_to_rows(page, workflow_id, request.server.samples)
+    return json_answer(page)
 
 
 @get("/console/jobs/{id:str}", answer=JobDetail)
 async def get_job(request: Call) -> Answer:
     """A job with its attempts, neighbours and files, and why it is where it is."""
     nodes = list(request.server.runners.nodes.by_id.values())
-    return json_answer(await request.db.read(job_detail, request.number(), nodes))
+    detail = await request.db.read(job_detail, request.number(), nodes)
+    add_usage_to_detail(detail, request.server.samples)
+    return json_answer(detail)
 
 
 HANDLERS = [get_workflows, get_workflow, get_rows, get_job]

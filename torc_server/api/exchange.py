@@ -22,7 +22,12 @@ async def exchange(request: Call) -> Answer:
         told = _decode(await request.body())
     except (ValueError, msgspec.DecodeError) as error:
         raise Malformed(f"Couldn't parse body parameter body - doesn't match schema: {error}") from None
-    answer = await request.server.runners.exchange(request.number("node_id"), request.number(), told)
+    server, workflow_id = request.server, request.number()
+    server.samples.started(workflow_id, told.started)
+    if told.samples:
+        server.samples.take(workflow_id, told.samples)
+    told.wait_ms = server.samples.patience_ms(workflow_id, told.wait_ms)
+    answer = await server.runners.exchange(request.number("node_id"), workflow_id, told)
     return Answer(_encode(answer), headers=JSON, traced=False)
 
 

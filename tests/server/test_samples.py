@@ -1,0 +1,155 @@
+"""What running jobs use: remembered in memory, thinned, told to who looks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from server_process import ServerProcess
+
+from tests.tui.driver import Workshop
+from torc_core.models.exchange import Sample, Started
+from torc_server import samples as module
+from torc_server.samples import LIVE_MS, POINTS, Samples
+
+MB = 1 << 20
+
+
+@pytest.fixture
+def shop(shared_server: ServerProcess) -> Iterator[Workshop]:
+    with shared_server.client() as http:
+        yield Workshop(http)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def filled(count: int, *, job: int = 7) -> Samples:
+    samples = Samples()
+    start = now_ms() - count * 1000
+    samples.take(1, [Sample(job, 1, float(i % 100), (i + 1) * MB, 1, start + i * 1000) for i in range(count)])
+    return samples
+
+
+@pytest.mark.parametrize("count", [1, 720, 721, 5_000, 20_001])
+def test_a_curve_stays_small_and_covers_the_whole_time_with_its_peaks(count: int) -> None:
+    curve = filled(count).curve(1, 7, 1)
+    assert curve is not None
+    assert min(count, POINTS // 2) <= len(curve.times) <= POINTS
+    assert list(curve.times) == sorted(set(curve.times))
+    assert abs(curve.times[-1] - curve.times[0] - (count - 1) * 1000) <= 1000 * (count // POINTS * 2 + 1)
+    assert max(curve.memory) == curve.memory[-1] == count * MB
+    assert curve.last is not None
+    assert curve.last.memory_bytes == count * MB
+
+
+def test_thinned_points_are_means_of_cpu_and_peaks_of_memory() -> None:
+    samples = Samples()
+    start = now_ms() - 2_000_000
+    for i in range(POINTS * 2):
+        high = i % 2
+        samples.take(1, [Sample(7, 1, 100.0 * high, 3 * MB if high else MB, 1, start + i * 1000)])
+    curve = samples.curve(1, 7, 1)
+    assert curve is not None
+    assert {round(percent) for percent in curve.cpu[:-1]} == {50}
+    assert set(curve.memory) == {3 * MB}
+
+
+def test_samples_told_twice_or_late_or_from_the_future_do_no_harm() -> None:
+    samples, now = Samples(), now_ms()
+    samples.take(1, [Sample(7, 1, 1.0, MB, 1, now - 2000), Sample(7, 1, 2.0, MB, 1, now - 1000)])
+    samples.take(1, [Sample(7, 1, 9.0, MB, 1, now - 2000), Sample(7, 1, 3.0, MB, 1, now + 10**9)])
+    curve = samples.curve(1, 7, 1)
+    assert curve is not None
+    assert list(curve.cpu) == [1.0, 2.0, 3.0]
+    assert curve.times[-1] <= now_ms()
+
+
+def test_all_curves_together_are_bounded_and_the_oldest_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_POINTS", 100)
+    samples, now = Samples(), now_ms()
+    for job in range(30):
+        samples.take(1, [Sample(job, 1, 1.0, MB, 1, now - 10_000 + i) for i in range(10)])
+    known = [job for job in range(30) if samples.curve(1, job, 1)]
+    assert known == list(range(20, 30))
+
+
+def test_an_attempt_that_begins_anew_in_another_run_has_an_empty_curve() -> None:
+    samples = filled(10)
+    samples.started(1, [Started(7, 1, now_ms(), 99)])
+    assert samples.curve(1, 7, 1) is None
+    assert filled(10).curve(2, 7, 1) is None
+
+
+def test_runners_are_hurried_only_while_somebody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    hurried: list[int] = []
+    samples, clock = Samples(hurried.append), [1000.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    assert samples.patience_ms(5, 10_000) == 10_000
+    samples.look(5)
+    samples.look(5)
+    assert hurried == [5]
+    assert samples.patience_ms(5, 10_000) == LIVE_MS
+    assert samples.patience_ms(5, 100) == 100
+    assert samples.patience_ms(6, 10_000) == 10_000
+    clock[0] += module.LOOK_S + 1
+    assert samples.patience_ms(5, 10_000) == 10_000
+    samples.look(5)
+    assert hurried == [5, 5]
+
+
+def test_what_a_running_job_uses_is_in_its_row_its_detail_and_its_curve(shop: Workshop) -> None:
+    workflow_id, (job_id,) = shop.workflow("uses", {})
+    runner = shop.runner(workflow_id)
+    (job,) = runner.claim()
+    start = now_ms() - 3000
+    for i in range(3):
+        runner.use(job, cpu_percent=50.0 + i, memory_bytes=(i + 1) * MB, at_ms=start + i * 1000)
+    (row,) = shop.http.get(f"/console/workflows/{workflow_id}/jobs").json()["items"]
+    assert (row["cpu"], row["mem"]) == (52.0, 3 * MB)
+    detail = shop.http.get(f"/console/jobs/{job_id}").json()
+    assert detail["usage"] == {
+        "at_ms": start + 2000, "cpu_percent": 52.0, "memory_bytes": 3 * MB, "num_processes": 1,
+    }  # fmt: skip
+    assert detail["memory_outline"] == [MB, 2 * MB, 3 * MB]
+    told = shop.http.get(f"/jobs/{job_id}/samples").json()
+    assert told == {
+        "job_id": job_id, "attempt_id": 1, "is_monitored": True, "times_ms": [start, start + 1000, start + 2000],
+        "cpu_percent": [50.0, 51.0, 52.0], "memory_bytes": [MB, 2 * MB, 3 * MB],
+    }  # fmt: skip
+    runner.finish(job)
+    (row,) = shop.http.get(f"/console/workflows/{workflow_id}/jobs").json()["items"]
+    assert row["mem"] == 123 * MB
+    detail = shop.http.get(f"/console/jobs/{job_id}").json()
+    assert "usage" not in detail
+    assert detail["memory_outline"] == [MB, 2 * MB, 3 * MB]
+    assert shop.http.get(f"/jobs/{job_id}/samples").json()["memory_bytes"] == [MB, 2 * MB, 3 * MB]
+
+
+def test_samples_say_when_the_workflow_switched_monitoring_off(shop: Workshop) -> None:
+    _, (job_id,) = shop.workflow("unmonitored", {}, resource_monitor_config='{"enabled": false}')
+    told = shop.http.get(f"/jobs/{job_id}/samples").json()
+    assert told["is_monitored"] is False
+    assert told["times_ms"] == []
+    assert shop.http.get("/jobs/999999999/samples").status_code == 404
+
+
+def test_a_call_that_waits_is_answered_when_somebody_begins_to_look(
+    shop: Workshop, shared_server: ServerProcess
+) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    workflow_id, _ = shop.workflow("looked_at", {})
+    runner = shop.runner(workflow_id)
+    runner.claim()
+    began = time.monotonic()
+    with ThreadPoolExecutor(1) as pool, shared_server.client() as other:
+        waiting = pool.submit(runner.wait, 8_000)
+        while not waiting.running():
+            pass
+        while not waiting.done() and time.monotonic() - began < 6:
+            other.get(f"/console/workflows/{workflow_id}/jobs").raise_for_status()
+        waiting.result()
+    assert time.monotonic() - began < LIVE_MS / 1000 + 2

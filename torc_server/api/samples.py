@@ -1,0 +1,100 @@
+"""What running jobs use: current numbers in the console's rows, and the curve of one attempt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from torc_core.models.console import JobDetail, JobSamples, TablePage, Usage
+from torc_server.api.answers import Answer, json_answer
+from torc_server.api.call import Call
+from torc_server.api.routes import get
+from torc_server.errors import NotFound
+from torc_server.samples import Samples
+
+OUTLINE = 24
+"""Parts of the outline of a job's memory."""
+
+STARTED = ("running", "completed", "failed", "canceled", "terminated", "pending_failed")
+"""Jobs whose last attempt began in this run."""
+
+
+class SamplesQuery(msgspec.Struct, kw_only=True):
+    """Which attempt; none: the job's last."""
+
+    attempt_id: int | None = None
+
+
+def add_usage_to_rows(page: TablePage, workflow_id: int, samples: Samples) -> None:
+    """Current CPU and memory into the rows of running jobs, in place of the peaks that they do not have yet."""
+    running = [row for row in page.items if row["status"] == "running"]
+    if not running:
+        return
+    samples.look(workflow_id)
+    for row in running:
+        if last := samples.last(workflow_id, row["id"], row["attempt"]):
+            row["cpu"], row["mem"] = last.cpu_percent, last.memory_bytes
+
+
+def add_usage_to_detail(detail: JobDetail, samples: Samples) -> None:
+    """What the job uses while it runs, and the outline of its memory."""
+    job = detail.job
+    workflow_id, status = job["workflow_id"], job.get("status")
+    if status == "running":
+        samples.look(workflow_id)
+    curve = samples.curve(workflow_id, job["id"], job["attempt_id"]) if status in STARTED else None
+    if curve is None or curve.last is None:
+        return
+    detail.memory_outline = curve.outline(OUTLINE)
+    if status == "running":
+        last = curve.last
+        detail.usage = Usage(
+            at_ms=curve.times[-1],
+            cpu_percent=last.cpu_percent,
+            memory_bytes=last.memory_bytes,
+            num_processes=last.num_processes,
+        )
+
+
+def _job(conn: Connection, job_id: int) -> tuple[int, int, str | None]:
+    """Its workflow, its last attempt, and what the workflow says of monitoring. NotFound."""
+    row = conn.exec_driver_sql(
+        "SELECT workflow_id, attempt_id, resource_monitor_config FROM job"
+        " JOIN workflow ON workflow.id = job.workflow_id WHERE job.id = ?",
+        (job_id,),
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"Job not found with ID: {job_id}")
+    return row[0], row[1], row[2]
+
+
+def _is_monitored(config: str | None) -> bool:
+    """As the runner reads it: without a word about it, it is on."""
+    if not config:
+        return True
+    try:
+        told: Any = msgspec.json.decode(config)
+    except msgspec.DecodeError:
+        return False
+    return isinstance(told, dict) and bool(told.get("enabled", False))
+
+
+@get("/jobs/{id:str}/samples", query=SamplesQuery, answer=JobSamples)
+async def get_samples(request: Call) -> Answer:
+    """What an attempt of a job used over time; the server remembers it while the attempt runs and some time after."""
+    job_id, ask = request.number(), request.ask(SamplesQuery)
+    workflow_id, last, config = await request.db.read(_job, job_id)
+    attempt_id = last if ask.attempt_id is None else ask.attempt_id
+    found = JobSamples(job_id=job_id, attempt_id=attempt_id, is_monitored=_is_monitored(config))
+    samples = request.server.samples
+    samples.look(workflow_id)
+    if curve := samples.curve(workflow_id, job_id, attempt_id):
+        found.times_ms = curve.times.tolist()
+        found.cpu_percent = [round(percent, 1) for percent in curve.cpu]
+        found.memory_bytes = curve.memory.tolist()
+    return json_answer(found)
+
+
+HANDLERS = [get_samples]

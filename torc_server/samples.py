@@ -1,0 +1,145 @@
+"""What running jobs use at the moment and used since they began: in memory only, for who looks at it.
+
+Runners tell samples with the calls that they make anyway (models/exchange.py); nothing of it is written to disk, what
+an attempt used in all comes with its result. A curve covers its attempt from beginning to end with at most POINTS
+points: when it is full, neighbours become one. Of all attempts, those that ended first are forgotten first.
+"""
+
+from __future__ import annotations
+
+import time
+from array import array
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from torc_core.models.exchange import Sample, Started
+
+POINTS = 720
+"""Points of a curve at most."""
+
+MOST_POINTS = 400_000
+"""Points of all curves together, 20 bytes each."""
+
+MOST_AHEAD_MS = 60_000
+"""A sample from so far in the future has a wrong clock; the time of its arrival counts."""
+
+LOOK_S = 20.0
+"""So long after somebody asked they are taken to be looking."""
+
+LIVE_MS = 3_000
+"""While somebody looks, runners are asked to tell samples this often."""
+
+
+@dataclass(slots=True)
+class Curve:
+    """Samples of an attempt: times (ms since 1970), CPU (percent of one core), memory (bytes)."""
+
+    times: array[int] = field(default_factory=lambda: array("q"))
+    cpu: array[float] = field(default_factory=lambda: array("f"))
+    memory: array[int] = field(default_factory=lambda: array("q"))
+    last: Sample | None = None
+    per_point: int = 1
+    """Samples that make a point."""
+    open: int = 0
+    """Samples in the last point."""
+
+    def add(self, at_ms: int, sample: Sample) -> int:
+        """Take a sample; returns by how many points the curve grew. One older than the last changes nothing."""
+        if self.times and at_ms <= self.times[-1]:
+            return 0
+        self.last = sample
+        before = len(self.times)
+        if self.times and self.open < self.per_point:
+            self._merge(at_ms, sample)
+        else:
+            self.times.append(at_ms)
+            self.cpu.append(sample.cpu_percent)
+            self.memory.append(sample.memory_bytes)
+            self.open = 1
+        if len(self.times) > POINTS:
+            self._halve()
+        return len(self.times) - before
+
+    def _merge(self, at_ms: int, sample: Sample) -> None:
+        """Into the last point: the mean of the CPU, the peak of the memory."""
+        self.times[-1] = at_ms
+        self.cpu[-1] += (sample.cpu_percent - self.cpu[-1]) / (self.open + 1)
+        self.memory[-1] = max(self.memory[-1], sample.memory_bytes)
+        self.open += 1
+
+    def _halve(self) -> None:
+        """Of two neighbours one point. The last point, which has no neighbour when their number is odd, stays open."""
+        pairs = range(0, len(self.times) - 1, 2)
+        odd = len(self.times) % 2
+        times, cpu, memory = self.times, self.cpu, self.memory
+        self.times = array("q", [times[i + 1] for i in pairs]) + times[len(times) - odd :]
+        self.cpu = array("f", [(cpu[i] + cpu[i + 1]) / 2 for i in pairs]) + cpu[len(cpu) - odd :]
+        self.memory = array("q", [max(memory[i], memory[i + 1]) for i in pairs]) + memory[len(memory) - odd :]
+        self.open = self.open if odd else self.open + self.per_point
+        self.per_point *= 2
+
+    def outline(self, width: int) -> list[int]:
+        """The memory in `width` parts of the time at most, the peak of each."""
+        count = len(self.memory)
+        parts = min(width, count)
+        return [max(self.memory[i * count // parts : (i + 1) * count // parts]) for i in range(parts)]
+
+
+Key = tuple[int, int, int]
+"""Workflow, job, attempt."""
+
+
+class Samples:
+    """The curves of attempts, and who looks at them. Used by the event loop only."""
+
+    def __init__(self, hurry: Callable[[int], None] = lambda _: None) -> None:
+        """`hurry`: has the runners of a workflow make their next call now."""
+        self._curves: OrderedDict[Key, Curve] = OrderedDict()
+        self._points = 0
+        self._looked: dict[int, float] = {}
+        """Workflow -> monotonic time until which somebody looks at it."""
+        self._hurry = hurry
+
+    def started(self, workflow_id: int, told: Iterable[Started]) -> None:
+        """Attempts began: what is known of one with this number was in an earlier run."""
+        for begun in told if self._curves else ():
+            if old := self._curves.pop((workflow_id, begun.job_id, begun.attempt_id), None):
+                self._points -= len(old.times)
+
+    def take(self, workflow_id: int, told: Iterable[Sample]) -> None:
+        """What a runner of this workflow told."""
+        now = time.time_ns() // 1_000_000
+        for sample in told:
+            key = (workflow_id, sample.job_id, sample.attempt_id)
+            curve = self._curves.get(key)
+            if curve is None:
+                curve = self._curves[key] = Curve()
+            self._curves.move_to_end(key)
+            known = 0 < sample.at_ms <= now + MOST_AHEAD_MS
+            self._points += curve.add(sample.at_ms if known else now, sample)
+        while self._points > MOST_POINTS:
+            _, oldest = self._curves.popitem(last=False)
+            self._points -= len(oldest.times)
+
+    def curve(self, workflow_id: int, job_id: int, attempt_id: int) -> Curve | None:
+        """What is known of an attempt, also for a while after it ended."""
+        return self._curves.get((workflow_id, job_id, attempt_id))
+
+    def last(self, workflow_id: int, job_id: int, attempt_id: int) -> Sample | None:
+        """What an attempt used when it was last looked at."""
+        curve = self.curve(workflow_id, job_id, attempt_id)
+        return curve.last if curve else None
+
+    def look(self, workflow_id: int) -> None:
+        """Somebody sees running jobs of this workflow: its runners tell more often for a while."""
+        now = time.monotonic()
+        if self._looked.get(workflow_id, 0.0) < now:
+            self._looked = {key: until for key, until in self._looked.items() if until > now}
+            self._hurry(workflow_id)
+        self._looked[workflow_id] = now + LOOK_S
+
+    def patience_ms(self, workflow_id: int, wait_ms: int) -> int:
+        """How long a call of a runner that would wait `wait_ms` is to be held."""
+        until = self._looked.get(workflow_id) if self._looked else None
+        return wait_ms if until is None or until < time.monotonic() else min(wait_ms, LIVE_MS)
