@@ -32,6 +32,7 @@ from torc_server.api import (
     jobs,
     nodes,
     plans,
+    reinitialize,
     remote_workers,
     requirements,
     results,
@@ -60,7 +61,7 @@ from torc_server.store.database import Database
 MODULES = (
     service, workflows, control, graph, plans, jobs, files, user_data, requirements, results, events, nodes, exchange,
     changes, console, failure_handlers, schedulers, remote_workers, actions, event_stream, access_groups, failures,
-    job_output, samples,
+    job_output, samples, reinitialize,
 )  # fmt: skip
 
 ROUTES: list[ControllerRouterHandler] = [handler for module in MODULES for handler in module.HANDLERS]

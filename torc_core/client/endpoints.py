@@ -15,6 +15,7 @@ from torc_core.client.request import Page, Request
 from torc_core.models.late import LateAnswer, LateResults
 from torc_core.models.plan import PlanAnswer
 from torc_core.models.progress import Explanation, RestartAnswer, Summary
+from torc_core.models.reinitialize import FilesSeen, ReinitializeAnswer, WatchedFiles
 from torc_core.models.resources import (
     ComputeNode,
     Event,
@@ -105,6 +106,30 @@ def restart(workflow_id: int, *, dry_run: bool) -> Request[RestartAnswer]:
     """Start a new run of what is not completed and all below it; with `dry_run` only say what that would be."""
     query = {"dry_run": dry_run}
     return _on_workflow("POST", workflow_id, "/restart", RestartAnswer, "restarting", query=query)
+
+
+def watched_files(workflow_id: int) -> Request[WatchedFiles]:
+    """The files that jobs read or write, as they were when they were last looked at."""
+    return _on_workflow("GET", workflow_id, "/watched_files", WatchedFiles, "getting the files of")
+
+
+def record_files(workflow_id: int, seen: FilesSeen) -> Request[dict[str, int]]:
+    """From now on files are known as they were seen."""
+    return _on_workflow("PUT", workflow_id, "/watched_files", dict[str, int], "recording the files of", body=seen)
+
+
+def reinitialize(
+    workflow_id: int, seen: FilesSeen, *, dry_run: bool, limit: int = 10_000
+) -> Request[ReinitializeAnswer]:
+    """Start a new run of what ran with other inputs and all below it; with `dry_run` only say what that would be."""
+    query = {"dry_run": dry_run, "limit": limit}
+    return _on_workflow(
+        "POST", workflow_id, "/reinitialize", ReinitializeAnswer, "reinitializing", query=query, body=seen
+    )
+
+
+def missing_user_data(workflow_id: int) -> Request[dict[str, list[int]]]:
+    return _on_workflow("GET", workflow_id, "/missing_user_data", dict[str, list[int]], "getting the missing data of")
 
 
 def late_results(workflow_id: int, node_id: int, late: LateResults) -> Request[LateAnswer]:
