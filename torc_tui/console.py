@@ -16,6 +16,8 @@ from typing import Any, ClassVar, TypeVar
 from textual import events
 from textual.app import App
 from textual.binding import BindingType
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.widget import AwaitMount
 
 from torc_core.client.stream import Change
@@ -32,6 +34,7 @@ from torc_tui.screens.confirm import ConfirmDialog
 from torc_tui.screens.console_screen import ConsoleScreen, News
 from torc_tui.screens.notice import Notice
 from torc_tui.store import Connection, Connector, State, Store
+from torc_tui.terminal_driver import ThriftyDriver
 from torc_tui.widgets.box import Dialog
 
 T = TypeVar("T")
@@ -76,6 +79,17 @@ class Console(App[None], inherit_bindings=False):
         for each in PALETTES.values():
             self.register_theme(theme(each))
         self.theme = self.palette.name
+
+    def get_driver_class(self) -> type[Driver]:
+        """The driver that writes the least, where the terminal's own one would be taken."""
+        found = super().get_driver_class()
+        return ThriftyDriver if found is LinuxDriver else found
+
+    def draw_anew(self) -> None:
+        """Draw everything, whatever the terminal shows: another program may have written over it."""
+        if isinstance(self._driver, ThriftyDriver):
+            self._driver.picture.forget()
+        self.screen.refresh()
 
     async def on_mount(self) -> None:
         self.animation_level = "none"

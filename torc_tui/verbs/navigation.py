@@ -59,6 +59,7 @@ def _suspend(context: Context) -> None:
 
 
 def _refresh(context: Context) -> None:
+    context.app.draw_anew()
     context.screen.refresh_now()
 
 

@@ -1,0 +1,107 @@
+"""Output reduced to what changes makes the same picture, and few bytes."""
+
+from __future__ import annotations
+
+import pyte
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from torc_tui.rendering.picture import Picture
+
+WIDTH, HEIGHT = 24, 4
+
+STYLES = [
+    "", "1", "2;31", "38;2;1;2;3;48;2;9;9;9", "1;38;2;1;2;3;48;2;9;9;9", "38;2;7;7;7;48;2;20;20;20", "7;38;5;200",
+    "97;104", "4;48;5;17", "3;9",
+]  # fmt: skip
+
+segments = st.tuples(st.sampled_from(STYLES), st.text("ab ✔█é字👍", min_size=1, max_size=9))
+spans = st.tuples(st.integers(0, HEIGHT - 1), st.integers(0, WIDTH - 1), st.lists(segments, min_size=1, max_size=4))
+updates = st.lists(spans, min_size=1, max_size=5)
+
+
+def written(update: list[tuple[int, int, list[tuple[str, str]]]]) -> str:
+    """An update as Textual writes it: places, segments with all their attributes, the cursor's place at the end."""
+    out = []
+    for line, column, parts in sorted(update, key=lambda span: span[0]):
+        out.append(f"\x1b[{line + 1};{column + 1}H")
+        for style, text in parts:
+            width = 2 if any(ord(c) > 0x3000 for c in text) else 1
+            fits = text[: max(0, (WIDTH - column) // width)]
+            column += len(fits) * width
+            out.append(f"\x1b[{style}m{fits}\x1b[0m" if style else fits)
+        out.append("\n" if line < HEIGHT - 1 else "")
+    return "".join(out) + "\x1b[1;1H"
+
+
+def shown(data: list[str]) -> list[list[object]]:
+    """The cells of a terminal that got this; of a blank only what can be seen of it."""
+    screen = pyte.Screen(WIDTH, HEIGHT)
+    stream = pyte.Stream(screen)
+    stream.feed("\x1b[?7l")
+    for each in data:
+        stream.feed(each)
+    return [[_seen(screen.buffer[y][x]) for x in range(WIDTH)] for y in range(HEIGHT)]
+
+
+def _seen(cell: pyte.screens.Char) -> object:
+    plain = cell.data == " " and not (cell.reverse or cell.underscore or cell.strikethrough)
+    return (" ", cell.bg) if plain else cell
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(updates, min_size=1, max_size=6))
+def test_what_is_left_of_output_makes_the_same_picture(several: list[list[object]]) -> None:
+    whole = [written(update) for update in several]  # type: ignore[arg-type]
+    picture = Picture()
+    assert shown([picture.reduced(each) for each in whole]) == shown(whole)
+
+
+def test_output_that_changes_nothing_is_nothing() -> None:
+    picture = Picture()
+    update = "\x1b[1;1H\x1b[1;38;2;1;2;3mname\x1b[0m  \x1b[1;1H"
+    assert "name" in picture.reduced(update)
+    assert picture.reduced(update) == ""
+
+
+def test_one_changed_cell_is_one_cell() -> None:
+    picture = Picture()
+    line = "\x1b[1;1H\x1b[38;2;1;2;3;48;2;9;9;9m{:>40}\x1b[0m\x1b[1;1H"
+    picture.reduced(line.format(41))
+    assert len(picture.reduced(line.format(42))) < 50
+
+
+def test_after_the_terminal_was_lost_everything_is_written_again() -> None:
+    picture = Picture()
+    update = "\x1b[1;1Hname\x1b[1;1H"
+    picture.reduced(update)
+    picture.forget()
+    assert "name" in picture.reduced(update)
+
+
+@pytest.mark.parametrize("setting", ["\x1b[?1049h", "\x1b[?1049l"])
+def test_the_other_screen_is_a_terminal_of_unknown_content(setting: str) -> None:
+    picture = Picture()
+    update = "\x1b[1;1Hname\x1b[1;1H"
+    picture.reduced(update)
+    assert picture.reduced(setting) == setting
+    assert "name" in picture.reduced(update)
+
+
+@pytest.mark.parametrize("setting", ["\x1b[?2026$p", "\x1b[>25u", "\x1b]52;c;aGk=\x07", "\x07", "\x1b[?25l"])
+def test_settings_pass_and_the_picture_stays(setting: str) -> None:
+    picture = Picture()
+    update = "\x1b[1;1Hname\x1b[1;1H"
+    picture.reduced(update)
+    assert picture.reduced(setting) == setting
+    assert picture.reduced(update) == ""
+
+
+@pytest.mark.parametrize("other", ["\x1b[2J", "\x1b[3A", "loose text", "\x1b[58;5;1mx", "\x1b[1;1Ha\tb"])
+def test_output_of_another_kind_passes_and_ends_what_is_known(other: str) -> None:
+    picture = Picture()
+    update = "\x1b[1;1Hname\x1b[1;1H"
+    picture.reduced(update)
+    assert picture.reduced(other) == other
+    assert "name" in picture.reduced(update)

@@ -1,0 +1,61 @@
+"""Textual's driver for terminals; what it writes is reduced to what changes the picture (`rendering/picture.py`)."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+
+from textual import events
+from textual._ansi_sequences import SYNC_END, SYNC_START
+from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
+
+from torc_tui.rendering.picture import Picture
+
+
+class ThriftyDriver(LinuxDriver):
+    """See the module."""
+
+    _picture: Picture | None = None
+    _begun = False
+    """The beginning of an update waits for something to update."""
+
+    @property
+    def picture(self) -> Picture:
+        """What the terminal shows."""
+        if self._picture is None:
+            self._picture = Picture()
+        return self._picture
+
+    def start_application_mode(self) -> None:
+        """The terminal is the console's (again): nobody knows what it shows."""
+        self.picture.forget()
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        of_textual = signal.getsignal(signal.SIGWINCH)
+
+        def resized(number: int, frame: FrameType | None) -> None:
+            self.picture.forget()
+            if callable(of_textual):
+                of_textual(number, frame)
+
+        signal.signal(signal.SIGWINCH, resized)
+
+    def process_message(self, message: Message) -> None:
+        """Terminals that tell their size in the input stream are heard here."""
+        if isinstance(message, events.Resize):
+            self.picture.forget()
+        super().process_message(message)
+
+    def write(self, data: str) -> None:
+        """Write what changes the picture; an update that changes nothing is not even begun."""
+        if data == SYNC_START:
+            self._begun = True
+            return
+        if data == SYNC_END and self._begun:
+            self._begun = False
+            return
+        data = self.picture.reduced(data)
+        if data and self._begun:
+            self._begun, data = False, SYNC_START + data
+        if data:
+            super().write(data)
