@@ -1,44 +1,47 @@
-"""Input files that no job makes must be there before a workflow starts."""
+"""The files of a stored workflow, as they are here: what is missing before a start, and what has changed since."""
 
 from __future__ import annotations
 
-from functools import partial
-from pathlib import Path
+from functools import cached_property
 
+from torc_core import file_states
 from torc_core.cli.app import App
 from torc_core.client import endpoints
-from torc_core.client.request import Page, Request
-from torc_core.models.progress import Summary
-from torc_core.models.resources import File
+from torc_core.models.reinitialize import FilesSeen, FileState
 
 
-def missing_inputs(app: App, summary: Summary) -> list[str]:
-    """Paths of a stored workflow's inputs that no job makes and that are not there, seen from where its jobs work.
+class WorkflowFiles:
+    """The files of one workflow, seen from the folder it was created in; nothing is seen where that is not here."""
 
-    Empty when the folder it was created from is not on this host.
-    """
-    number = summary.workflow_id
-    needed = set(app.client.send(endpoints.required_existing_files(number))["files"])
-    origin = Path(summary.origin or ".")
-    if not needed or not origin.is_dir():
-        return []
-    workflow = app.client.send(endpoints.get_workflow(number))
-    made = {file.id for file in app.client.pages(partial(_files, number, True))}
-    return [
-        file.path
-        for file in app.client.pages(partial(_files, number, None))
-        if file.id in needed
-        and file.id not in made
-        and not (origin / (workflow.cwd or "") / file.path).exists()
-        and not _is_there_for_all(app, file, origin, workflow.cwd)
-    ]
+    def __init__(self, app: App, number: int) -> None:
+        self._app = app
+        self._number = number
+        self._watched = app.client.send(endpoints.watched_files(number))
 
+    @property
+    def can_be_seen(self) -> bool:
+        """Whether the workflow's folder is on this host."""
+        return file_states.can_look(self._watched)
 
-def _files(number: int, is_output: bool | None, offset: int, limit: int) -> Request[Page[File]]:
-    return endpoints.list_files(number, is_output=is_output, offset=offset, limit=limit)
+    @property
+    def origin(self) -> str | None:
+        """The folder that the workflow was created in."""
+        return self._watched.origin
 
+    @cached_property
+    def seen(self) -> list[FileState]:
+        """Those that are not as the server knows them."""
+        return file_states.look(self._watched) if self.can_be_seen else []
 
-def _is_there_for_all(app: App, file: File, origin: Path, cwd: str | None) -> bool:
-    """Whether every job that reads the file finds it from its own folder."""
-    readers = app.client.send(endpoints.list_jobs(file.workflow_id, needs_file_id=file.id)).items
-    return all((origin / (job.cwd or cwd or "") / file.path).exists() for job in readers)
+    @property
+    def missing(self) -> list[str]:
+        """Paths of inputs that no job makes and that are not there."""
+        gone = {file.id for file in self.seen if file.st_mtime is None}
+        return [file.path for file in self._watched.files if file.id in gone and not file.is_output]
+
+    def record(self) -> None:
+        """Have the server remember inputs that no job makes as they are now, before jobs are put to work with them."""
+        made = {file.id for file in self._watched.files if file.is_output}
+        inputs = [file for file in self.seen if file.st_mtime is not None and file.id not in made]
+        if inputs:
+            self._app.client.send(endpoints.record_files(self._number, FilesSeen(files=inputs)))

@@ -60,7 +60,7 @@ def run_file(app: App, file: str, options: dict[str, Any]) -> int:
 
 def run_again(app: App, text: str, options: dict[str, Any]) -> int:
     """Run what is not completed of an existing workflow, and all below it."""
-    from torc_core.cli.inputs import missing_inputs
+    from torc_core.cli.inputs import WorkflowFiles
     from torc_core.cli.output import count_of, counts_text
     from torc_core.cli.running import print_run
     from torc_core.cli.select import workflow_id
@@ -76,12 +76,13 @@ def run_again(app: App, text: str, options: dict[str, Any]) -> int:
         else:
             click.echo(f"Workflow {number} '{summary.name}': nothing is left to run; completed: {plan.kept}")
         return 0
-    missing = [] if options["skip_checks"] else missing_inputs(app, summary)
-    if missing:
-        raise InputError(f"input files are missing: {', '.join(missing)}; --skip-checks runs it nevertheless")
+    files = WorkflowFiles(app, number)
+    if files.missing and not options["skip_checks"]:
+        raise InputError(f"input files are missing: {', '.join(files.missing)}; --skip-checks runs it nevertheless")
     if not app.json:
         jobs = f"{count_of(plan.jobs, 'jobs')} ({counts_text(plan.by_status)})"
         click.echo(f"Workflow {number} '{summary.name}': running {jobs}, keeping {plan.kept} completed")
+    files.record()
     app.client.send(endpoints.restart(number, dry_run=False))
     return _run(app, number, summary.origin or os.getcwd(), options)
 

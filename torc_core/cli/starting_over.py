@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from torc_core.cli.app import App, command, pass_app
-from torc_core.cli.inputs import missing_inputs
+from torc_core.cli.inputs import WorkflowFiles
 from torc_core.cli.output import counts_text, print_json
 from torc_core.cli.progress import ordered_counts
 from torc_core.cli.select import workflow_id
@@ -26,7 +26,8 @@ def initialize(app: App, id_or_name: str | None, force: bool, no_prompts: bool, 
     """Start a new run of a workflow (id or name) from its beginning: all jobs become ready or blocked."""
     number = workflow_id(app, id_or_name)
     summary = app.client.send(endpoints.summary(number))
-    missing = missing_inputs(app, summary)
+    files = WorkflowFiles(app, number)
+    missing = files.missing
     if dry_run:
         return _tell_dry_run(app, number, missing)
     if missing and not force:
@@ -38,6 +39,7 @@ def initialize(app: App, id_or_name: str | None, force: bool, no_prompts: bool, 
         app.client.send(endpoints.reset_workflow_status(number))
     if summary.counts.get("uninitialized", 0) < summary.total:
         app.client.send(endpoints.reset_job_status(number))
+    files.record()
     app.client.send(endpoints.restart(number, dry_run=False))
     _tell_started(app, number)
     return 0

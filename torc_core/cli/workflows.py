@@ -26,6 +26,7 @@ JSON_TEXTS = ("resource_monitor_config", "slurm_defaults", "metadata")
         "execution-plan": "torc_core.cli.execution_plan:execution_plan",
         "run": "torc_core.cli.run:run",
         "initialize": "torc_core.cli.starting_over:initialize",
+        "reinitialize": "torc_core.cli.reinitialize:reinitialize",
         "reset-status": "torc_core.cli.starting_over:reset_status",
     }
 )

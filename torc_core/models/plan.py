@@ -47,6 +47,7 @@ class PlannedFile(Struct, omit_defaults=True):
     name: str
     path: str
     st_mtime: float | None = None
+    size: int | None = None
 
 
 class PlannedUserData(Struct, omit_defaults=True):

@@ -36,6 +36,7 @@ from torc_core.models.plan import (
 from torc_core.models.resources import FailureRule
 from torc_core.spec.actions import SCHEDULE
 from torc_core.spec.graph import Graph
+from torc_core.spec.inputs import input_states
 from torc_core.spec.model import (
     ActionSpec,
     JobSpec,
@@ -104,8 +105,9 @@ class Plan:
         yield PlanStart(
             uuid=self.uuid, workflow=workflow, initialize=initialize, barriers=len(spec.barriers), **self.counts
         )
+        states = input_states(spec, self._origin)
         for files in _chunks(spec.files):
-            yield PlanFiles([PlannedFile(name=file.name, path=file.path) for file in files])
+            yield PlanFiles([PlannedFile(file.name, file.path, *states.get(file.name, ())) for file in files])
         for records in _chunks(self._records):
             yield PlanUserData([_user_data(record) for record in records])
         for requirements in _chunks(spec.resource_requirements):

@@ -89,12 +89,15 @@ def add(batch: Batch, creation: Creation, line: PlanLine) -> None:
     Conflict when the same plan was sent again meanwhile: the newer stream goes on.
     """
     _still_wanted(batch, creation)
+    rows: list[tuple[Any, ...]]
     match line:
         case PlanFiles():
             rows = [
-                (i, creation.workflow_id, f.name, f.path, f.st_mtime) for i, f in _placed(creation, "file", line.items)
+                (i, creation.workflow_id, f.name, f.path, f.st_mtime, f.size)
+                for i, f in _placed(creation, "file", line.items)
             ]
-            batch.run_many("INSERT INTO file (id, workflow_id, name, path, st_mtime) VALUES (?, ?, ?, ?, ?)", rows)
+            sql = "INSERT INTO file (id, workflow_id, name, path, st_mtime, size) VALUES (?, ?, ?, ?, ?, ?)"
+            batch.run_many(sql, rows)
         case PlanUserData():
             rows = [
                 (i, creation.workflow_id, d.name, d.is_ephemeral, None if d.data is None else batch.json(d.data))

@@ -1,0 +1,108 @@
+"""`torc workflows reinitialize`: what changed runs again, with the reasons told before."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.torc_command import Torc
+
+COUNTING = """
+name: counting
+user_data:
+  - {name: settings, data: {least: 2}}
+jobs:
+  - {name: count, command: "wc -l < words.txt > lines.txt", input_files: [words], output_files: [lines]}
+  - {name: report, command: "cat lines.txt > report.txt; echo ran >> runs", input_files: [lines],
+     input_user_data: [settings]}
+  - {name: other, command: "true"}
+files:
+  - {name: words, path: words.txt}
+  - {name: lines, path: lines.txt}
+"""
+
+
+@pytest.fixture
+def counted(torc: Torc) -> int:
+    """The workflow, run to its end."""
+    Path("words.txt").write_text("one two six\n")
+    os.utime("words.txt", (1_700_000_000, 1_700_000_000))
+    shown = torc("run", torc.write(COUNTING))
+    return int(shown.out.split()[1])
+
+
+def test_nothing_changed_is_nothing_done(torc: Torc, counted: int) -> None:
+    shown = torc("workflows", "reinitialize", counted)
+    assert shown.out == f"Workflow {counted} 'counting': nothing has changed; 3 jobs stay as they are\n"
+    assert torc("workflows", "status", counted, "-f", "json").json["run_id"] == 1
+
+
+def test_a_changed_file_is_told_and_only_what_follows_from_it_runs(torc: Torc, counted: int) -> None:
+    Path("words.txt").write_text("one two three\nx\n")
+
+    dry = torc("workflows", "reinitialize", counted, "--dry-run")
+    assert dry.out.splitlines() == [
+        f"Workflow {counted} 'counting': 1 changed job and 1 below run again, 1 job stays as it is",
+        "  count: file words.txt changed: size 12 -> 16",
+    ]
+    shown = torc("workflows", "reinitialize", counted)
+    assert shown.out.splitlines() == [
+        f"Workflow {counted} 'counting' is reinitialized as run 2: "
+        "1 changed job and 1 below run again, 1 job stays as it is",
+        f"'torc run {counted}' runs them",
+    ]
+
+    torc("run", counted)
+    assert Path("report.txt").read_text().strip() == "2"
+    assert torc("workflows", "reinitialize", counted, "--dry-run").out.startswith(
+        f"Workflow {counted} 'counting': nothing has changed"
+    )
+
+
+def test_a_file_touched_or_an_output_edited_or_removed(torc: Torc, counted: int) -> None:
+    def reasons() -> dict[str, list[str]]:
+        dry = torc("workflows", "reinitialize", counted, "--dry-run", "-f", "json").json
+        return {job["name"]: job["reasons"] for job in dry["changed"]}
+
+    os.utime("words.txt", (1_700_000_060, 1_700_000_060))
+    assert reasons() == {"count": ["file words.txt changed: modified 2023-11-14 22:14:20 UTC"]}
+    os.utime("words.txt", (1_700_000_000, 1_700_000_000))
+    Path("lines.txt").write_text("100\n")
+    assert reasons() == {"report": ["file lines.txt changed: size 2 -> 4"]}
+    Path("lines.txt").unlink()
+    assert reasons() == {"count": ["output file lines.txt is missing"]}
+
+
+def test_a_missing_input_is_refused_unless_forced(torc: Torc, counted: int) -> None:
+    Path("words.txt").unlink()
+    dry = torc("workflows", "reinitialize", counted, "--dry-run", "-f", "json", code=1).json
+    assert (dry["safe"], dry["missing_input_files"], dry["changed_count"]) == (False, ["words.txt"], 1)
+    refused = torc("workflows", "reinitialize", counted, code=1)
+    assert refused.err == (
+        f"torc: workflow {counted} is not reinitialized: input files are missing: words.txt "
+        "(--force does it nevertheless)\n"
+    )
+    told = torc("workflows", "reinitialize", counted, "-f", "json", code=1).json
+    assert (told["status"], told["workflow_id"]) == ("error", counted)
+    done = torc("workflows", "reinitialize", counted, "--force", "-f", "json").json
+    assert (done["status"], done["run_id"], done["changed_count"], done["below_count"]) == ("success", 2, 1, 1)
+
+
+def test_what_was_changed_before_a_run_counts_from_then_on(torc: Torc) -> None:
+    Path("words.txt").write_text("one\n")
+    number = torc.create(COUNTING)
+    Path("words.txt").write_text("one two\n")
+    torc("run", number)
+    assert "nothing has changed" in torc("workflows", "reinitialize", number, "--dry-run").out
+    Path("words.txt").write_text("one two six\n")
+    assert "size 8 -> 12" in torc("workflows", "reinitialize", number, "--dry-run").out
+
+
+def test_user_data_without_data_is_named(torc: Torc) -> None:
+    number = torc.create(
+        "name: x\nuser_data: [{name: later}]\njobs: [{name: a, command: 'true', input_user_data: [later]}]\n"
+    )
+    refused = torc("workflows", "reinitialize", number, code=1)
+    assert "user data has no data: later" in refused.err
