@@ -83,3 +83,21 @@ def test_many_rows_are_deleted_in_portions(stage: Stage) -> None:
 
     assert stage.run(stage.gradual.clear(some, flow.id)) == n
     assert sizes == [gradual.PORTION, gradual.PORTION, 5, 0]
+
+
+@pytest.mark.parametrize("barriers", [False, True])
+def test_failures_in_a_large_workflow_are_reset_while_others_run(stage: Stage, barriers: bool) -> None:
+    parents = [job(f"j{i}") for i in range(MANY - 2)]
+    below = " ".join(f"j{i}" for i in range(MANY - 2))
+    flow = stage.flow(*parents, job("one", below), job("other", below), barriers=barriers)
+    runner = flow.runner()
+    runner.takes(slots=6, ignore_resources=True)
+    runner.starts("j0")
+    runner.ends("j1", "j2", status="failed")
+    runner.ends("j3")
+    assert flow.reset(failed_only=True) == 2
+    assert flow.kept_counts() == {"uninitialized": 4, "ready": MANY - 8, "pending": 2, "running": 1, "completed": 1}
+    flow.check()
+    flow.initialize(only_uninitialized=True)
+    assert flow.kept_counts() == {"blocked": 2, "ready": MANY - 6, "pending": 2, "running": 1, "completed": 1}
+    flow.check()
