@@ -28,6 +28,7 @@ from torc_server.api import (
     failures,
     files,
     graph,
+    job_changes,
     job_output,
     jobs,
     nodes,
@@ -61,7 +62,7 @@ from torc_server.store.database import Database
 MODULES = (
     service, workflows, control, graph, plans, jobs, files, user_data, requirements, results, events, nodes, exchange,
     changes, console, failure_handlers, schedulers, remote_workers, actions, event_stream, access_groups, failures,
-    job_output, samples, reinitialize,
+    job_output, job_changes, samples, reinitialize,
 )  # fmt: skip
 
 ROUTES: list[ControllerRouterHandler] = [handler for module in MODULES for handler in module.HANDLERS]

@@ -56,7 +56,7 @@ def _cancel_range(batch: Batch, workflow_id: int, first: int, last: int) -> list
         last,
     ).all()
     found: list[Row] = [(r[0], r[1], r[2]) for r in rows]
-    _cancel(batch, found)
+    cancel_rows(batch, found)
     return found
 
 
@@ -69,10 +69,11 @@ def cancel_job(batch: Batch, job_id: int) -> None:
         return
     if status in COMPLETE or status == JobStatus.DISABLED:
         raise Invalid(f"Job {job_id} is already complete with status {camel(status)}; there is nothing to cancel")
-    _cancel(batch, [row])
+    cancel_rows(batch, [row])
 
 
-def _cancel(batch: Batch, rows: list[Row]) -> None:
+def cancel_rows(batch: Batch, rows: list[Row]) -> None:
+    """Cancel jobs that have not ended, as the user's wish; runners that have one are told."""
     ids = batch.json([row[0] for row in rows])
     nodes = batch.run(
         "SELECT DISTINCT node_id FROM job WHERE node_id IS NOT NULL AND id IN (SELECT value FROM json_each(?))", ids

@@ -37,17 +37,22 @@ def retry_job(batch: Batch, job_id: int, run_id: int, max_retries: int) -> None:
         " WHERE id = ?",
         job_id,
     )
-    note(
-        batch,
-        row[1],
-        event_type="job_retried",
-        job_id=job_id,
-        job_name=info[6],
-        previous_attempt=attempt,
-        new_attempt=attempt + 1,
-        run_id=run_id,
-        message=f"Job with name = {info[6]} retried: attempt {attempt} -> {attempt + 1}",
-    )
+    note_retry(batch, row[1], job_id, info[6], attempt, run_id)
     if status in ENDED:  # otherwise nothing below has been decided by it
         block_again(batch, [job_id])
     block_early(batch, [job_id])
+
+
+def note_retry(batch: Batch, workflow_id: int, job_id: int, name: str, attempt: int, run_id: int) -> None:
+    """The event that torc writes for a retry of this attempt."""
+    note(
+        batch,
+        workflow_id,
+        event_type="job_retried",
+        job_id=job_id,
+        job_name=name,
+        previous_attempt=attempt,
+        new_attempt=attempt + 1,
+        run_id=run_id,
+        message=f"Job with name = {name} retried: attempt {attempt} -> {attempt + 1}",
+    )
