@@ -80,7 +80,7 @@ def test_what_cannot_be_retried_is_refused_with_the_reason(torc: Torc) -> None:
 def test_explain_names_the_parent(torc: Torc) -> None:
     _, (_, second) = started(torc)
     shown = torc("explain", second).out
-    assert shown.startswith(f"second (job {second}) blocked: waits for 1 of 1 parents")
+    assert shown.startswith(f"second (job {second}) blocked: waits for its parent first ready")
     assert torc("explain", second, "-f", "json").json["status"] == "blocked"
 
 

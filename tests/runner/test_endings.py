@@ -167,7 +167,7 @@ def test_nothing_outlives_a_runner_that_is_killed(server, start, tmp_path: Path)
     assert not is_alive(daemon)
     assert not is_alive(pid)
     assert guard.returncode == 137
-    assert err == "torc-runner: the runner was killed by signal 9; its jobs were killed too\n"
+    assert err == "torc-runner: the runner was killed by SIGKILL (137); its jobs were killed too\n"
 
 
 def test_what_a_job_keeps_in_the_background_lives_until_the_runner_ends(server, start, tmp_path: Path) -> None:

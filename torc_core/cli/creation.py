@@ -8,11 +8,12 @@ import click
 
 from torc_core.cli.app import App, file_command, pass_app
 from torc_core.cli.dry_run import print_report, tell_plan
-from torc_core.cli.output import count_of, print_json
+from torc_core.cli.output import print_json
 from torc_core.errors import InputError
 from torc_core.models.plan import PlanAnswer
 from torc_core.spec import STANDARD_INPUT, Loaded, Plan, WorkflowSpec, build_plan, load_workflow
 from torc_core.spec.inputs import missing_inputs
+from torc_core.wording import count_of
 
 
 class FileProblems(InputError):

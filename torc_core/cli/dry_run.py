@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
-from torc_core.cli.output import count_of, print_json
+from torc_core.cli.output import print_json
 from torc_core.spec import Loaded, Plan, WorkflowSpec
 from torc_core.units import format_duration, format_memory
+from torc_core.wording import count_of
 
 NAMES_SHOWN = 10
 """So many jobs of a stage are named."""

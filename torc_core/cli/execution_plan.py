@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from torc_core.cli.app import App, file_command, pass_app
-from torc_core.cli.output import count_of, print_json
+from torc_core.cli.output import print_json
+from torc_core.wording import count_of
 
 WIDTH = 300
 """Characters of a line of names."""

@@ -11,6 +11,8 @@ from typing import Any
 import click
 import msgspec
 
+from torc_core.wording import count_of
+
 
 def print_json(value: Any, *, sort: bool = False) -> None:
     """Structs, dicts and lists, with 2 spaces; `sort` orders the keys of every object by name (observed.md 3)."""
@@ -129,11 +131,6 @@ def local_time(milliseconds: int) -> str:
 def counts_text(counts: dict[str, int]) -> str:
     """`97 completed, 2 failed`: the statuses that have jobs."""
     return ", ".join(f"{count} {label}" for label, count in counts.items() if count) or "no jobs"
-
-
-def count_of(count: int, things: str) -> str:
-    """`1 job`, `3 jobs`."""
-    return f"{count} {things.removesuffix('s') if count == 1 else things}"
 
 
 def short(path: str) -> str:

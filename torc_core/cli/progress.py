@@ -60,6 +60,11 @@ def ended(summary: Summary) -> int:
     return sum(summary.counts.get(status.label, 0) for status in ENDED)
 
 
+def all_done(summary: Summary) -> bool:
+    """Whether every job is completed, or is one that is not to run."""
+    return sum(summary.counts.get(label, 0) for label in ("completed", "disabled")) == summary.total
+
+
 def ordered_counts(summary: Summary) -> str:
     """`90 completed, 2 running, 8 blocked`: success first, then what ended otherwise, then what is to come."""
     return counts_text({label: summary.counts.get(label, 0) for label in ORDER})

@@ -9,13 +9,14 @@ import msgspec
 
 from torc_core.cli.app import App, command, pass_app
 from torc_core.cli.inputs import WorkflowFiles
-from torc_core.cli.output import count_of, print_json
+from torc_core.cli.output import print_json
 from torc_core.cli.select import workflow_id
 from torc_core.client import endpoints
 from torc_core.client.request import Page, Request
 from torc_core.errors import TorcError
 from torc_core.models.reinitialize import FilesSeen, ReinitializeAnswer
 from torc_core.models.resources import UserData
+from torc_core.wording import count_of
 
 LISTED = 10_000
 """Changed jobs that are listed at most."""

@@ -42,9 +42,9 @@ def run(app: App, /, workflow: str, **options: Any) -> int:
 def run_file(app: App, file: str, options: dict[str, Any]) -> int:
     """Create the workflow of a file, initialized, and run it."""
     from torc_core.cli.creation import create, load, require_inputs
-    from torc_core.cli.output import count_of
     from torc_core.client import endpoints
     from torc_core.output_owner import make_output_folder, refuse_foreign
+    from torc_core.wording import count_of
 
     spec = load(app, file, strict=options["strict"], skip_checks=options["skip_checks"])
     if not options["skip_checks"]:
@@ -61,10 +61,11 @@ def run_file(app: App, file: str, options: dict[str, Any]) -> int:
 def run_again(app: App, text: str, options: dict[str, Any]) -> int:
     """Run what is not completed of an existing workflow, and all below it."""
     from torc_core.cli.inputs import WorkflowFiles
-    from torc_core.cli.output import count_of, counts_text
+    from torc_core.cli.output import counts_text
     from torc_core.cli.running import print_run
     from torc_core.cli.select import workflow_id
     from torc_core.client import endpoints
+    from torc_core.wording import count_of
 
     number = workflow_id(app, text)
     summary = app.client.send(endpoints.summary(number))

@@ -12,12 +12,13 @@ from msgspec import Struct
 from torc_core.cli.app import App
 from torc_core.cli.output import duration, print_json, short
 from torc_core.cli.output_folder import runner_log, stdio_path
-from torc_core.cli.progress import Progress, make_progress, ordered_counts
+from torc_core.cli.progress import Progress, all_done, make_progress, ordered_counts
 from torc_core.cli.runner_process import RunnerOptions, RunnerProcess
 from torc_core.client import endpoints
 from torc_core.errors import CannotFinishError, InputError, TorcError
 from torc_core.models.progress import Summary
 from torc_core.models.resources import Result
+from torc_core.wording import exit_text
 
 SLOWEST_LOOK_S = 2.0
 """When nothing changes, the summary is asked for this seldom."""
@@ -127,13 +128,11 @@ def _result(runner: RunnerProcess, summary: Summary) -> int:
         return EXIT_INTERRUPTED
     if runner.exit_code == CannotFinishError.exit_code:
         return CannotFinishError.exit_code
-    done = sum(summary.counts.get(label, 0) for label in ("completed", "disabled"))
-    return 0 if runner.exit_code == 0 and done == summary.total else 1
+    return 0 if runner.exit_code == 0 and all_done(summary) else 1
 
 
 def _unexpected_end(code: int | None, summary: Summary, output_dir: str) -> str:
-    signal_number = abs(code or 0) % 128
-    how = f"killed by signal {signal_number}" if code and (code < 0 or code > 128) else f"exit code {code}"
+    how = exit_text(code or 0)
     log = runner_log(output_dir, socket.gethostname(), summary.workflow_id, summary.run_id)
     return (
         f"the runner ended unexpectedly ({how}); its log is {log}; "
@@ -192,12 +191,14 @@ def print_run(
 
 def _print_end(summary: Summary, failed: list[FailedJob], more: int, seconds: float, result: int) -> None:
     ends = {EXIT_INTERRUPTED: "was stopped", CannotFinishError.exit_code: "cannot go on"}
-    how = "was canceled" if summary.is_canceled else ends.get(result, "ended")
+    how = (
+        "was canceled" if summary.is_canceled else ends.get(result, "ended" if summary.is_complete else "is broken off")
+    )
     click.echo(
         f"Workflow {summary.workflow_id} '{summary.name}' {how} after {duration(seconds)}: {ordered_counts(summary)}"
     )
     for job in failed:
-        reason = job.cause or f"exit code {job.return_code}"
+        reason = job.cause or exit_text(job.return_code)
         click.echo(f"  {job.name} (job {job.job_id}) {job.status}: {reason}")
         click.echo(f"    {short(job.stderr)}" + (f": {job.last_line}" if job.last_line else ""))
     if more:

@@ -8,13 +8,14 @@ import click
 import msgspec
 
 from torc_core.cli.app import App, group, pass_app
-from torc_core.cli.output import count_of, counts_text, print_fields, print_json, print_list, print_table
+from torc_core.cli.output import counts_text, print_fields, print_json, print_list, print_table
 from torc_core.cli.progress import ordered_counts
 from torc_core.cli.select import workflow, workflow_id
 from torc_core.client import endpoints
 from torc_core.errors import TorcError
 from torc_core.models.progress import Summary
 from torc_core.models.resources import Workflow, WorkflowStatus
+from torc_core.wording import count_of
 
 JSON_TEXTS = ("resource_monitor_config", "slurm_defaults", "metadata")
 """Fields that hold JSON as text, shown as what they mean (cli.md 0.4)."""

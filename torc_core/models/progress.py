@@ -18,6 +18,8 @@ class Summary(Struct, kw_only=True):
     total: int
     counts: dict[str, int]
     active_nodes: int
+    stuck: str | None = None
+    """Why what is left cannot run, as the last runners found: no runner is at work."""
     origin: str | None
     timestamp: str
 

@@ -112,14 +112,14 @@ def _work(options: argparse.Namespace, guard_pipe: int | None) -> int:
     claim(place.output_dir, database_uuid)
     log = Log(options.log_level)
     _deliver_for_the_dead(connection, options.workflow, place.output_dir, database_uuid, log)
-    node = _register(connection, options.workflow, offer, place)
+    by_resources = options.max_parallel_jobs is None or bool(
+        options.num_cpus or options.memory_gb or options.num_gpus is not None
+    )
+    node = _register(connection, options.workflow, offer, place, by_resources)
     crash_point("runner.registered")
     selector = selectors.DefaultSelector()
     wakeup = Wakeup(selector, guard_pipe)
     wakeup.handle_signals()
-    by_resources = options.max_parallel_jobs is None or bool(
-        options.num_cpus or options.memory_gb or options.num_gpus is not None
-    )
     pool = Pool(offer, options.max_parallel_jobs, by_resources)
     jobs = Jobs(Launcher(place), pool, ProcessTable(place.runner_uuid), selector, log, options.grace_s)
     journal = Journal(place.output_dir, Head(database_uuid, options.workflow, node.id or 0, place.runner_uuid), log)
@@ -172,8 +172,8 @@ def _place(options: argparse.Namespace, workflow: Workflow, url: str) -> Place:
     )
 
 
-def _register(connection: Connection, workflow_id: int, offer: Offer, place: Place) -> ComputeNode:
-    """Tell the server of this machine and where the jobs' output is (`torc jobs logs` reads it there).
+def _register(connection: Connection, workflow_id: int, offer: Offer, place: Place, by_resources: bool) -> ComputeNode:
+    """Tell the server of this machine, where the jobs' output is (`torc jobs logs` reads it there), and its mode.
 
     The pid is the guard's: it ends when nothing of the runner is left.
     """
@@ -189,7 +189,7 @@ def _register(connection: Connection, workflow_id: int, offer: Offer, place: Pla
         compute_node_type="local",
         is_active=True,
         uuid=place.runner_uuid,
-        scheduler={"output_dir": str(place.output_dir)},
+        scheduler={"output_dir": str(place.output_dir), "by_resources": by_resources},
         boot_id=process_space() or None,  # whether its death can be seen by the server (torc_server/deaths.py)
     )
     return _ask(connection, "POST", "/compute_nodes", msgspec.json.encode(node), ComputeNode, "registering")

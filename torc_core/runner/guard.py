@@ -13,6 +13,8 @@ import signal
 import sys
 from collections.abc import Callable, Iterable
 
+from torc_core.wording import exit_text
+
 PR_SET_CHILD_SUBREAPER = 36
 
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -43,7 +45,7 @@ def guarded(run: Callable[[int | None], int]) -> int:
     _kill_rest()
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
-        print(f"torc-runner: the runner was killed by signal {-code}; its jobs were killed too", file=sys.stderr)
+        print(f"torc-runner: the runner was {exit_text(128 - code)}; its jobs were killed too", file=sys.stderr)
         return 128 - code
     return code
 

@@ -18,6 +18,7 @@ from torc_server.api.routes import get, post, put
 from torc_server.api.workflows import counts_of, status_row
 from torc_server.engine.claim import claim_jobs_based_on_resources, claim_next_jobs
 from torc_server.engine.reset import reset_workflow_status
+from torc_server.engine.stuck import why_left
 from torc_server.errors import Invalid, NotFound
 from torc_server.store.batch import Batch
 
@@ -96,6 +97,7 @@ def summary(conn: Connection, workflow_id: int) -> Summary:
         total=sum(counts.values()),
         counts={status.label: counts.get(status, 0) for status in JobStatus},
         active_nodes=row[7],
+        stuck=None if row[7] else why_left(conn, workflow_id),
         origin=row[5],
         timestamp=row[6],
     )

@@ -7,10 +7,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from torc_core.models.status import JobStatus
-from torc_core.units import format_memory
+from torc_core.wording import count_of, exit_text
 from torc_server.engine.graph import PARENTS, waits_for
 from torc_server.engine.nodes import Node
 from torc_server.engine.ready import ReadyClass, fits
+from torc_server.engine.stuck import GoneRunner, gone, needs, offer
 from torc_server.errors import NotFound
 
 SHOWN = 5
@@ -39,13 +40,13 @@ def explain(conn: Connection, job_id: int, nodes: list[Node]) -> dict[str, Any]:
         case JobStatus.CANCELED if row.result_id is None:
             why, details = _canceled(conn, row)
         case JobStatus.UNINITIALIZED:
-            why, details = "not initialized; 'torc workflows initialize' makes it ready or blocked", []
+            why, details = f"not initialized; 'torc run {row.workflow_id}' runs it", []
         case JobStatus.DISABLED:
             why, details = "disabled: it is skipped, and counts as not successful for the jobs below it", []
         case _:
             why, details = _ended(conn, row, status)
     if row.lost:
-        details.append(f"{row.lost} attempts were lost with their runner")
+        details.append(f"{count_of(row.lost, 'attempts')} lost with the runner")
     return {"job_id": job_id, "name": row.name, "status": status.label, "why": why, "details": details}
 
 
@@ -57,7 +58,8 @@ def _parents(conn: Connection, job_id: int, statuses: str) -> list[str]:
         (job_id, SHOWN),
     )
     return [
-        f"{name} {JobStatus(status).label}" + ("" if code is None else f" (exit {code})") for name, status, code in rows
+        f"{name} {JobStatus(status).label}" + ("" if code is None else f" ({exit_text(code)})")
+        for name, status, code in rows
     ]
 
 
@@ -65,7 +67,8 @@ def _blocked(conn: Connection, row: Any) -> tuple[str, list[str]]:
     unmet, total = waits_for(conn, row.id)
     waiting = _parents(conn, row.id, "NOT IN (5, 6, 7, 8, 9)")
     bad = _parents(conn, row.id, "IN (6, 7, 8, 9)")
-    why = f"blocked: waits for {unmet} of {total} parents; first: {waiting[0] if waiting else '?'}"
+    which = f"{unmet} of {total} parents; first: " if total > 1 else "its parent "
+    why = f"blocked: waits for {which}{waiting[0] if waiting else '?'}"
     return why, [*(f"waits for {p}" for p in waiting), *(f"ended without success: {p}" for p in bad)]
 
 
@@ -78,28 +81,31 @@ def _canceled(conn: Connection, row: Any) -> tuple[str, list[str]]:
 
 def _ready(conn: Connection, row: Any, nodes: list[Node]) -> tuple[str, list[str]]:
     if row.is_canceled:
-        return "ready, but its workflow is canceled; 'torc run' starts it again", []
+        return f"ready, but its workflow is canceled; 'torc run {row.workflow_id}' starts it again", []
     need = conn.exec_driver_sql(
         "SELECT id, NULL, name, num_cpus, memory_bytes, num_gpus, num_nodes, runtime_s, 0, 0"
         " FROM resource_requirements WHERE id = ?",
         (row.resource_requirements_id,),
     ).one()
     cls = ReadyClass(*need)
-    asks = f"{cls.num_cpus} CPUs, {format_memory(cls.memory_bytes)} memory, {cls.num_gpus} GPUs" + (
-        f", {cls.num_nodes} nodes" if cls.num_nodes > 1 else ""
-    )
+    asks = f"needs {needs(cls)}"
     if not nodes:
-        return "ready: no runner is active; 'torc run' starts one", [f"needs {asks}"]
-    offers = [
-        f"{n.hostname} (node {n.id}) offers {n.num_cpus} CPUs, {format_memory(n.memory_bytes)}, {n.num_gpus} GPUs"
-        for n in nodes[:SHOWN]
-    ]
+        return _without_runner(cls, gone(conn, row.workflow_id), row.workflow_id, asks)
+    offers = [f"{node.hostname} (node {node.id}) offers {offer(node)}" for node in nodes[:SHOWN]]
     if not any(fits(cls, node) or node.ignores_resources for node in nodes):
-        return f"ready: needs {asks}; no runner offers that", offers
+        return f"ready: {asks}; no runner offers that", offers
     ahead = conn.exec_driver_sql(
         "SELECT n FROM status_count WHERE workflow_id = ? AND status = 2", (row.workflow_id,)
     ).scalar_one()
-    return f"ready: waits for room on a runner, one of {ahead} ready jobs", [f"needs {asks}", *offers]
+    return f"ready: waits for room on a runner, one of {count_of(ahead, 'ready jobs')}", [asks, *offers]
+
+
+def _without_runner(cls: ReadyClass, left: list[GoneRunner], workflow_id: int, asks: str) -> tuple[str, list[str]]:
+    """A ready job of a workflow that nobody runs: whether the runners that left could have run it."""
+    seen = [f"{node.hostname} (node {node.id}) offered {offer(node)}, until {node.left}" for node in left[:SHOWN]]
+    if left and not any(fits(cls, node) or node.ignores_resources for node in left):
+        return f"ready: {asks}; no runner has offered that, and none is active", seen
+    return f"ready: no runner is active; 'torc run {workflow_id}' starts one", [asks]
 
 
 def _active(conn: Connection, row: Any, status: JobStatus) -> tuple[str, list[str]]:
@@ -118,7 +124,7 @@ def _ended(conn: Connection, row: Any, status: JobStatus) -> tuple[str, list[str
     ).one_or_none()
     if result is None:
         return status.label, []
-    why = f"{status.label} at {result.completion_time} with exit code {result.return_code}"
+    why = f"{status.label} at {result.completion_time}: {exit_text(result.return_code)}"
     if result.cause:
-        why += f": {result.cause}"
+        why += f", {result.cause}"
     return why, (result.stderr_tail or "").splitlines()[-SHOWN:]

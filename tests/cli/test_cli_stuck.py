@@ -1,0 +1,70 @@
+"""Workflows that cannot go on: what `wait` and `explain` say when no runner is there any more."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.cli.torc_command import Torc
+
+BIG = """
+name: big
+resource_requirements: [{name: huge, num_cpus: 4000, memory: 1g, runtime: PT1M}]
+jobs:
+  - {name: a, command: "true", resource_requirements: huge}
+  - {name: b, command: "true", depends_on: [a]}
+"""
+
+
+@pytest.fixture
+def big(torc: Torc) -> int:
+    """A workflow that was given up by a runner."""
+    shown = torc("run", torc.write(BIG), "--num-cpus", 2, code=3)
+    assert "need 4000 CPUs; " in shown.err
+    assert "nodes" not in shown.err
+    assert "memory and" not in shown.err
+    return int(shown.out.split()[1])
+
+
+def test_wait_ends_with_3_and_the_numbers(torc: Torc, big: int) -> None:
+    shown = torc("wait", big, "--timeout", 20, code=3)
+    assert f"workflow {big} cannot go on: jobs with requirement 'huge' need 4000 CPUs; " in shown.err
+    assert "offers 2 CPUs" in shown.err
+    assert "cannot go on: 1 ready, 1 blocked" in shown.out
+    assert "4000 CPUs" in torc("wait", big, "--timeout", 20, "-f", "json", code=3).json["stuck"]
+
+
+def test_explain_remembers_what_the_last_runner_offered(torc: Torc, big: int) -> None:
+    shown = torc("explain", "a", "-w", big).out
+    assert "ready: needs 4000 CPUs, 1g memory; no runner has offered that, and none is active" in shown
+    assert "offered 2 CPUs" in shown
+
+
+def test_a_job_that_the_last_runner_could_have_run_only_lacks_a_runner(torc: Torc) -> None:
+    number = torc.create("name: w\njobs: [{name: a, command: 'true'}]\n")
+    torc("workflows", "initialize", number)
+    assert f"ready: no runner is active; 'torc run {number}' starts one" in torc("explain", "a", "-w", number).out
+    assert "has not ended" in torc("wait", number, "--timeout", "0.05", code=1).err
+
+
+def test_a_new_run_is_given_its_chance(torc: Torc, big: int) -> None:
+    torc("workflows", "initialize", big, "--yes")
+    assert "has not ended" in torc("wait", big, "--timeout", "0.05", code=1).err
+
+
+def test_a_stopped_runner_that_took_any_job_proves_nothing(torc: Torc) -> None:
+    text = BIG.replace('"true", res', "'touch began; exec sleep 60', res").replace("depends_on: [a]", "RES")
+    path = torc.write(text.replace("RES", "resource_requirements: huge"))
+    command = [sys.executable, "-m", "torc_core.cli.main", "run", path, "--max-parallel-jobs", "1"]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 30
+    while not (torc.folder / "began").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    run.send_signal(signal.SIGINT)
+    number = run.communicate(timeout=30)[0].split()[1]
+    assert "has not ended" in torc("wait", number, "--timeout", "0.05", code=1).err
