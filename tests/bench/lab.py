@@ -37,9 +37,10 @@ class Cost:
 
 @dataclass
 class Command:
-    """One command of ours: wall seconds, and the most memory that its process had at once."""
+    """One command of ours: wall and CPU seconds, and the most memory that its process had at once."""
 
     seconds: float
+    cpu: float
     peak_mb: float
 
 
@@ -93,7 +94,7 @@ class Lab:
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             raise RuntimeError(f"torc {args} exited {process.returncode}: {Path(log.name).read_text()[-500:]}")
-        return Command(seconds, usage.ru_maxrss / 1000)
+        return Command(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000)
 
     def begin(self, path: Path) -> subprocess.Popen[bytes]:
         """Start a `torc run` and do not wait for it."""
