@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from tests.engine.plan import chain, job, need
 from tests.engine.stage import Stage
-from torc_core.models.exchange import Attempt, OutputStat, Prefetch, StopOrder
+from torc_core.models.exchange import Attempt, ExchangeAnswer, OutputStat, Prefetch, StopOrder
+from torc_server.store.batch import Batch
 
 
 def test_jobs_of_a_lost_answer_are_sent_again(stage: Stage) -> None:
@@ -321,3 +323,81 @@ def test_prefetched_jobs_are_pending_and_counted(stage: Stage) -> None:
     assert len(runner.takes(1, prefetch=Prefetch(default, 3))) == 4
     assert flow.kept_counts() == {"pending": 4, "ready": 2}
     flow.check()
+
+
+def test_a_late_call_does_not_undo_what_a_newer_one_said(stage: Stage) -> None:
+    """It arrives after a newer one: its results count; what it says of free room and of what is held does not."""
+    flow = stage.flow(*(job(f"j{i}") for i in range(4)))
+    runner = flow.runner(cpus=2)
+    runner.takes(2)
+    late = runner.request(results=[runner.result("j0")], held=[], slots=2, wait_ms=10_000)
+    assert runner.call(slots=0).jobs == []
+    answer = stage.run(runner.exchange(late))
+    assert (answer.jobs, answer.stop, answer.refused) == ([], [], [])
+    assert flow.statuses() == {"j0": "completed", "j1": "pending", "j2": "ready", "j3": "ready"}
+    flow.check()
+
+
+def test_a_late_call_leaves_the_newer_one_waiting(stage: Stage) -> None:
+    flow = stage.flow(job("a"), job("b", "a"))
+    worker, runner = flow.runner(), flow.runner()
+    worker.takes()
+    late = runner.request(slots=1)
+    waiting = runner.waits()
+    stage.run(runner.exchange(late))
+    assert waiting.held
+    worker.ends("a")
+    assert [each.name for each in waiting.answer().jobs] == ["b"]
+
+
+def test_a_late_release_does_not_take_back_what_was_handed_out_again(stage: Stage) -> None:
+    """The network repeats the call that gave a job back, when the same attempt is the runner's once more."""
+    flow = stage.flow(job("a"))
+    runner = flow.runner()
+    runner.takes()
+    release = runner.request(released=[Attempt(flow.ids["a"], 1)], held=[])
+    runner.held.clear()
+    stage.run(runner.exchange(release))
+    assert runner.takes() == ["a"]
+    stage.run(runner.exchange(release))
+    assert (flow.status("a"), flow.attempt("a")) == ("pending", 1)
+    assert runner.ends("a").refused == []
+    flow.check()
+
+
+def test_a_late_farewell_of_a_runner_that_goes_on_is_not_heeded(stage: Stage) -> None:
+    flow = stage.flow(job("a"))
+    runner = flow.runner()
+    late = runner.request(leaving=True)
+    assert runner.takes() == ["a"]
+    stage.run(runner.exchange(late))
+    assert flow.status("a") == "pending"
+    assert runner.ends("a").refused == []
+
+
+def test_of_calls_of_one_node_in_one_batch_the_newest_counts(stage: Stage) -> None:
+    flow = stage.flow(*(job(f"j{i}") for i in range(4)))
+    runner = flow.runner(cpus=2)
+    old, new = runner.request(slots=2), runner.request(slots=1)
+
+    async def both() -> list[ExchangeAnswer]:
+        return await asyncio.gather(runner.exchange(new), runner.exchange(old))
+
+    newer, older = stage.in_one_batch(both)
+    assert ([each.name for each in newer.jobs], older.jobs) == (["j0"], [])
+
+
+def test_a_call_counts_as_the_newest_only_once_it_is_committed(stage: Stage) -> None:
+    flow = stage.flow(job("a"))
+    runner = flow.runner()
+    old, new = runner.request(slots=1), runner.request(slots=1)
+
+    def orphan(batch: Batch) -> None:
+        batch.run("PRAGMA defer_foreign_keys = ON")
+        batch.run("INSERT INTO event (workflow_id, timestamp, data) VALUES (1000000, 0, '')")
+
+    async def fails() -> list[object]:
+        return await asyncio.gather(runner.exchange(new), stage.db.write(orphan), return_exceptions=True)
+
+    assert all(isinstance(each, IntegrityError) for each in stage.in_one_batch(fails))
+    assert [each.name for each in runner.send(old).jobs] == ["a"]

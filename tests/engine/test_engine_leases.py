@@ -13,6 +13,8 @@ from tests.engine.plan import chain, job
 from tests.engine.runner import Runner
 from tests.engine.stage import Stage
 from torc_core.models.exchange import Attempt, StopOrder
+from torc_core.models.late import LateResults
+from torc_server.engine.late import take_late_results
 from torc_server.engine.leases import LOST_LIMIT
 from torc_server.errors import NotFound
 
@@ -140,6 +142,69 @@ def test_too_many_losses_fail_a_job(stage: Stage) -> None:
     stage.until(lambda: flow.status("a") == "failed")
     assert flow.status("b") == "canceled"
     flow.check()
+
+
+def test_what_waited_for_room_at_a_runner_that_died_is_given_back_uncounted(stage: Stage) -> None:
+    flow = stage.flow(*(job(f"j{i}") for i in range(6)))
+    for attempt in range(1, LOST_LIMIT + 2):
+        runner = flow.runner()
+        assert runner.takes(1, prefetch=(1, 3)) == ["j0", "j1", "j2", "j3"]
+        assert {each.attempt_id for each in runner.held.values()} == {attempt}
+        runner.dies()
+    stage.until(lambda: flow.status("j0") == "failed")
+    assert flow.kept_counts() == {"failed": 1, "ready": 5}
+    assert dict(stage.rows("SELECT name, lost FROM job WHERE name > 'j0'")) == dict.fromkeys(
+        ["j1", "j2", "j3", "j4", "j5"], 0
+    )
+    flow.check()
+
+
+def test_what_was_handed_out_ahead_and_told_as_started_counts_when_its_runner_dies(stage: Stage) -> None:
+    flow = stage.flow(*(job(f"j{i}") for i in range(4)))
+    runner = flow.runner()
+    runner.takes(1, prefetch=(1, 3))
+    runner.ends("j0")
+    runner.starts("j1")
+    runner.dies()
+    stage.until(lambda: flow.status("j1") == "ready")
+    assert dict(stage.rows("SELECT name, lost FROM job WHERE name > 'j0'")) == {"j1": 1, "j2": 0, "j3": 0}
+    assert {flow.attempt(name) for name in ("j1", "j2", "j3")} == {2}
+
+
+def test_what_a_runner_gave_back_and_got_for_its_room_counts_when_it_dies(stage: Stage) -> None:
+    flow = stage.flow(job("a"), job("b"), job("c"))
+    runner = flow.runner()
+    assert runner.takes(1, prefetch=(1, 3)) == ["a", "b", "c"]
+    runner.gives_back("b", "c")
+    runner.ends("a")
+    assert runner.takes() == ["b"]
+    runner.dies()
+    stage.until(lambda: flow.status("b") == "ready")
+    assert stage.value("SELECT lost FROM job WHERE name = 'b'") == 1
+
+
+def test_a_late_result_of_what_went_back_uncounted_is_welcome(stage: Stage) -> None:
+    flow = stage.flow(job("a"), job("b"))
+    runner = flow.runner(uuid="dead")
+    runner.takes(1, prefetch=(1, 1))
+    done = runner.result("b")
+    runner.dies()
+    stage.until(lambda: flow.status("b") == "ready")
+    late = LateResults("dead", [done])
+    assert stage.write(take_late_results, flow.id, runner.node, late).refused == []
+    assert (flow.status("b"), stage.value("SELECT lost FROM job WHERE name = 'b'")) == ("completed", 0)
+    flow.check()
+
+
+def test_nothing_wakes_the_server_before_a_lease_can_end(stage: Stage) -> None:
+    flow = stage.flow(job("a"))
+    assert stage.runners.due() == float("inf")
+    runner = flow.runner()
+    runner.takes()
+    stage.settle()
+    assert 59 < stage.runners.due() <= 60
+    stage.pass_time(40)
+    assert 19 < stage.runners.due() <= 20
 
 
 def test_the_death_of_a_runner_gives_its_jobs_to_others_at_once(stage: Stage) -> None:

@@ -303,6 +303,21 @@ class TestStarvation:
         hungry.clock.ahead_s += 6
         assert self.take_next(runner) == ["humble"]
 
+    @pytest.mark.parametrize("others", [3, 20])
+    def test_a_class_that_went_away_does_not_wait_any_more(self, hungry: Stage, others: int) -> None:
+        """Its only job was canceled; when it is ready once more, it waits anew."""
+        sizes = {"one": need(runtime="PT1H"), "whole": need(cpus=2)}
+        flow = hungry.flow(*many(others, needs="one"), job("whole", needs="whole"), requirements=sizes)
+        runner = flow.runner(cpus=2)
+        runner.takes(2)
+        assert self.take_next(runner) == ["j2"]
+        flow.cancel("whole")
+        self.take_next(runner)
+        hungry.clock.ahead_s += 6
+        flow.put_status("whole", "ready")
+        flow.put_status("j0", "ready")
+        assert self.take_next(runner) == ["j0"]
+
     def take_next(self, runner: Runner) -> list[str]:
         return [each.name for each in runner.ends(next(iter(runner.held)), slots=1).jobs]
 

@@ -46,7 +46,7 @@ def take_late_results(batch: Batch, workflow_id: int, node_id: int, late: LateRe
     store(batch, held)
     store(batch, given_back, forced=True)
     batch.run(
-        "UPDATE job SET attempt_id = attempt_id - 1, lost = lost - 1, lost_node_id = NULL"
+        "UPDATE job SET attempt_id = attempt_id - 1, lost = max(lost - 1, 0), lost_node_id = NULL"
         " WHERE id IN (SELECT value FROM json_each(?))",
         batch.json([each.job for each in given_back]),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from torc_core.crash import crash_point
 from torc_core.models.exchange import AttemptResult
@@ -20,21 +20,30 @@ LOST_CODE = 137
 """Return code of a job that failed so: its process was killed with its runner."""
 
 
-def lose(batch: Batch, node_id: int, reason: str) -> None:
+def lose(batch: Batch, node_id: int, reason: str, ahead: Collection[tuple[int, int]] = ()) -> None:
     """The runner is gone: what it had runs again as a new attempt, or fails when that has happened too often.
 
-    A result that is found in its journal is taken as long as nobody else has got the job (`late.py`).
+    It counts for a job as lost when the job may have been what killed the runner: its start was told, or it was handed
+    out to be started at once, and a start is told late (after 20 ms) or, when the runner cannot, never. The `ahead`
+    (job, attempt) were handed out beyond the room that the runner had: unless their start was told they go back
+    uncounted, as what still waited. Some may have started in the last moment; a job that kills runners is nevertheless
+    counted, as it goes back as the oldest of its class and a new runner gets it for its first room. After a restart of
+    the server what was handed out ahead is not known any more, and counts.
+
+    A result that is found in the runner's journal is taken as long as nobody else has got the job (`late.py`).
     """
     rows = batch.run(
         "SELECT job.id, job.workflow_id, status, lost, workflow.run_id, attempt_id, start_ms"
         " FROM job JOIN workflow ON workflow.id = job.workflow_id WHERE node_id = ?",
         node_id,
     ).all()
-    back = [r for r in rows if r[2] in ACTIVE and r[3] < LOST_LIMIT]
-    failed = [r for r in rows if r[2] in ACTIVE and r[3] >= LOST_LIMIT]
+    waited = {r[0] for r in rows if r[2] == JobStatus.PENDING and (r[0], r[5]) in ahead}
+    back = [r for r in rows if r[2] in ACTIVE and (r[3] < LOST_LIMIT or r[0] in waited)]
+    failed = [r for r in rows if r[2] in ACTIVE and r[3] >= LOST_LIMIT and r[0] not in waited]
     set_status(batch, [(r[0], r[1], r[2]) for r in back], JobStatus.READY)
     block_early(batch, [r[0] for r in back])
-    _fence(batch, [r[0] for r in back], lost=1)
+    _fence(batch, [r[0] for r in back if r[0] not in waited], lost=1)
+    _fence(batch, list(waited), lost=0)
     batch.run(
         "UPDATE job SET lost_node_id = ? WHERE id IN (SELECT value FROM json_each(?))",
         node_id,

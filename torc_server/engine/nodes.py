@@ -26,6 +26,20 @@ class Call:
     expires: float
     """Monotonic time at which it is answered whatever happens."""
     answer: ExchangeAnswer = field(default_factory=lambda: ExchangeAnswer(acknowledged=0))
+    is_late: bool = False
+    """A newer call of its node came before it: what it says of the present is not so any more."""
+    error: Exception | None = None
+    """Why it is refused, it alone."""
+
+    def begin_answer(self) -> None:
+        """Nothing has been answered yet."""
+        self.answer = ExchangeAnswer(acknowledged=self.request.sequence)
+
+    @property
+    def rows(self) -> int:
+        """How many jobs it reports on."""
+        r = self.request
+        return len(r.results) + len(r.started) + len(r.released)
 
     @property
     def has_news(self) -> bool:
@@ -52,6 +66,10 @@ class Node:
     served: float = 0.0
     """Monotonic time at which it last got a job: who waited longest comes first."""
     ignores_resources: bool = False
+    newest: int = 0
+    """The highest sequence number of its calls so far."""
+    ahead: set[tuple[int, int]] = field(default_factory=set)
+    """(job, attempt) of what was handed out ahead, beyond the room that it had, and is not said to have started."""
 
 
 class Nodes:

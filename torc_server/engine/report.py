@@ -50,9 +50,12 @@ class Accepted(NamedTuple):
 
 
 def apply_reports(batch: Batch, calls: Iterable[Call]) -> None:
-    """Write everything the calls report; refused results go into the calls' answers."""
+    """Write everything the calls report; refused results go into the calls' answers.
+
+    A late call gives nothing back: since it was made, the same attempt may have been handed to its node again.
+    """
     calls = list(calls)
-    _released(batch, calls)
+    _released(batch, [call for call in calls if not call.is_late])
     _started(batch, calls)
     _results(batch, calls)
 

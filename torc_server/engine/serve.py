@@ -8,7 +8,6 @@ got nothing for `STARVED_S` while its node served others makes that node wait un
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from dataclasses import dataclass, field
 
 from torc_core.crash import crash_point
@@ -25,8 +24,8 @@ STARVED_S = 60.0
 MOST = 10_000
 """Most jobs that one call is handed."""
 
-ClassKey = tuple[int, int, int | None]
-"""(workflow, requirement, scheduler)"""
+ClassKey = tuple[int, int | None]
+"""(requirement, scheduler)"""
 
 
 @dataclass(slots=True)
@@ -38,6 +37,8 @@ class Want:
     free: FreeResources
     slots: int
     taken: list[int] = field(default_factory=list)
+    ahead: list[int] = field(default_factory=list)
+    """Those of them that it has no room for yet."""
     served: set[tuple[int, int | None]] = field(default_factory=set)
     """Classes of which it got a job."""
     closed: bool = False
@@ -54,12 +55,28 @@ class Want:
 
 
 class Fairness:
-    """Which classes wait in vain, and which node is kept for them. In memory: a restart begins to count anew."""
+    """Which classes of a workflow wait in vain, and which node is kept for them.
+
+    In memory: a restart begins to count anew. A batch works on a `copy`, which counts once the batch is committed.
+    """
 
     def __init__(self, starved_s: float = STARVED_S) -> None:
         self.starved_s = starved_s
         self.since: dict[ClassKey, float] = {}
         self.kept_by: dict[ClassKey, int] = {}
+
+    def copy(self) -> Fairness:
+        """The same, to be changed."""
+        made = Fairness(self.starved_s)
+        made.since, made.kept_by = self.since.copy(), self.kept_by.copy()
+        return made
+
+    def keep_only(self, classes: list[ReadyClass]) -> None:
+        """Of these classes jobs are ready: no others wait."""
+        ready = {cls.key for cls in classes}
+        for clocks in (self.since, self.kept_by):
+            for key in clocks.keys() - ready:
+                del clocks[key]
 
     def served(self, key: ClassKey) -> None:
         """A job of the class was handed out."""
@@ -70,7 +87,7 @@ class Fairness:
         """A node that the class fits in total gave its room to others."""
         self.since.setdefault(key, time.monotonic())
 
-    def starved(self, workflow_id: int, classes: list[ReadyClass], want: Want, live: set[int]) -> ReadyClass | None:
+    def starved(self, classes: list[ReadyClass], want: Want, live: set[int]) -> ReadyClass | None:
         """The class that has waited longest for this node and may keep it free, if any waits too long.
 
         One node is kept for a class, as long as it is among the `live` and has the time to run one of its jobs.
@@ -78,7 +95,7 @@ class Fairness:
         now = time.monotonic()
         waiting = []
         for cls in classes:
-            key = (workflow_id, *cls.key)
+            key = cls.key
             keeper = self.kept_by.get(key)
             if not _could_run(cls, want):
                 if keeper == want.node.id:
@@ -96,6 +113,7 @@ def share_out(
     `ready` is how many jobs are ready, `live` are the ids of the workflow's nodes, those that do not ask included.
     """
     classes = ready_classes(batch.conn, workflow_id, sort_method)
+    fair.keep_only(classes)
     if not classes:
         return
     wants.sort(key=lambda want: want.node.served)
@@ -114,9 +132,6 @@ def share_out(
             left -= _prefetch(
                 batch, workflow_id, classes, want, left if len(live) == 1 else left // (2 * len(live)), fair
             )
-    for want in wants:
-        if want.taken:
-            want.node.served = time.monotonic()
 
 
 def _fill(
@@ -124,10 +139,10 @@ def _fill(
 ) -> list[ReadyClass]:
     """Give one runner up to `limit` jobs that fit what it has free; returns the classes that may have jobs left."""
     ordered = classes
-    starved = None if want.call.request.ignore_resources else fair.starved(workflow_id, classes, want, live)
+    starved = None if want.call.request.ignore_resources else fair.starved(classes, want, live)
     if starved is not None:
         if not fits(starved, want.free):
-            fair.kept_by[workflow_id, *starved.key] = want.node.id
+            fair.kept_by[starved.key] = want.node.id
             want.closed = True
         ordered = [starved, *(cls for cls in classes if cls is not starved)]
     limit = min(limit, want.slots)
@@ -144,14 +159,14 @@ def _fill(
             limit -= len(ids)
             got_any = True
             want.served.add(cls.key)
-            fair.served((workflow_id, *cls.key))
+            fair.served(cls.key)
         elif _could_run(cls, want):
             unserved.append(cls)
         if len(ids) < n:
             exhausted.add(cls.key)
     if got_any:
         for cls in unserved:
-            fair.passed_over((workflow_id, *cls.key))
+            fair.passed_over(cls.key)
     return [cls for cls in classes if cls.key not in exhausted]
 
 
@@ -201,9 +216,10 @@ def _prefetch(batch: Batch, workflow_id: int, classes: list[ReadyClass], want: W
     ids = first_jobs(batch.conn, workflow_id, chosen, count) if chosen is not None else []
     assign(batch, workflow_id, ids, want.node.id)
     want.taken += ids
+    want.ahead += ids
     for cls in classes if ids else ():
         if cls is not chosen and _could_run(cls, want) and cls.key not in want.served:
-            fair.passed_over((workflow_id, *cls.key))
+            fair.passed_over(cls.key)
     return len(ids)
 
 
@@ -222,9 +238,9 @@ def assign(batch: Batch, workflow_id: int, ids: list[int], node_id: int | None) 
     crash_point("server.claim.written")
 
 
-def wants_of(calls: list[tuple[Call, Node]]) -> dict[int, list[Want]]:
-    """The calls that ask for jobs, by workflow; what is sent to them again takes of the room they offer."""
-    wants: defaultdict[int, list[Want]] = defaultdict(list)
+def wants_of(calls: list[tuple[Call, Node]]) -> list[Want]:
+    """The calls that ask for jobs; what is sent to them again takes of the room they offer."""
+    wants = []
     for call, node in calls:
         r = call.request
         if (r.slots > 0 or r.prefetch is not None) and not r.leaving:
@@ -232,5 +248,5 @@ def wants_of(calls: list[tuple[Call, Node]]) -> dict[int, list[Want]]:
             want = Want(call, node, free, min(r.slots, MOST))
             for again in call.answer.jobs:
                 want.take_room(again, 1)
-            wants[call.workflow_id].append(want)
+            wants.append(want)
     return wants

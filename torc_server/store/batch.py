@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, CursorResult
+from sqlalchemy.exc import DBAPIError
 
 from torc_core.models.status import JobStatus
 
@@ -91,6 +94,29 @@ class Batch:
         self.live: list[LiveEvent] = []
         """What listeners are told after the commit."""
         self.after_commit: list[Callable[[], object]] = []
+        self._outer: Batch | None = None
+
+    @contextmanager
+    def part(self) -> Iterator[Batch]:
+        """A savepoint: what is done in the batch it gives counts when that ends well, and is undone when it raises."""
+        raw = driver_connection(self.conn)
+        made = Batch(self.conn, self.watched, self.listened)
+        made._outer = self
+        raw.execute("SAVEPOINT part")
+        try:
+            yield made
+            raw.execute("RELEASE part")
+        except BaseException:
+            if raw.in_transaction:  # otherwise SQLite has undone the whole batch: disk full, I/O error
+                raw.execute("ROLLBACK TO part")
+                raw.execute("RELEASE part")
+            raise
+        self.absorb(made)
+
+    def count_change(self, workflow_id: int, status: JobStatus) -> int:
+        """By how much this transaction has changed a kept count so far."""
+        before = 0 if self._outer is None else self._outer.count_change(workflow_id, status)
+        return before + self.counts.get((workflow_id, status), 0)
 
     def run(self, sql: str, *params: Any) -> CursorResult[*tuple[Any, ...]]:
         """Execute constant SQL with `?` parameters; sets of ids travel as one JSON array read by json_each."""
@@ -152,6 +178,7 @@ class Batch:
         self.wake_workflows |= part.wake_workflows
         self.wake_nodes |= part.wake_nodes
         self.new_actions |= part.new_actions
+        self.unseen |= part.unseen
         self.live += part.live
         self.after_commit += part.after_commit
 
@@ -174,6 +201,24 @@ class Batch:
         self._last_move.clear()
         self.changes.clear()
         return len(rows)
+
+
+_NOT_THE_STORE = {0, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG}
+"""Codes of errors that come from what was asked; 0: it never came to SQLite."""
+
+
+def driver_connection(conn: Connection) -> sqlite3.Connection:
+    """SQLite's own connection, for what must cost nothing."""
+    raw = conn.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    return raw
+
+
+def store_fails(conn: Connection, error: BaseException) -> bool:
+    """Whether the database cannot do it now (full disk, I/O error, lock), or has undone the whole batch."""
+    if not driver_connection(conn).in_transaction:
+        return True
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlite_errorcode", 0) & 0xFF not in _NOT_THE_STORE
 
 
 def pack(ids: Iterable[int]) -> list[int | list[int]]:

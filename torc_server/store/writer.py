@@ -4,7 +4,8 @@ Three phases in one transaction (design: section 3): *apply* (all reports of run
 administrative call in a savepoint of its own: one that fails, for whatever reason, leaves nothing and hurts no other),
 *unblock* (once for all the reports; a call that ends jobs unblocks inside its savepoint, so that later calls find the
 counters right), *serve* (jobs for the runners that wait). Then commit, then tell everybody. When the commit fails every
-caller of the batch gets the error; memory is changed after the commit only.
+caller of the batch gets the error; memory is changed after the commit only. A batch is bounded: by the rows of its
+reports, by the time that administrative calls take.
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from torc_core.crash import crash_point
+from torc_core.errors import TorcError
 from torc_server.engine.actions import count, with_actions
 from torc_server.engine.announce import announce
 from torc_server.engine.unblock import propagate
 from torc_server.errors import Busy, Refusal
-from torc_server.store.batch import Batch, LiveEvent
+from torc_server.store.batch import Batch, LiveEvent, driver_connection
 
 T = TypeVar("T")
 log = logging.getLogger("torc_server.writer")
@@ -38,6 +41,9 @@ QUEUE_LIMIT = 10_000
 BUDGET_S = 0.020
 """How long administrative calls may keep a batch open; the rest goes into the next one."""
 
+BATCH_ROWS = 1_000
+"""Reports of so many jobs end a batch: about 20 ms of work. A single call is never cut."""
+
 BUSY_MS = 5_000
 """How long to wait for a lock of another program (a backup, a shell) before a statement fails."""
 
@@ -45,7 +51,12 @@ TRUNCATE_BYTES = 64 << 20
 """The log is truncated when it has grown past this."""
 
 CHECKPOINT_EVERY = 500
-"""Batches between checkpoints while there is work; one also comes when the queue has been empty."""
+"""Batches between checkpoints while there is work."""
+
+IDLE_S = 1.0
+"""One also comes when the queue has been empty for so long."""
+
+LONGEST_WAIT_S = 3600.0
 
 
 class Exchanges(Protocol):
@@ -54,6 +65,7 @@ class Exchanges(Protocol):
     def apply(self, batch: Batch, calls: list[Any]) -> None: ...
     def serve(self, batch: Batch, calls: list[Any]) -> Callable[[], None]: ...
     def failed(self, calls: list[Any], error: BaseException) -> None: ...
+    def rows(self, call: Any) -> int: ...
     def due(self) -> float: ...
     def tick(self, batch: Batch) -> None: ...
 
@@ -88,9 +100,12 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     def start(self) -> None:
-        """Begin to work; after `exchanges` and `committed` are set."""
-        with self._engine.connect() as conn, conn.begin():
-            self._watched |= with_actions(conn)
+        """Begin to work; after `exchanges` and `committed` are set. TorcError when the database cannot be written."""
+        try:
+            with self._engine.connect() as conn, conn.begin():
+                self._watched |= with_actions(conn)
+        except DBAPIError as error:
+            raise TorcError(f"cannot write to the database: {error.orig}; choose another with --database") from None
         self._thread.start()
 
     def stop(self) -> None:
@@ -126,7 +141,7 @@ class Writer:
         with self._engine.connect() as conn:
             idle = True
             while True:
-                exchanges, calls = self._take()
+                exchanges, calls = self._take(idle)
                 if exchanges or calls or (self.exchanges and self.exchanges.due() <= 0):
                     self._batch(conn, exchanges, calls)
                     idle = False
@@ -139,28 +154,35 @@ class Writer:
                     self._checkpoint(conn)
                     return
 
-    def _take(self) -> tuple[list[Any], list[_Call]]:
-        """Everything that waits, runners' calls apart; blocks until there is something or a timer is due."""
+    def _take(self, idle: bool) -> tuple[list[Any], list[_Call]]:
+        """What waits, as much as makes a batch, runners' calls apart.
+
+        Blocks until there is something or a timer is due; if it is not `idle` yet, for IDLE_S at most.
+        """
         exchanges: list[Any] = []
         calls: list[_Call] = []
         calls.extend(self._later)
         self._later.clear()
-        wait = bool(not calls)
-        while True:
+        wait_s = 0.0 if calls else LONGEST_WAIT_S if idle else IDLE_S
+        rows = 0
+        while rows < BATCH_ROWS:
             try:
-                item = self._next(wait)
+                item = self._next(wait_s)
             except queue.Empty:
-                return exchanges, calls
-            wait = False
+                break
+            wait_s = 0.0
             if isinstance(item, _Call):
                 calls.append(item)
-            elif item is not None:
+            elif item is not None and self.exchanges is not None:
                 exchanges.append(item)
+                rows += self.exchanges.rows(item)
+        return exchanges, calls
 
-    def _next(self, wait: bool) -> Any:
-        """The next item; queue.Empty when there is none, if `wait` not before a timer is due."""
-        due = min(self.exchanges.due() if self.exchanges else 1.0, 1.0) if wait else 0.0
-        return self._queue.get(timeout=due) if due > 0 else self._queue.get_nowait()
+    def _next(self, wait_s: float) -> Any:
+        """The next item; queue.Empty when there is none within `wait_s`, or before a timer is due."""
+        if wait_s and self.exchanges is not None:
+            wait_s = min(wait_s, self.exchanges.due())
+        return self._queue.get(timeout=wait_s) if wait_s > 0 else self._queue.get_nowait()
 
     def _batch(self, conn: Connection, exchanges: list[Any], calls: list[_Call]) -> None:
         self._batches += 1
@@ -171,7 +193,6 @@ class Writer:
                 if self.exchanges:
                     self.exchanges.apply(batch, exchanges)
                     self.exchanges.tick(batch)
-                    propagate(batch)
                     if batch.listened:
                         announce(batch)
                 crash_point("server.applied")
@@ -209,29 +230,24 @@ class Writer:
                 self._later.extend(calls[i:])
                 del calls[i:]
                 return
-            part = Batch(batch.conn, batch.watched, batch.listened)
-            savepoint = batch.conn.begin_nested()
             try:
-                value = call.work(part)
-                propagate(part)
-                if part.listened:
-                    announce(part)
+                with batch.part() as part:
+                    value = call.work(part)
+                    propagate(part)
+                    if part.listened:
+                        announce(part)
             except Exception as error:
-                if not _in_transaction(batch.conn):  # disk full, I/O error: SQLite has undone the whole batch
+                if not driver_connection(batch.conn).in_transaction:  # SQLite has undone the whole batch: disk full
                     raise
-                savepoint.rollback()
                 if not isinstance(error, Refusal):
                     log.exception("a call failed")
                 outcomes.append((call, None, error))
             else:
-                savepoint.commit()
-                batch.absorb(part)
                 outcomes.append((call, value, None))
 
     def _checkpoint(self, conn: Connection) -> None:
         """Move the log into the database, outside any transaction; truncate it when it has grown large."""
-        raw = conn.connection.driver_connection
-        assert raw is not None
+        raw = driver_connection(conn)
         crash_point("server.checkpoint")
         try:
             pages = raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1]
@@ -245,15 +261,10 @@ class Writer:
             log.warning("checkpoint failed; it is tried again", exc_info=True)
 
 
-def _in_transaction(conn: Connection) -> bool:
-    raw = conn.connection.driver_connection
-    return raw is not None and bool(raw.in_transaction)
-
-
 def _roll_back(conn: Connection) -> None:
     """End what a failed COMMIT leaves open: SQLAlchemy takes the transaction for ended then."""
-    raw = conn.connection.driver_connection
-    if raw is not None and raw.in_transaction:
+    raw = driver_connection(conn)
+    if raw.in_transaction:
         try:
             raw.rollback()
         except Exception:
