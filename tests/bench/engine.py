@@ -63,9 +63,7 @@ def chain_steps(rounds: int, n: int) -> None:
 
 def _steps(it: Lab) -> list[float]:
     """Milliseconds between the time stamps that the jobs of the last workflow wrote, ascending."""
-    files = (it.folder / "output" / "job_stdio").glob(f"job_wf{it.last_workflow()}_*.o")
-    stamps = sorted(float(file.read_text()) for file in files)
-    return sorted((b - a) * 1000 for a, b in pairwise(stamps))
+    return sorted((b - a) * 1000 for a, b in pairwise(it.stamps(it.last_workflow())))
 
 
 def marginal(_rounds: int, n: int) -> None:

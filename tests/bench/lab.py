@@ -137,6 +137,11 @@ class Lab:
         with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as conn:
             return conn.execute(sql, params).fetchall()
 
+    def stamps(self, workflow_id: int) -> list[float]:
+        """The time stamps (seconds since 1970) that the jobs of a workflow wrote as their output, ascending."""
+        files = (self.folder / "output" / "job_stdio").glob(f"job_wf{workflow_id}_*.o")
+        return sorted(float(text) for file in files if (text := file.read_text()))
+
     def last_workflow(self) -> int:
         return int(self.query("SELECT max(id) FROM workflow")[0][0])
 

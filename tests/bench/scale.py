@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.bench.fake_runner import FakeRunner
 from tests.bench.lab import SHM, Lab, cpu_seconds, lab, peak_mb
@@ -190,8 +191,8 @@ def _run(it: Lab, n: int) -> None:
         worst = max(worst, costs[-1])
     runner.close()
     assert it.query("SELECT n FROM status_count WHERE status = 5")[0][0] == n
-    early = statistics.mean(costs[len(costs) // 50 : len(costs) // 20]) / slots * 1000
-    late = statistics.mean(costs[-len(costs) // 4 :]) / slots * 1000
+    early = statistics.median(costs[len(costs) // 50 : len(costs) // 8]) / slots * 1000
+    late = statistics.median(costs[-len(costs) // 4 :]) / slots * 1000
     row(
         f"marginal job after the barrier of {n // 2}",
         f"{late / early:.2f} x",

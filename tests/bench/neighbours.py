@@ -1,0 +1,118 @@
+"""What a workflow feels while a large one beside it is created, initialised, reset and deleted."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tests.bench.lab import Lab, chain, lab
+from tests.bench.scale import SWEEP
+from tests.bench.table import row
+
+CHAIN = 20_000
+"""Longer than all of it takes: it is canceled at the end."""
+
+
+def neighbours(_rounds: int, n: int) -> None:
+    """The steps of a chain, and the write-ahead log, meanwhile; somebody reads a long list slowly all the time."""
+    with lab(Path(tempfile.gettempdir())) as it:
+        large = it.folder / "large.yaml"
+        large.write_text(SWEEP.format(n=n))
+        run = it.begin(it.write("chain", chain(CHAIN)))
+        _until(lambda: len(it.stamps(1)) > 100)
+        number = 2
+        alone = (time.time() - 0.3, time.time())
+        with Watch(it) as watch:
+            phases = {
+                "create": _timed(lambda: it.measure("workflows", "create", large)),
+                "initialise": _timed(lambda: it.measure("workflows", "initialize", str(number), "--yes")),
+                "reset": _timed(lambda: it.measure("workflows", "reset-status", str(number), "--yes")),
+                "delete": _timed(lambda: _delete(it, number)),
+            }
+        it.measure("workflows", "cancel", "1")
+        run.wait(30)
+        stamps = it.stamps(1)
+        row("chain alone, median step", f"{_quantile(_steps(stamps, alone), 0.5):.1f} ms")
+        for name, phase in phases.items():
+            steps = _steps(stamps, phase)
+            told = f"{len(steps)} steps in {phase[1] - phase[0]:.1f} s, median {_quantile(steps, 0.5):.1f} ms"
+            worst = f"worst {max(steps, default=0):.0f} ms"
+            row(
+                f"chain while {n} jobs: {name}, p99", f"{_quantile(steps, 0.99):.1f} ms", "<= 60 ms", f"{told}, {worst}"
+            )
+        row("write-ahead log meanwhile, largest", f"{watch.largest / 1e6:.0f} MB", "<= 128 MB")
+        row("list read slowly meanwhile", f"{watch.read / 1e6:.1f} MB")
+
+
+def _delete(it: Lab, number: int) -> None:
+    """Delete it and wait until nothing of it is left."""
+    it.measure("workflows", "delete", str(number), "--yes")
+    _until(lambda: it.query("SELECT count(*) FROM workflow WHERE id = ?", number)[0][0] == 0)
+
+
+def _timed(do: Callable[[], object]) -> tuple[float, float]:
+    """From when to when it was done, in seconds since 1970."""
+    before = time.time()
+    do()
+    return before, time.time()
+
+
+def _steps(stamps: list[float], phase: tuple[float, float]) -> list[float]:
+    """Milliseconds of the steps that ended in a span of time."""
+    return [(b - a) * 1000 for a, b in pairwise(stamps) if phase[0] <= b <= phase[1]]
+
+
+def _quantile(values: list[float], part: float) -> float:
+    return sorted(values)[int(len(values) * part)] if values else float("nan")
+
+
+def _until(true: Callable[[], bool], limit_s: float = 120) -> None:
+    deadline = time.monotonic() + limit_s
+    while not true():
+        if time.monotonic() > deadline:
+            raise RuntimeError("it did not come true")
+        time.sleep(0.01)
+
+
+class Watch:
+    """Samples the size of the write-ahead log and reads a long list slowly, until it is left."""
+
+    def __init__(self, it: Lab) -> None:
+        self.largest = 0
+        """Most bytes that the log had."""
+        self.read = 0
+        """Bytes of lists that were read."""
+        self._it = it
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._sample), threading.Thread(target=self._read_slowly)]
+
+    def __enter__(self) -> Watch:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _sample(self) -> None:
+        log = Path(f"{self._it.database}-wal")
+        while not self._over.wait(0.01):
+            self.largest = max(self.largest, log.stat().st_size)
+
+    def _read_slowly(self) -> None:
+        """Ask for the jobs of the chain again and again, and take 64 kB of the answer in a second."""
+        url = urlsplit(self._it.env["TORC_API_URL"])
+        request = f"GET {url.path}/jobs?workflow_id=1&limit=10000 HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n"
+        while not self._over.is_set():
+            with socket.create_connection((url.hostname, url.port or 80)) as connection:
+                connection.sendall(request.encode())
+                while not self._over.wait(0.05) and (came := connection.recv(3_200)):
+                    self.read += len(came)
