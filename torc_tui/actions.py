@@ -32,6 +32,7 @@ class Place(Enum):
     SERVER = "on the server's screen"
     LOG = "in a log"
     FAILURES = "on failures"
+    PLOT = "in a plot"
 
 
 class Group(Enum):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TABS = ("jobs", "results", "files", "events", "nodes", "requirements")
 
-CONSOLE = ("new", "examples", "runs", "run", "server", "failures", "log")
+CONSOLE = ("new", "examples", "runs", "run", "server", "failures", "log", "plot")
 """Places of the console itself: `torc_tui/places.py` opens them."""
 
 WORDS = ("workflows", "workflow", "wf", "job", *TABS, *CONSOLE)

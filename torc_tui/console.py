@@ -142,8 +142,8 @@ class Console(App[None], inherit_bindings=False):
 
     def _repaint_running(self) -> None:
         screen = self.screen
-        if isinstance(screen, ConsoleScreen) and screen.table:
-            screen.table.repaint_running()
+        if isinstance(screen, ConsoleScreen):
+            screen.ticked()
 
     @property
     def idle(self) -> bool:

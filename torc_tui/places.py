@@ -10,6 +10,7 @@ from torc_tui import local_runs
 from torc_tui.screens.create import CreateScreen
 from torc_tui.screens.failures import FailuresScreen
 from torc_tui.screens.log import LogScreen
+from torc_tui.screens.plot import QUANTITIES, PlotScreen
 from torc_tui.screens.run import RunScreen
 from torc_tui.screens.runs import RunsScreen
 from torc_tui.screens.server import ServerScreen
@@ -56,6 +57,14 @@ async def _log(app: Console, words: str) -> None:
     await app.open(LogScreen(app.store, int(number), stream=streams[stream.strip()]))
 
 
+async def _plot(app: Console, words: str) -> None:
+    number, _, quantity = words.partition(" ")
+    quantity = quantity.strip() or "memory"
+    if not number.isdigit() or quantity not in [each.name for each in QUANTITIES]:
+        raise InputError(f":plot {words}: give the id of a job, and memory or cpu: ':plot 4711 cpu'")
+    await app.open(PlotScreen(app.store, int(number), quantity=quantity))
+
+
 PLACES: dict[str, Callable[[Console, str], Awaitable[None]]] = {
     "new": _new,
     "examples": _examples,
@@ -64,4 +73,5 @@ PLACES: dict[str, Callable[[Console, str], Awaitable[None]]] = {
     "server": _server,
     "failures": _failures,
     "log": _log,
+    "plot": _plot,
 }

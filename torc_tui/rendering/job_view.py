@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from torc_core.models.console import JobDetail, Row
 from torc_tui.rendering import numbers
-from torc_tui.rendering.cells import Line, between, fitted, plain, wrapped
+from torc_tui.rendering.cells import Line, between, fitted, plain, width_of, wrapped
 from torc_tui.rendering.columns import Look
+from torc_tui.rendering.sparkline import sparkline
 from torc_tui.rendering.tables import cause
 
 FACT = 12
@@ -27,7 +28,9 @@ def preview_lines(detail: JobDetail, width: int, height: int, look: Look) -> lis
     """What a job is, needs and unlocks, and the end of its stderr, in `height` lines."""
     job, last = detail.job, last_attempt(detail)
     head: Line = [(" ", ""), (str(job["name"]), "strong"), (f"  attempt {job.get('attempt_id', 1)}", "dim")]
-    lines: list[Line] = [between([*head, ("   ", ""), *_command(job)], [*_usage(last), (" ", "")], width)]
+    usage = [*_usage(detail, look), (" ", "")]
+    command = fitted([*head, ("   ", ""), *_command(job)], max(width - width_of(usage) - 1, 0))
+    lines: list[Line] = [between(command, usage, width)]
     neighbours = _relation("needs", detail.needs, detail.needs_total, look)
     below = _relation("unlocks", detail.unlocks, detail.unlocks_total, look)
     lines.append(between([(" ", ""), *_why(detail)], [*neighbours, ("   ", ""), *below, (" ", "")], width))
@@ -42,15 +45,31 @@ def _command(job: Row) -> Line:
     return [(" ".join(str(job.get("command", "")).split()), "text")]
 
 
-def _usage(attempt: Row | None) -> Line:
-    if attempt is None:
+def _usage(detail: JobDetail, look: Look) -> Line:
+    """What it uses now, or used at most, and for how long."""
+    now, last = detail.usage, last_attempt(detail)
+    if now is None and last is None:
         return []
+    memory = now.memory_bytes if now else (last or {}).get("mem")
+    cpu = now.cpu_percent if now else (last or {}).get("cpu")
     parts: Line = []
-    if attempt.get("mem") is not None:
-        parts += [("  memory ", "dim"), (numbers.size(attempt["mem"]), "")]
-    if attempt.get("cpu") is not None:
-        parts += [("  cpu ", "dim"), (numbers.percent(attempt["cpu"]), "")]
-    return [*parts, ("  took ", "dim"), (numbers.duration(attempt.get("time")), "")]
+    if memory is not None:
+        asked = None if detail.requirements["built_in"] else detail.requirements["memory"]
+        outline = f"{sparkline(detail.memory_outline)} ".lstrip()
+        parts += [("memory ", "dim"), (outline, "running" if now else "dim")]
+        parts.append((numbers.size(memory), "failed" if asked and memory > asked else ""))
+        if asked:
+            parts.append((f" / {numbers.size(asked)}", "dim"))
+    if cpu is not None:
+        parts += [("   cpu ", "dim"), (numbers.percent(cpu), "")]
+    if last is not None:
+        return [*parts, ("   took ", "dim"), (numbers.duration(last.get("time")), "")]
+    return [*parts, ("   for ", "dim"), (_so_far(detail, look), "")]
+
+
+def _so_far(detail: JobDetail, look: Look) -> str:
+    """How long it has been running."""
+    return numbers.duration(int(look.now.timestamp() - detail.start / 1000) if detail.start else None)
 
 
 def _why(detail: JobDetail) -> Line:
@@ -101,7 +120,7 @@ def _title(text: str) -> Line:
 
 
 def _facts(detail: JobDetail, look: Look, width: int) -> list[Line]:
-    job, last, need = detail.job, last_attempt(detail), detail.requirements
+    job, last = detail.job, last_attempt(detail)
     status = status_of(detail)
     lines: list[Line] = [_title("WHAT")]
     lines.append(_fact("status", look.characters.status(status)))
@@ -125,39 +144,48 @@ def _facts(detail: JobDetail, look: Look, width: int) -> list[Line]:
         lines.append(_fact("ended", numbers.clock(last.get("end"), look.now)))
         lines.append(_fact("took", numbers.duration(last.get("time"))))
     elif status == "running" and start:
-        lines.append(_fact("runs for", numbers.duration(int(look.now.timestamp() - start / 1000))))
+        lines.append(_fact("runs for", _so_far(detail, look)))
     node = (last or {}).get("node") or (detail.node or {}).get("host")
     lines.append(_fact("node", str(node or numbers.NOTHING)))
     if last is not None and "exit" in last:
         lines.append(_fact("exit", [(str(last["exit"]), "" if last["exit"] == 0 else "failed")]))
-    lines += [[], *_resources(need, last)]
+    lines += [[], *_resources(detail, look)]
     return lines
 
 
-def _resources(need: Row, last: Row | None) -> list[Line]:
-    used = last or {}
+def _resources(detail: JobDetail, look: Look) -> list[Line]:
+    """What was asked for against what is and was used."""
+    need, now = detail.requirements, detail.usage
+    used = last_attempt(detail) or {}
     asked = "default" if need["built_in"] else str(need["name"])
     lines: list[Line] = [[(" RESOURCES", "accent"), (f"  {asked}", "dim")]]
-    lines.append([(f"  {'':<12}{'asked':>10}{'peak':>10}{'average':>10}", "dim")])
+    heads = ("asked", "now", "peak") if now else ("asked", "peak", "average")
+    lines.append([(f"  {'':<{FACT}}{''.join(f'{head:>10}' for head in heads)}", "dim")])
     memory = None if need["built_in"] else need["memory"]
-    over = memory is not None and (used.get("mem") or 0) > memory
-    lines.append(
-        _fact(
-            "memory",
-            [
-                (f"{numbers.size(memory):>10}", ""),
-                (f"{numbers.size(used.get('mem')):>10}", "failed" if over else ""),
-                (f"{numbers.size(used.get('avg_mem')):>10}", ""),
-            ],
-        )
-    )
-    cpu = f"{need['cpus']} cpu"
-    peak, average = numbers.percent(used.get("cpu")), numbers.percent(used.get("avg_cpu"))
-    lines.append(_fact("cpu", f"{cpu:>10}{peak:>10}{average:>10}"))
     runtime = None if need["built_in"] else need["runtime"]
-    lines.append(_fact("time", f"{numbers.duration(runtime):>10}{numbers.duration(used.get('time')):>10}"))
+    if now:
+        peak = max([*detail.memory_outline, now.memory_bytes])
+        sizes: list[int | None] = [now.memory_bytes, peak]
+        percents = [numbers.percent(now.cpu_percent)]
+        took = _so_far(detail, look)
+    else:
+        sizes = [used.get("mem"), used.get("avg_mem")]
+        percents = [numbers.percent(used.get("cpu")), numbers.percent(used.get("avg_cpu"))]
+        took = numbers.duration(used.get("time"))
+    over = memory is not None and max(size or 0 for size in sizes) > memory
+    cells: Line = [(f"{numbers.size(memory):>10}", "")]
+    cells += [
+        (f"{numbers.size(size):>10}", "failed" if over and size and size > (memory or 0) else "") for size in sizes
+    ]
+    lines.append(_fact("memory", cells))
+    cpu = f"{need['cpus']} cpu"
+    lines.append(_fact("cpu", f"{cpu:>10}" + "".join(f"{percent:>10}" for percent in percents)))
+    lines.append(_fact("time", f"{numbers.duration(runtime):>10}{took:>10}"))
     if need["gpus"]:
         lines.append(_fact("gpus", f"{need['gpus']:>10}"))
+    if outline := sparkline(detail.memory_outline):
+        when = f"  at {numbers.clock(now.at_ms, look.now)}" if now else ""
+        lines.append(_fact("memory", [(outline, "running" if now else ""), (f"{when}  p plots it", "dim")]))
     return lines
 
 

@@ -78,6 +78,11 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
     def heard(self, change: Change) -> None:
         """A change on the server; `open` and `reset` mean that anything may have changed."""
 
+    def ticked(self) -> None:
+        """Some seconds went by: draw durations of what runs, ask for what it uses; nothing when nothing runs."""
+        if self.table:
+            self.table.repaint_running()
+
     def slept(self) -> None:
         """Another screen or a dialog is on top: pause what asks by itself, for a screen below must not draw."""
 
@@ -92,7 +97,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         table = self.table
         if table is None:
             return False
-        if table.marks:
+        if table.marked:
             table.clear_marks()
         elif table.view.filter:
             table.show(View(table.view.sort))

@@ -107,6 +107,11 @@ class JobScreen(ConsoleScreen):
         if change.event in ("open", "reset") and self._watch:
             self._watch.touch()
 
+    def ticked(self) -> None:
+        if self._watch and self.detail and status_of(self.detail) == "running":
+            self.draw()
+            self._watch.touch()
+
     def slept(self) -> None:
         if self._watch:
             self._watch.pause()

@@ -16,7 +16,7 @@ from torc_tui.context import Thing
 from torc_tui.rendering import numbers
 from torc_tui.rendering.cells import Line
 from torc_tui.rendering.columns import Look
-from torc_tui.rendering.job_view import preview_lines
+from torc_tui.rendering.job_view import preview_lines, status_of
 from torc_tui.rendering.progress import ended_share
 from torc_tui.rendering.tables import time_left
 from torc_tui.screens.console_screen import ConsoleScreen
@@ -166,6 +166,14 @@ class WorkflowScreen(ConsoleScreen):
             pane.heard(change)
             if tab != self._tab:
                 pane.table.pause()
+
+    def ticked(self) -> None:
+        super().ticked()
+        table, job = self.table, self._job
+        if table and self._tab == "Jobs" and table.shows_running:
+            table.touch()
+        if job and job.value and self.shows_preview and status_of(job.value) == "running":
+            job.touch()
 
     def slept(self) -> None:
         for pane in self._panes.values():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from torc_tui.actions import Action
-from torc_tui.verbs import create, failures, job, log, navigation, rows, runs, server, workflow
+from torc_tui.verbs import create, failures, job, log, navigation, plot, rows, runs, server, workflow
 
 ACTIONS: tuple[Action, ...] = (
     *rows.ACTIONS,
@@ -13,6 +13,7 @@ ACTIONS: tuple[Action, ...] = (
     *runs.ACTIONS,
     *server.ACTIONS,
     *log.ACTIONS,
+    *plot.ACTIONS,
     *failures.ACTIONS,
     *navigation.ACTIONS,
 )

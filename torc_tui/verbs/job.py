@@ -13,7 +13,7 @@ from torc_tui.retrying import plan_retry
 from torc_tui.verbs.workflow import each
 
 HERE = frozenset({Place.JOBS, Place.JOB})
-ALSO_IN_LOG = HERE | {Place.LOG}
+ALSO_IN_LOG = HERE | {Place.LOG, Place.PLOT}
 
 CAN_CANCEL = ("blocked", "ready", "pending", "running", "uninitialized")
 CAN_RETRY = ("failed", "terminated", "pending_failed")

@@ -16,7 +16,7 @@ from torc_tui.screens.log import LogScreen
 from torc_tui.widgets.log_view import LogView
 
 HERE = frozenset({Place.LOG})
-JOBS = frozenset({Place.JOBS, Place.JOB, Place.FAILURES})
+JOBS = frozenset({Place.JOBS, Place.JOB, Place.FAILURES, Place.PLOT})
 
 
 def _on_screen(work: Callable[[LogScreen], object]) -> Effect:

@@ -485,3 +485,8 @@ class PagedTable(Widget, can_focus=True):
         size = max(1, height * height // total)
         start = (height - size) * self.top // max(1, total - height)
         return self.app.characters.text("▐") if start <= line < start + size else " "
+    @property
+    def shows_running(self) -> bool:
+        """Whether something that runs is in sight."""
+        return any(row and row.get("status") == "running" for row in self._visible_rows())
+
