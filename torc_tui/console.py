@@ -9,10 +9,12 @@ import asyncio
 import inspect
 import os
 import signal
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
+from rich.text import Text
 from textual import events
 from textual.app import App
 from textual.binding import BindingType
@@ -26,6 +28,7 @@ from torc_tui import hangup
 from torc_tui.actions import Action, Registry
 from torc_tui.clipboard import copy_sequence
 from torc_tui.context import Context
+from torc_tui.crash import farewell
 from torc_tui.plans import Plan
 from torc_tui.rendering.glyphs import Characters, terminal_characters
 from torc_tui.rendering.palette import MONO, PALETTES, Palette, theme
@@ -84,6 +87,16 @@ class Console(App[None], inherit_bindings=False):
         """The driver that writes the least, where the terminal's own one would be taken."""
         found = super().get_driver_class()
         return ThriftyDriver if found is LinuxDriver else found
+
+    def _fatal_error(self) -> None:
+        """Textual would fill the terminal with its insides, and the locals of every function with them."""
+        error = sys.exc_info()[1]
+        if error is None or "debug" in self.features:
+            super()._fatal_error()
+            return
+        if not self._exit_renderables:
+            self._exit_renderables.append(Text(farewell(error)))
+        self._close_messages_no_wait()
 
     def draw_anew(self) -> None:
         """Draw everything, whatever the terminal shows: another program may have written over it."""

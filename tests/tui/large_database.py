@@ -47,6 +47,7 @@ def _fill(batch: Batch, jobs: int, workflows: int) -> None:
                 "id": i,
                 "name": f"workflow_{i:04d}",
                 "user": "tester",
+                "run_id": 1,
                 "timestamp": "2026-01-01T00:00:00.000Z",
             }
             for i in range(FIRST, FIRST + workflows)

@@ -37,8 +37,18 @@ KEYS = {
 }  # fmt: skip
 """What a terminal sends for the keys that are no characters, by Textual's names."""
 
-_UNKNOWN_TO_PYTE = re.compile(rb"\x1b\[[<>=?][0-9;]*[a-zA-Z$]+(?<!h)(?<!l)|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
+_UNKNOWN_TO_PYTE = re.compile(rb"\x1b\[[<>=?][0-9;]*(?:\$[a-z]|[a-gi-km-zA-Z])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 """Questions, the keyboard protocol, clipboard and title: they draw nothing."""
+
+
+_OTHER_SCREEN = re.compile(rb"\x1b\[\?1049[hl]")
+"""pyte has one screen: it is cleared where another one would be shown."""
+
+
+def _environment() -> dict[str, str]:
+    """Nothing tells programs of another size than their terminal's."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    return {**kept, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
 
 
 class Terminal:
@@ -59,7 +69,7 @@ class Terminal:
         self.process = subprocess.Popen(
             [str(part) for part in command],
             stdin=slave, stdout=slave, stderr=slave, cwd=folder,
-            env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(environment or {})},
+            env={**_environment(), **(environment or {})},
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )  # fmt: skip
@@ -139,6 +149,7 @@ class Terminal:
     def _draw(self) -> None:
         data = self.since(self._drawn)
         self._drawn += len(data)
+        data = _OTHER_SCREEN.sub(b"\x1b[H\x1b[2J", data)
         self._stream.feed(_UNKNOWN_TO_PYTE.sub(b"", data))
 
     @property

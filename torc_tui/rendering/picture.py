@@ -104,7 +104,7 @@ class Picture:
         self._at: tuple[int, int] | None = None
         """Line and column of the terminal's cursor."""
         self._has = PLAIN
-        """The style that the terminal writes in."""
+        """The style that the terminal writes in; it is left so, for the next update begins with the same ground."""
 
     def forget(self) -> None:
         """The terminal may show anything: everything is written from now on."""
@@ -114,14 +114,17 @@ class Picture:
     def reduced(self, data: str) -> str:
         """Output that makes the same picture as `data`; what is no update of Textual's stays as it is."""
         if _SETTING.fullmatch(data):
-            if _OTHER_SCREEN in data:
-                self.forget()
-            return data
+            return self._passed(data) if _OTHER_SCREEN in data else data
         try:
             return self._reduced(data)
         except _UnknownError:
-            self.forget()
-            return data
+            return self._passed(data)
+
+    def _passed(self, data: str) -> str:
+        """Output as it is, from a plain style; what the terminal shows then is unknown."""
+        self.forget()
+        plain, self._has = "\x1b[m" if self._has != PLAIN else "", PLAIN
+        return plain + data
 
     def _reduced(self, data: str) -> str:
         out: list[str] = []
@@ -145,9 +148,6 @@ class Picture:
                 place = None
         if end != len(data):
             raise _UnknownError
-        if self._has != PLAIN:
-            out.append(_change(self._has, PLAIN))
-            self._has = PLAIN
         if place is not None:
             self._go(out, place)
         return "".join(out)
