@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar
+from weakref import WeakValueDictionary
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
@@ -59,11 +60,15 @@ class Gradual:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+
+    def _alone(self, workflow_id: int) -> asyncio.Lock:
+        """The workflow's lock, which lives as long as somebody has it or waits for it."""
+        return self._locks.setdefault(workflow_id, asyncio.Lock())
 
     async def initialize(self, workflow_id: int, only_uninitialized: bool, user: str = "anonymous") -> None:
         """See `engine.initialize.initialize`; raises what it raises, before anything is changed."""
-        async with self._locks[workflow_id]:
+        async with self._alone(workflow_id):
             if await self._db.read(_jobs, workflow_id) <= SMALL:
 
                 def at_once(batch: Batch) -> None:
@@ -76,13 +81,13 @@ class Gradual:
             await self._db.write(
                 _begin, workflow_id, "initialize_uninitialized" if only_uninitialized else "initialize"
             )
-            await self._initialize(workflow_id, only_uninitialized)
-            await self._go_on(_end, workflow_id)
+            async with self._at_work(workflow_id):
+                await self._initialize(workflow_id, only_uninitialized)
             await self._go_on(tell_initialized, workflow_id, only_uninitialized, user)
 
     async def reset_jobs(self, workflow_id: int, failed_only: bool, user: str, force: bool = True) -> int:
         """See `engine.reset.reset_job_status`."""
-        async with self._locks[workflow_id]:
+        async with self._alone(workflow_id):
             if await self._db.read(_jobs, workflow_id) <= SMALL:
                 return await self._db.write(reset_job_status, workflow_id, failed_only, user, force)
 
@@ -91,14 +96,14 @@ class Gradual:
                 _begin(batch, workflow_id, "reset_failed" if failed_only else "reset")
 
             await self._db.write(begin)
-            n = await self._reset(workflow_id, failed_only)
-            await self._go_on(note_reset, workflow_id, failed_only, user, n)
-            await self._go_on(_end, workflow_id)
+            async with self._at_work(workflow_id):
+                n = await self._reset(workflow_id, failed_only)
+                await self._go_on(note_reset, workflow_id, failed_only, user, n)
             return n
 
     async def process_changed(self, workflow_id: int, dry_run: bool) -> list[str]:
         """Make jobs whose inputs changed uninitialized (see `engine.inputs`); returns their names."""
-        async with self._locks[workflow_id]:
+        async with self._alone(workflow_id):
             found = await self._db.read(changed, workflow_id)
             for rows in _portions([] if dry_run else found):
                 await self._db.write(take_back, [job for job, _ in rows])
@@ -106,7 +111,7 @@ class Gradual:
 
     async def restart(self, workflow_id: int, dry_run: bool) -> dict[str, Any]:
         """See `engine.restart`; with `dry_run` only what it would do."""
-        async with self._locks[workflow_id]:
+        async with self._alone(workflow_id):
             found = await self._db.read(restart.scope, workflow_id)
             if dry_run or not found.jobs:
                 return found.answer(found.run_id)
@@ -119,15 +124,15 @@ class Gradual:
                 return restart.new_run(batch, workflow_id)
 
             run_id = await self._db.write(begin)
-            await self._restart(workflow_id)
-            await self._go_on(_end, workflow_id)
+            async with self._at_work(workflow_id):
+                await self._restart(workflow_id)
             return found.answer(run_id)
 
     async def reinitialize(
         self, workflow_id: int, seen: Sequence[FileState], dry_run: bool, limit: int
     ) -> ReinitializeAnswer:
         """See `engine.reinitialize`; with `dry_run` only what it would do. `limit`: so many jobs are listed."""
-        async with self._locks[workflow_id]:
+        async with self._alone(workflow_id):
             if not dry_run and await self._db.read(_jobs, workflow_id) <= SMALL:
                 return await self._db.write(reinitialize.reinitialize, workflow_id, seen, limit)
             found = await self._db.read(reinitialize.scope, workflow_id, seen)
@@ -147,8 +152,8 @@ class Gradual:
                 return restart.new_run(batch, workflow_id)
 
             answer.run_id = await self._db.write(begin)
-            await self._reinitialize(workflow_id, list(found.reasons))
-            await self._go_on(_end, workflow_id)
+            async with self._at_work(workflow_id):
+                await self._reinitialize(workflow_id, list(found.reasons))
             return answer
 
     async def finish_creation(self, creation: create.Creation) -> Any:
@@ -175,20 +180,20 @@ class Gradual:
             await self._db.write(cancel_workflow, workflow_id)
             return
         await self._db.write(forbid_work, workflow_id)
-        async with self._locks[workflow_id]:
+        async with self._alone(workflow_id):
             await self._go_on(_begin, workflow_id, "cancel")
-            await self._down_jobs(workflow_id, cancel_range)
-            await self._go_on(_end, workflow_id)
+            async with self._at_work(workflow_id):
+                await self._down_jobs(workflow_id, cancel_range)
 
     async def delete_jobs(self, workflow_id: int) -> int:
         """Delete every job of a workflow; returns how many there were."""
-        async with self._locks[workflow_id]:
+        async with self._alone(workflow_id):
             if await self._db.read(counts, workflow_id) == {}:
                 return 0
             await self._db.write(_begin, workflow_id, "delete_jobs")
-            n = sum(await self._down_jobs(workflow_id, delete_jobs))
-            await self._go_on(note_no_jobs, workflow_id)
-            await self._go_on(_end, workflow_id)
+            async with self._at_work(workflow_id):
+                n = sum(await self._down_jobs(workflow_id, delete_jobs))
+                await self._go_on(note_no_jobs, workflow_id)
             return n
 
     async def clear(self, some: Callable[[Batch, int], int], workflow_id: int) -> int:
@@ -203,21 +208,30 @@ class Gradual:
         while await self._go_on(delete_some, workflow_id):
             pass
 
+    async def abandon(self, creation: create.Creation) -> None:
+        """Remove what there is of a plan that came to nothing, also when the queue is full or the caller has gone."""
+        await self._go_on(create.discard, creation.workflow_id)
+        await self.delete(creation.workflow_id)
+
     async def resume(self) -> None:
         """At start: finish what the last server had begun; what it had half created is removed."""
-        begun = [(workflow_id, "delete") for workflow_id in await self._db.read(half_deleted)]
-        for workflow_id, work in [*begun, *await self._db.read(_unfinished)]:
+        begun = [(workflow_id, "delete") for workflow_id in await self._look(half_deleted)]
+        for workflow_id, work in [*begun, *await self._look(_unfinished)]:
             try:
-                async with self._locks[workflow_id]:
+                async with self._alone(workflow_id):
                     await self._resume(workflow_id, work)
             except Exception:  # one workflow's trouble is not to keep the others waiting
                 log.exception("workflow %s: %s was not finished; the next start tries again", workflow_id, work)
 
     async def _resume(self, workflow_id: int, work: str) -> None:
+        if work == "delete":
+            await self.delete(workflow_id)
+            return
+        async with self._at_work(workflow_id):
+            await self._do(workflow_id, work)
+
+    async def _do(self, workflow_id: int, work: str) -> None:
         match work:
-            case "delete":
-                await self.delete(workflow_id)
-                return
             case "initialize" | "initialize_uninitialized":
                 await self._initialize(workflow_id, work == "initialize_uninitialized")
             case "reset" | "reset_failed":
@@ -225,32 +239,43 @@ class Gradual:
             case "restart":
                 await self._restart(workflow_id)
             case "reinitialize":
-                found = await self._db.read(reinitialize.scope, workflow_id, ())
+                found = await self._look(reinitialize.scope, workflow_id, ())
                 await self._reinitialize(workflow_id, list(found.reasons))
             case "cancel":
                 await self._down_jobs(workflow_id, cancel_range)
             case "delete_jobs":
                 await self._down_jobs(workflow_id, delete_jobs)
+                await self._go_on(note_no_jobs, workflow_id)
+
+    @asynccontextmanager
+    async def _at_work(self, workflow_id: int) -> AsyncIterator[None]:
+        """Work has begun; when it is done the workflow goes on.
+
+        So it does when the work fails for another reason than the database (a defect): what is done stays done, its
+        counters are made right, and the work may be asked for once more. A server that ends leaves it to the next one.
+        """
+        try:
+            yield
+        except Exception:
+            log.exception("work on workflow %s has failed half way", workflow_id)
+            await self._over_jobs(workflow_id, count_parents)
+            await self._go_on(_end, workflow_id)
+            raise
         await self._go_on(_end, workflow_id)
 
     async def _go_on(self, work: Callable[Concatenate[Batch, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """The next step of work that has begun: when it cannot be taken now (disk or queue full), wait until it can."""
-        while True:
-            try:
-                return await self._db.write(work, *args, **kwargs)
-            except OperationalError as error:
-                if is_defect(error):
-                    raise
-                log.warning("work on a workflow waits for the database: %s", error.orig)
-            except Busy as error:
-                log.warning("work on a workflow waits: %s", error)
-            await asyncio.sleep(AGAIN_S)
+        return await _insist(lambda: self._db.write(work, *args, **kwargs))
+
+    async def _look(self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Read in work that has begun, as `_go_on` writes."""
+        return await _insist(lambda: self._db.read(work, *args, **kwargs))
 
     async def _initialize(self, workflow_id: int, only_uninitialized: bool) -> None:
         crash_point("server.work.begun")
         await self._go_on(actions.reset, workflow_id)
         await self._over_jobs(workflow_id, imply)
-        again = await self._db.read(to_run_again, workflow_id, only_uninitialized)
+        again = await self._look(to_run_again, workflow_id, only_uninitialized)
         for ids in _portions([row[0] for row in again]):
             await self._go_on(take_back_uncounted, ids)
         if not only_uninitialized:
@@ -259,7 +284,7 @@ class Gradual:
         await self._go_on(actions.arm, workflow_id)
 
     async def _reset(self, workflow_id: int, failed_only: bool) -> int:
-        chosen, below = await self._db.read(to_reset, workflow_id, failed_only)
+        chosen, below = await self._look(to_reset, workflow_id, failed_only)
         for ids in _portions([*below, *chosen]):  # what was chosen last: begun again, it finds what is below once more
             await self._go_on(take_back_uncounted, ids)
             crash_point("server.reset.portion")
@@ -267,22 +292,33 @@ class Gradual:
         return len(chosen)
 
     async def _restart(self, workflow_id: int) -> None:
-        found = await self._db.read(restart.scope, workflow_id)
+        found = await self._look(restart.scope, workflow_id)
         for ids in _portions([job for job, status in found.jobs if status != JobStatus.UNINITIALIZED]):
             await self._go_on(take_back_uncounted, ids)
             crash_point("server.restart.portion")
         await self._initialize(workflow_id, only_uninitialized=True)
 
     async def _reinitialize(self, workflow_id: int, changed: Sequence[int]) -> None:
+        """Like `_initialize`, over nothing but what runs again: the rest of the workflow costs no time."""
+        await self._go_on(actions.reset, workflow_id)
         for ids in _portions(changed):
-            await self._go_on(take_back, ids)
+            await self._go_on(take_back_uncounted, ids)
             crash_point("server.reinitialize.portion")
-        await self._initialize(workflow_id, only_uninitialized=True)
+        for first, last in await self._look(reinitialize.begun, workflow_id):
+            await self._go_on(imply, workflow_id, first, last)
+        again = await self._look(to_run_again, workflow_id, True)
+        for ids in _portions([row[0] for row in again]):
+            await self._go_on(take_back_uncounted, ids)
+        ranges = await self._look(reinitialize.to_start, workflow_id)
+        await self._go_on(count_parents, workflow_id, 0, 0)  # those of the barriers
+        for first, last in ranges:
+            await self._go_on(start, workflow_id, first, last)
+        await self._go_on(actions.arm, workflow_id)
 
     async def _down_jobs(self, workflow_id: int, work: Callable[[Batch, int, int, int], T]) -> list[T]:
         """Call `work(batch, workflow, first id, last id)` for portions, last jobs first; returns its answers."""
         before, answers = EVERY[1], []
-        while (first := await self._db.read(_first_of_portion, workflow_id, before)) is not None:
+        while (first := await self._look(_first_of_portion, workflow_id, before)) is not None:
             answers.append(await self._go_on(work, workflow_id, first, before - 1))
             before = first
         return answers
@@ -290,10 +326,23 @@ class Gradual:
     async def _over_jobs(self, workflow_id: int, work: Callable[[Batch, int, int, int], object]) -> None:
         """Call `work(batch, workflow, first id, last id)` for each portion of the workflow's jobs."""
         after = 0
-        while (last := await self._db.read(_last_of_portion, workflow_id, after)) is not None:
+        while (last := await self._look(_last_of_portion, workflow_id, after)) is not None:
             await self._go_on(work, workflow_id, after + 1, last)
             crash_point("server.initialize.portion")
             after = last
+
+
+async def _insist(step: Callable[[], Awaitable[T]]) -> T:
+    while True:
+        try:
+            return await step()
+        except OperationalError as error:
+            if is_defect(error):
+                raise
+            log.warning("work on a workflow waits for the database: %s", error.orig)
+        except Busy as error:
+            log.warning("work on a workflow waits: %s", error)
+        await asyncio.sleep(AGAIN_S)
 
 
 def _portions(items: Sequence[Any]) -> Iterator[list[Any]]:

@@ -116,8 +116,7 @@ class Stage:
 
     def discard(self, creation: create.Creation) -> None:
         """A plan was cut off or refused, as the API deals with it."""
-        self.write(create.discard, creation.workflow_id)
-        self.run(self.gradual.delete(creation.workflow_id))
+        self.run(self.gradual.abandon(creation))
 
     def read(self, work: Callable[..., T], *args: Any) -> T:
         """Call a function of a reading connection."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +18,7 @@ from tests.engine.plan import chain, job
 from tests.engine.runner import Runner
 from tests.engine.stage import Stage
 from torc_core.models.exchange import Attempt, ExchangeAnswer, Started
+from torc_server import gradual
 from torc_server.errors import Busy
 
 T = TypeVar("T")
@@ -142,8 +145,7 @@ def test_long_work_that_has_begun_waits_for_the_store(
     faults: tuple[Stage, Faults], monkeypatch: pytest.MonkeyPatch, undone: bool
 ) -> None:
     stage, store = faults
-    for name, value in (("SMALL", 3), ("PORTION", 2), ("AGAIN_S", 0.001)):
-        monkeypatch.setattr(f"torc_server.gradual.{name}", value)
+    small_portions(monkeypatch)
     store.arm(None, undone=undone, commits=True)
     assert long_work(stage, Story(stage)) == {"ready": 1, "blocked": 6}
     for nth in range(1, store.count):
@@ -153,8 +155,7 @@ def test_long_work_that_has_begun_waits_for_the_store(
 
 
 def test_long_work_that_has_begun_waits_while_the_queue_is_full(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("SMALL", 3), ("PORTION", 2), ("AGAIN_S", 0.001)):
-        monkeypatch.setattr(f"torc_server.gradual.{name}", value)
+    small_portions(monkeypatch)
     flow = stage.flow(*chain(7), initialize=False)
     put, calls = stage.db.writer._put, iter(range(1000))
 
@@ -179,3 +180,77 @@ def long_work(stage: Stage, story: Story) -> dict[str, int]:
     flow.check()
     assert stage.value("SELECT work FROM workflow WHERE id = ?", flow.id) is None
     return flow.kept_counts()
+
+
+def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("SMALL", 3), ("PORTION", 2), ("AGAIN_S", 0.001)):
+        monkeypatch.setattr(f"torc_server.gradual.{name}", value)
+
+
+def test_long_work_that_has_begun_waits_while_the_database_cannot_be_read(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_portions(monkeypatch)
+    flow = stage.flow(*chain(7), initialize=False)
+    read, calls = stage.db.read, iter(range(1000))
+
+    async def unreadable_at_times(work: Callable[..., Any], *args: Any) -> Any:
+        begun = await read(lambda conn: conn.exec_driver_sql("SELECT count(work) FROM workflow").scalar_one())
+        if begun and next(calls) % 2 == 0:
+            raise OperationalError("SELECT", (), sqlite3.OperationalError("disk I/O error"))
+        return await read(work, *args)
+
+    monkeypatch.setattr(stage.db, "read", unreadable_at_times)
+    flow.initialize()
+    flow.reset()
+    flow.restart()
+    assert next(calls) > 10
+    monkeypatch.undo()
+    assert flow.kept_counts() == {"ready": 1, "blocked": 6}
+    assert stage.value("SELECT work FROM workflow WHERE id = ?", flow.id) is None
+
+
+@pytest.mark.parametrize("step", ["imply", "start", "take_back_uncounted", "cancel_range"])
+def test_a_workflow_goes_on_after_long_work_that_failed_by_a_defect(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    small_portions(monkeypatch)
+    flow = stage.flow(*chain(9))
+    runner = flow.runner()
+    for _ in range(3):
+        (name,) = runner.takes()
+        runner.ends(name)
+    real, calls = getattr(gradual, step), iter(range(1000))
+
+    def breaks_in_the_middle(*args: Any) -> Any:
+        if next(calls) == 1:
+            raise RuntimeError("a defect")
+        return real(*args)
+
+    monkeypatch.setattr(gradual, step, breaks_in_the_middle)
+
+    def cancel() -> None:
+        stage.run(stage.gradual.cancel(flow.id))
+
+    act = {"cancel_range": cancel, "take_back_uncounted": flow.reset}.get(step, flow.restart)
+    with pytest.raises(RuntimeError, match="a defect"):
+        act()
+    assert stage.value("SELECT work FROM workflow WHERE id = ?", flow.id) is None
+    flow.check()
+    if step == "cancel_range":
+        act()
+        assert flow.kept_counts() == {"completed": 3, "canceled": 6}
+        return
+    flow.reset()
+    flow.restart()
+    assert sorted(runner.runs_everything()) == sorted(flow.ids)
+    flow.check()
+
+
+def test_nothing_is_remembered_of_work_that_is_done(stage: Stage) -> None:
+    flows = [stage.flow(job("a"), initialize=False) for _ in range(5)]
+    for flow in flows:
+        flow.initialize()
+        flow.reset()
+    gc.collect()
+    assert len(stage.gradual._locks) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import msgspec
@@ -11,7 +12,7 @@ from torc_core.models.plan import PlanAnswer, PlanEnd, PlanLine, PlanStart
 from torc_server.api.answers import Answer, Malformed, json_answer
 from torc_server.api.call import Call, Server
 from torc_server.api.routes import post
-from torc_server.engine.create import Creation, add, begin, discard
+from torc_server.engine.create import Creation, add, begin
 from torc_server.errors import Invalid
 
 MAX_LINE = 64 << 20
@@ -64,8 +65,7 @@ async def _store(server: Server, lines: AsyncIterator[PlanLine]) -> PlanAnswer:
         raise Invalid("the plan was cut off: its last line, of kind end, did not come; send it again")
     except BaseException:
         if not creation.repeated:
-            await db.write(discard, creation.workflow_id)
-            await server.gradual.delete(creation.workflow_id)
+            await asyncio.shield(server.gradual.abandon(creation))
         raise
 
 
