@@ -25,6 +25,7 @@ class Place(Enum):
     WORKFLOWS = "in the list of workflows"
     WORKFLOW = "in a workflow"
     JOBS = "on jobs"
+    FILES = "on files of a workflow"
     JOB = "in the inspector"
     CREATE = "while a workflow is made"
     RUNS = "in the list of runs"

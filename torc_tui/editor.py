@@ -1,4 +1,4 @@
-"""Handing a file to the user's editor, which has the terminal meanwhile."""
+"""Handing a file to the user's editor or pager, which has the terminal meanwhile."""
 
 from __future__ import annotations
 
@@ -45,6 +45,28 @@ def edit(app: Console, path: Path, line: int | None = None) -> None:
         raise InputError(f"editor {command[0]!r} cannot be started: {error.strerror}; set EDITOR to another") from None
     if code != 0:
         raise InputError(f"editor {command[0]!r} ended with exit code {code}")
+
+
+def pager_command() -> list[str]:
+    """The user's pager. InputError when there is none."""
+    named = os.environ.get("PAGER")
+    command = shlex.split(named) if named else [name for name in ("less", "more") if shutil.which(name)][:1]
+    if not command:
+        raise InputError("no pager is known: set PAGER, such as PAGER=less")
+    if os.path.basename(command[0]) == "less":
+        command.append("-R")
+    return command
+
+
+def page(app: Console, path: Path, line: int | None = None) -> None:
+    """Show a file in the pager, at a line where the pager knows how. InputError when it cannot be started."""
+    command = pager_command()
+    place = [f"+{line}g"] if line and os.path.basename(command[0]) == "less" else []
+    try:
+        with handed_over(app):
+            subprocess.run([*command, *place, str(path)], check=False)
+    except OSError as error:
+        raise InputError(f"pager {command[0]!r} cannot be started: {error.strerror}; set PAGER to another") from None
 
 
 def handed_over(app: Console) -> AbstractContextManager[None]:

@@ -32,6 +32,10 @@ from torc_tui.widgets.table_pane import TablePane
 PREVIEW_AFTER_S = 0.08
 """How long the cursor rests on a job before its preview is asked for."""
 
+_PLACES = {"Jobs": Place.JOBS, "Files": Place.FILES}
+_TABS = {"job": "Jobs", "file": "Files"}
+"""Kind of thing -> the tab whose rows are such."""
+
 NOTHING = {
     "Jobs": ["This workflow has no jobs."],
     "Results": ["No job has ended yet; 'r' runs the workflow."],
@@ -70,7 +74,7 @@ class WorkflowScreen(ConsoleScreen):
     @property
     def places(self) -> frozenset[Place]:
         here = {Place.WORKFLOW, Place.TABLE}
-        return frozenset(here | {Place.JOBS} if self._tab == "Jobs" else here)
+        return frozenset(here | {_PLACES[self._tab]} if self._tab in _PLACES else here)
 
     @property
     def pane(self) -> TablePane:
@@ -97,8 +101,8 @@ class WorkflowScreen(ConsoleScreen):
     def things(self, kind: str) -> list[Thing]:
         if kind == "workflow":
             return [Thing("workflow", self.workflow_id, self.row["name"] if self.row else self._called, self.row)]
-        if kind == "job" and self._tab == "Jobs" and self.table:
-            return self.pane.things("job")
+        if self._tab == _TABS.get(kind) and self.table:
+            return self.pane.things(kind)
         return []
 
     def body(self) -> Iterator[Widget]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from torc_tui.actions import Action
-from torc_tui.verbs import create, failures, job, log, navigation, plot, rows, runs, server, workflow
+from torc_tui.verbs import create, failures, files, job, log, navigation, plot, rows, runs, server, workflow
 
 ACTIONS: tuple[Action, ...] = (
     *rows.ACTIONS,
     *job.ACTIONS,
+    *files.ACTIONS,
     *workflow.ACTIONS,
     *create.ACTIONS,
     *runs.ACTIONS,

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import shutil
-import subprocess
 from collections.abc import Callable
 
-from torc_core.errors import InputError, TorcError
 from torc_tui.actions import Action, Effect, Group, Place
 from torc_tui.context import Context
-from torc_tui.editor import handed_over
+from torc_tui.editor import page
 from torc_tui.screens.log import LogScreen
 from torc_tui.widgets.log_view import LogView
 
@@ -69,28 +64,12 @@ def _step_hit(forwards: bool) -> Effect:
     return effect
 
 
-def pager_command() -> list[str]:
-    """The user's pager. InputError when there is none."""
-    named = os.environ.get("PAGER")
-    command = shlex.split(named) if named else [name for name in ("less", "more") if shutil.which(name)][:1]
-    if not command:
-        raise InputError("no pager is known: set PAGER, such as PAGER=less")
-    if os.path.basename(command[0]) == "less":
-        command.append("-R")
-    return command
-
-
 def _page(context: Context) -> None:
     assert isinstance(context.screen, LogScreen)
     view = context.screen.view
-    command = pager_command()
     line, exact, _, _ = view.line_numbers
-    place = [f"+{line}g"] if exact and os.path.basename(command[0]) == "less" else []
-    try:
-        with handed_over(context.app):
-            subprocess.run([*command, *place, str(view.path)], check=False)
-    except OSError as error:
-        raise TorcError(f"pager {command[0]!r} cannot be started: {error.strerror}; set PAGER to another") from None
+    if view.path is not None:
+        page(context.app, view.path, line if exact else None)
 
 
 WIDE = 20
