@@ -292,16 +292,17 @@ class Console(App[None], inherit_bindings=False):
         with self._asking():
             await self.push_screen_wait(Notice(title, lines))
 
-    async def carry_out(self, plan: Plan) -> None:
-        """Ask where the plan says so, do it, and say what came of it."""
+    async def carry_out(self, plan: Plan) -> bool:
+        """Ask where the plan says so, do it, and say what came of it; False when the user would rather not."""
         if plan.confirm:
             with self._asking():
                 confirmed = await self.push_screen_wait(ConfirmDialog(plan))
             if not confirmed:
                 self.say("nothing was done")
-                return
+                return False
         with self._asking():  # it is decided: keys are for the screen again
             self.say(await plan.apply())
+        return True
 
     def copy(self, what: str, text: str) -> None:
         """Put a text on the clipboard of the user's terminal."""

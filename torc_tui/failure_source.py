@@ -26,6 +26,7 @@ class FailureSource:
     columns: Sequence[Column] = failure_view.FAILURES
     sort = "-last"
     noun = "failure"
+    takes_filter = False
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -23,6 +23,7 @@ class WorkflowsSource:
     columns: Sequence[Column] = tables.WORKFLOWS
     sort = "-activity"
     noun = "workflow"
+    takes_filter = False
 
     def __init__(self, store: Store, user: str | None = None) -> None:
         self._store = store
@@ -59,6 +60,7 @@ class WorkflowTable:
         self.columns = columns
         self.sort = sort
         self.noun = noun
+        self.takes_filter = name == "jobs"
         self._told_by = told_by
         self.title = title
 

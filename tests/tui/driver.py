@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -110,6 +111,16 @@ async def console(url: str, *, size: tuple[int, int] = (140, 40), **options: Any
         driver = Driver(app, pilot)
         await driver.settle()
         yield driver
+
+
+def driven(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """A test that is a coroutine, with its fixtures by name."""
+
+    @functools.wraps(test)
+    def run(**fixtures: Any) -> None:
+        asyncio.run(test(**fixtures))  # type: ignore[arg-type]
+
+    return run
 
 
 class LagProbe:

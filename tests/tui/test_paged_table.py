@@ -32,6 +32,7 @@ class Memory:
     )
     sort = "id"
     noun = "row"
+    takes_filter = False
 
     def __init__(self, count: int) -> None:
         self.items: Sequence[Row] = [{"id": n, "name": f"row_{n}", "size": n * 37 % 101} for n in range(1, count + 1)]

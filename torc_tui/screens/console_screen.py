@@ -97,7 +97,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         table = self.table
         if table is None:
             return False
-        if table.marks:
+        if table.marked:
             table.clear_marks()
         elif table.view.filter:
             table.show(View(table.view.sort))

@@ -43,6 +43,7 @@ class RunsSource:
     columns: Sequence[Column] = RUNS
     sort = "-id"
     noun = "run"
+    takes_filter = False
 
     async def page(self, part: Part) -> TablePage:
         rows = [run_row(seen) for seen in await asyncio.to_thread(local_runs.runs)]

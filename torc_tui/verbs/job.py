@@ -1,78 +1,107 @@
-"""Acting on jobs: cancel, retry, explain."""
+"""Acting on jobs: cancel, retry, disable, enable, other resources; and why they wait.
+
+What is meant is the job of the screen, the one under the cursor, those marked, or all that a filter leaves in.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Collection
 
 from torc_core.client import endpoints, failures
-from torc_tui.actions import Action, Group, Place
-from torc_tui.context import Context, Thing
-from torc_tui.plans import Plan, typed_count
+from torc_core.client.job_changes import Which, change_jobs, retry_jobs_of
+from torc_core.errors import TorcError
+from torc_tui import job_changes
+from torc_tui.actions import Action, Effect, Group, Place, Reason
+from torc_tui.context import Context
+from torc_tui.plans import Plan
 from torc_tui.rendering.numbers import many
 from torc_tui.retrying import plan_retry
-from torc_tui.verbs.workflow import each
+from torc_tui.screens.edit_form import EditForm
+from torc_tui.store import Store
 
 HERE = frozenset({Place.JOBS, Place.JOB})
 ALSO_IN_LOG = HERE | {Place.LOG, Place.PLOT}
 
-CAN_CANCEL = ("blocked", "ready", "pending", "running", "uninitialized")
+WAITING = ("uninitialized", "blocked", "ready")
+CAN_CANCEL = (*WAITING, "pending", "running")
 CAN_RETRY = ("failed", "terminated", "pending_failed")
+CAN_EDIT = (*WAITING, *CAN_RETRY, "completed", "canceled", "disabled")
 
 
-def _statuses(context: Context) -> list[str | None]:
-    return [thing.row.get("status") if thing.row else None for thing in context.things("job")]
+def _whole(context: Context) -> int | None:
+    """How many are marked by a filter, when they are."""
+    return context.table.whole.count if context.table and context.table.whole else None
 
 
-def _cancel_reason(context: Context) -> str | None:
-    found = _statuses(context)
-    if not found:
-        return "no job is meant"
-    return None if any(status is None or status in CAN_CANCEL for status in found) else "it has ended already"
+def _reason(statuses: Collection[str], otherwise: str) -> Reason:
+    """Needs a job in one of these statuses; of what is marked by a filter the server knows."""
 
+    def reason(context: Context) -> str | None:
+        if _whole(context):
+            return None
+        found = [thing.row.get("status") if thing.row else None for thing in context.things("job")]
+        if not found:
+            return "no job is meant"
+        return None if any(status is None or status in statuses for status in found) else otherwise
 
-def _retry_reason(context: Context) -> str | None:
-    found = _statuses(context)
-    if not found:
-        return "no job is meant"
-    return None if any(status is None or status in CAN_RETRY for status in found) else "it did not fail"
+    return reason
 
 
 def _some(context: Context) -> str | None:
     return None if context.things("job") else "no job is meant"
 
 
-def _named(things: list[Thing]) -> str:
-    return f"job {things[0].name} ({things[0].id})" if len(things) == 1 else many(len(things), "job")
+def meant(context: Context) -> tuple[Which, str]:
+    """The jobs that are meant, and what they are called in a sentence. TorcError: whose they are is not known yet."""
+    flows = context.things("workflow")
+    if not flows:
+        raise TorcError("the job is still being asked for; try again")
+    table = context.table
+    if table and table.whole:
+        whole = table.whole
+        within = f" ({whole.filter})" if whole.filter else ""
+        return Which(flows[0].id, filter=whole.terms), f"{many(whole.count, 'job')}{within}"
+    things = context.things("job")
+    called = f"job {things[0].name} ({things[0].id})" if len(things) == 1 else many(len(things), "job")
+    return Which(flows[0].id, ids=[thing.id for thing in things]), called
 
 
-async def _cancel(context: Context) -> None:
-    things = [t for t in context.things("job") if t.row is None or t.row.get("status") in CAN_CANCEL]
-    running = sum(1 for thing in things if thing.row and thing.row.get("status") in ("running", "pending"))
-    lines = []
-    if running:
-        lines.append(f"{many(running, 'running job')} will be stopped: SIGTERM, then SIGKILL after 10 s.")
-    lines.append("Jobs below will be canceled too, unless they run whatever happens to their parents.")
+Planner = Callable[[Store, Which, str], Awaitable[Plan]]
 
-    async def apply() -> str:
-        def work(thing: Thing) -> Awaitable[object]:
-            return context.store.ask(endpoints.cancel_job(thing.id))
 
-        return await each(context, things, work, f"{_named(things)} canceled")
+def _changing(planner: Planner) -> Effect:
+    async def effect(context: Context) -> None:
+        which, called = meant(context)
+        await _carry_out(context, await planner(context.store, which, called))
 
-    verb = "Cancel it" if len(things) == 1 else "Cancel them"
-    details = [thing.name for thing in things] if len(things) > 1 else []
-    await context.app.carry_out(
-        Plan(f"Cancel {_named(things)}?", lines, verb, apply, details=details, type_this=typed_count(len(things)))
-    )
+    return effect
+
+
+async def _carry_out(context: Context, plan: Plan) -> None:
+    table = context.table
+    if await context.app.carry_out(plan) and table:
+        table.clear_marks()
 
 
 async def _retry(context: Context) -> None:
-    things = [t for t in context.things("job") if t.row is None or t.row.get("status") in CAN_RETRY]
-    ids = [thing.id for thing in things]
-    plan = await plan_retry(context.store, [lambda dry: failures.retry_jobs(ids, dry_run=dry)], _named(things))
-    await context.app.carry_out(plan)
-    if context.table:
-        context.table.clear_marks()
+    if context.things("workflow"):
+        which, called = meant(context)
+        asked = [lambda dry: retry_jobs_of(which, dry_run=dry)]
+    else:
+        things = context.things("job")
+        ids, called = [thing.id for thing in things], f"job {things[0].name} ({things[0].id})"
+        asked = [lambda dry: failures.retry_jobs(ids, dry_run=dry)]
+    await _carry_out(context, await plan_retry(context.store, asked, called))
+
+
+async def _edit(context: Context) -> None:
+    which, called = meant(context)
+    told = await context.store.ask(change_jobs(which, "edit", dry_run=True))
+    if not told.jobs:
+        raise TorcError("jobs that run keep what they have; cancel or wait first")
+    edit = await context.app.fill(EditForm(f"Resources of {called}", told))
+    if edit is not None:
+        await _carry_out(context, await job_changes.plan_edit(context.store, which, called, edit))
 
 
 async def _why(context: Context) -> None:
@@ -83,8 +112,15 @@ async def _why(context: Context) -> None:
 
 ACTIONS = (
     Action("job.cancel", "cancel", "Cancel: a running job is stopped, a waiting one becomes canceled", "x",
-           ALSO_IN_LOG, _cancel, Group.ACT, True, _cancel_reason, 20),
+           ALSO_IN_LOG, _changing(job_changes.plan_cancel), Group.ACT, True,
+           _reason(CAN_CANCEL, "it has ended already"), 20),
     Action("job.retry", "retry", "Run failed jobs again, in the same run, under the next attempt", "R",
-           ALSO_IN_LOG, _retry, Group.ACT, True, _retry_reason, 15),
+           ALSO_IN_LOG, _retry, Group.ACT, True, _reason(CAN_RETRY, "it did not fail"), 15),
+    Action("job.edit", "edit", "Other cpus, memory, gpus, runtime or priority for jobs that do not run", "e", HERE,
+           _edit, Group.ACT, True, _reason(CAN_EDIT, "it runs, and keeps what it has"), 28),
+    Action("job.disable", "disable", "Disable waiting jobs: they do not run until enabled", "-", HERE,
+           _changing(job_changes.plan_disable), Group.ACT, True, _reason(WAITING, "it does not wait")),
+    Action("job.enable", "enable", "Enable disabled jobs", "+", HERE, _changing(job_changes.plan_enable), Group.ACT,
+           True, _reason(("disabled",), "it is not disabled")),
     Action("job.why", "why", "Why a job waits, or how it ended", "w", HERE, _why, Group.LOOK, False, _some, 25),
 )  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -57,11 +57,36 @@ class Source(Protocol):
     async def page(self, part: Part) -> TablePage:
         """A part of the table. Raises TorcError."""
 
+    takes_filter: bool
+    """What is done to its rows can be done to all that a filter leaves in, without naming them."""
+
     def concerns(self, change: Change, table: PagedTable) -> bool:
         """Whether a change can be seen in this table as it is sorted, filtered and scrolled."""
 
     def title(self, row: Row) -> str:
         """What a row is called in a sentence."""
+
+
+@dataclass(slots=True)
+class Whole:
+    """All that a filter left in when it was marked, but for some rows."""
+
+    filter: str
+    total: int
+    but: set[int] = field(default_factory=set)
+
+    @property
+    def count(self) -> int:
+        return self.total - len(self.but)
+
+    @property
+    def terms(self) -> str:
+        """As a filter that also leaves out those rows."""
+        return " ".join([self.filter, *(f"id!={number}" for number in sorted(self.but))]).strip()
+
+    def toggle(self, number: int) -> None:
+        """Leave a row out, or take it in again."""
+        self.but ^= {number}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +151,8 @@ class PagedTable(Widget, can_focus=True):
         self.top = 0
         self.marks: dict[int, str] = {}
         """Marked rows: id -> what it is called."""
+        self.whole: Whole | None = None
+        """Instead of rows all that a filter leaves in is marked."""
         self.error: TorcError | None = None
         self.loaded = False
         """Whether rows have arrived since the beginning."""
@@ -380,7 +407,10 @@ class PagedTable(Widget, can_focus=True):
         row = self._row_at_cursor()
         if row is None:
             return
-        if self.marks.pop(row["id"], None) is None:
+        if self.whole and self.whole.filter == self.view.filter:
+            self.whole.toggle(row["id"])
+        elif self.marks.pop(row["id"], None) is None:
+            self.whole = None
             self.marks[row["id"]] = self.source.title(row)
         self._repaint(self.cursor)
         self.move(1)
@@ -388,18 +418,37 @@ class PagedTable(Widget, can_focus=True):
 
     def clear_marks(self) -> None:
         """Nothing is marked any more."""
-        self.marks.clear()
-        self.refresh()
-        self.post_message(self.Loaded(self))
+        if self.marks or self.whole:
+            self.marks.clear()
+            self.whole = None
+            self.refresh()
+            self.post_message(self.Loaded(self))
+
+    @property
+    def marked(self) -> int:
+        """How many rows are marked."""
+        return self.whole.count if self.whole else len(self.marks)
+
+    def _is_marked(self, row: Row) -> bool:
+        if self.whole:
+            return self.whole.filter == self.view.filter and row["id"] not in self.whole.but
+        return row["id"] in self.marks
 
     async def mark_all(self) -> int:
-        """Mark all that the filter leaves in, also what is not loaded; gives how many are marked then."""
-        part = Part(limit=MARK_LIMIT, sort="id", filter=self.view.filter)
-        page = await self.source.page(part)
-        self.marks = {row["id"]: self.source.title(row) for row in page.items}
+        """Mark all that the filter leaves in, also what is not loaded; gives how many are marked then.
+
+        Where actions take a filter none of the rows is asked for.
+        """
+        if self.source.takes_filter:
+            self.marks.clear()
+            self.whole = Whole(self.view.filter, self.rows.total)
+        else:
+            part = Part(limit=MARK_LIMIT, sort="id", filter=self.view.filter)
+            page = await self.source.page(part)
+            self.marks = {row["id"]: self.source.title(row) for row in page.items}
         self.refresh()
         self.post_message(self.Loaded(self))
-        return len(self.marks)
+        return self.marked
 
     @property
     def placed(self) -> list[Placed]:
@@ -447,6 +496,11 @@ class PagedTable(Widget, can_focus=True):
         """Sort by a column; the other way round when it is sorted by that one already."""
         self.show(View(f"-{name}" if self.view.sort == name else name, self.view.filter))
 
+    @property
+    def shows_running(self) -> bool:
+        """Whether something that runs is in sight."""
+        return any(row and row.get("status") == "running" for row in self._visible_rows())
+
     def repaint_running(self) -> None:
         """Draw anew what shows how long it has been running by now."""
         for line, row in enumerate(self._visible_rows()):
@@ -469,7 +523,7 @@ class PagedTable(Widget, can_focus=True):
         mark = characters.text("▌") if at_cursor else " "
         line: Line = [(mark, "accent")]
         if row is not None:
-            line.append((characters.text("│") if row["id"] in self.marks else " ", "accent"))
+            line.append((characters.text("│") if self._is_marked(row) else " ", "accent"))
             line += cells(self.placed, row, Look(characters, datetime.now()))
         elif position < self.rows.total:
             line.append((characters.text(" …"), "faint"))
@@ -485,8 +539,3 @@ class PagedTable(Widget, can_focus=True):
         size = max(1, height * height // total)
         start = (height - size) * self.top // max(1, total - height)
         return self.app.characters.text("▐") if start <= line < start + size else " "
-    @property
-    def shows_running(self) -> bool:
-        """Whether something that runs is in sight."""
-        return any(row and row.get("status") == "running" for row in self._visible_rows())
-

@@ -78,8 +78,10 @@ class TablePane(Vertical):
             left.append((self.counted, ""))
         if table.error:
             left = [(" ✖ ", "error"), (str(table.error), "error")]
-        if table.marks:
-            left.append((f"   {len(table.marks):,} marked", "accent"))
+        if table.whole and table.whole.filter != view.filter:
+            left.append((f"   {table.marked:,} marked: all of {table.whole.filter or 'the table'}", "accent"))
+        elif table.marked:
+            left.append((f"   {table.marked:,} marked", "accent"))
         arrow = "↓" if view.sort.startswith("-") else "↑"
         right: Line = [("sort ", "dim"), (f"{view.sort.removeprefix('-')} {arrow}", "")]
         self.line.show(left, right)

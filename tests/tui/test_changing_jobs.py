@@ -1,0 +1,179 @@
+"""Changing jobs in the console: all that a filter leaves in, resources and priority, disabling and enabling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from server_process import ServerProcess
+
+from tests.tui.driver import Driver, Workshop, console, driven
+from tests.tui.test_job_changes import requirements, statuses, with_requirement
+
+
+def counted(shop: Workshop, workflow_id: int) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for status in statuses(shop, workflow_id).values():
+        found[status] = found.get(status, 0) + 1
+    return found
+
+
+@driven
+async def test_all_in_the_filter_is_canceled_without_one_of_its_rows_being_asked_for(
+    tui_server: ServerProcess, workshop: Workshop
+) -> None:
+    workflow_id, _ = workshop.many("all of it", 300)
+    async with console(tui_server.url, view=f"jobs {workflow_id} name~job_002") as driver:
+        await driver.press("*")
+        assert "100 marked" in driver.text
+        assert not driver.table.marks
+        await driver.press("x")
+        await driver.sees("Cancel 100 jobs (name~job_002)?")
+        await driver.sees("100 waiting jobs will be canceled.")
+        await driver.press("enter")
+        assert "nothing was done" in driver.said
+        assert counted(workshop, workflow_id) == {"ready": 300}
+        await driver.press("x")
+        await driver.type("100")
+        await driver.press("tab", "enter")
+        await driver.until(lambda: "100 jobs canceled" in driver.said)
+        assert counted(workshop, workflow_id) == {"ready": 200, "canceled": 100}
+        assert "marked" not in driver.text
+
+
+@driven
+async def test_rows_can_be_left_out_of_all_that_is_marked(tui_server: ServerProcess, workshop: Workshop) -> None:
+    workflow_id, _ = workshop.many("but two", 12)
+    async with console(tui_server.url, view=f"jobs {workflow_id}") as driver:
+        await driver.press("*", "space", "down", "space")
+        assert "10 marked" in driver.text
+        await driver.press("x", "tab", "enter")
+        await driver.until(lambda: "10 jobs canceled" in driver.said)
+        left = {name for name, status in statuses(workshop, workflow_id).items() if status == "ready"}
+        assert left == {"job_00000", "job_00002"}
+
+
+@driven
+async def test_what_is_marked_stays_what_it_was_when_the_filter_changes(
+    tui_server: ServerProcess, workshop: Workshop
+) -> None:
+    workflow_id, _ = workshop.many("moving on", 30)
+    async with console(tui_server.url, view=f"jobs {workflow_id} name~job_0001") as driver:
+        await driver.press("*", "slash", "backspace", "backspace", "enter")
+        assert "10 marked: all of name~job_0001" in driver.text
+        await driver.press("minus", "tab", "enter")
+        await driver.until(lambda: "10 jobs disabled" in driver.said)
+        assert counted(workshop, workflow_id) == {"disabled": 10, "ready": 20}
+
+
+@driven
+async def test_failed_jobs_of_a_filter_are_retried(
+    tui_server: ServerProcess, workshop: Workshop, tmp_path: Any
+) -> None:
+    workflow_id, _ = workshop.workflow("again", {"name": "a"}, {"name": "b"}, {"name": "c"}, origin=str(tmp_path))
+    workshop.end(workflow_id, a=3, b=3, c=4)
+    runner = workshop.runner(workflow_id)
+    async with console(tui_server.url, view=f"jobs {workflow_id} exit=3") as driver:
+        await driver.press("*", "R")
+        await driver.sees("2 jobs will run again")
+        await driver.press("tab", "enter")
+        await driver.until(lambda: "2 jobs run again" in driver.said)
+        assert statuses(workshop, workflow_id) == {"a": "ready", "b": "ready", "c": "failed"}
+    runner.leave()
+
+
+async def edited(driver: Driver, **typed: str) -> None:
+    """Fill in the form, which is open."""
+    for name in ("num_cpus", "memory", "num_gpus", "runtime", "priority"):
+        if name in typed:
+            await driver.press(*["backspace"] * 8)
+            await driver.type(typed[name])
+        await driver.press("down")
+    await driver.press("enter")
+
+
+@driven
+async def test_a_waiting_job_is_given_other_resources_and_the_others_keep_theirs(
+    tui_server: ServerProcess, workshop: Workshop
+) -> None:
+    workflow_id, ids = with_requirement(workshop, 3)
+    async with console(tui_server.url, view=f"jobs {workflow_id}") as driver:
+        await driver.press("e")
+        await driver.sees("Resources of job job_0")
+        assert "1g" in driver.line("memory")
+        assert "1h" in driver.line("runtime")
+        await edited(driver, memory="4g", runtime="1h30m")
+        await driver.sees("2 other jobs keep small.")
+        assert requirements(workshop, workflow_id).keys() == {"default", "small"}
+        await driver.press("tab", "enter")
+        await driver.until(lambda: "job job_0 changed" in driver.said)
+        made = requirements(workshop, workflow_id)["small_2"]
+        assert (made["memory"], made["runtime"], made["num_cpus"]) == ("4g", "PT1H30M", 1)
+        used = [workshop.http.get(f"/jobs/{job}").json()["resource_requirements_id"] for job in ids]
+        assert used == [made["id"], *[requirements(workshop, workflow_id)["small"]["id"]] * 2]
+
+
+@driven
+async def test_what_means_nothing_is_said_in_the_form_and_nothing_is_sent(
+    tui_server: ServerProcess, workshop: Workshop
+) -> None:
+    workflow_id, _ = with_requirement(workshop, 1)
+    async with console(tui_server.url, view=f"jobs {workflow_id}") as driver:
+        await driver.press("e")
+        await edited(driver, memory="lots")
+        await driver.sees("memory: 'lots' is no size")
+        assert driver.dialog
+        await driver.press(*["backspace"] * 4)
+        await driver.type("1g")
+        await driver.press("down", "down", *["backspace"] * 4)
+        await driver.type("soon")
+        await driver.press("enter")
+        await driver.sees("write 90s, 5m or 2h30m")
+        await driver.press("escape")
+        assert not driver.dialog
+        await driver.press("e", "enter")
+        assert "nothing changes: that is what they have" in driver.said
+
+
+@driven
+async def test_the_priority_of_all_is_changed_at_once(tui_server: ServerProcess, workshop: Workshop) -> None:
+    workflow_id, _ = with_requirement(workshop, 30)
+    async with console(tui_server.url, view=f"jobs {workflow_id}") as driver:
+        await driver.press("*", "e")
+        await edited(driver, priority="9")
+        await driver.sees("Priority 0 becomes 9")
+        await driver.type("30")
+        await driver.press("tab", "enter")
+        await driver.until(lambda: "30 jobs changed" in driver.said)
+        await driver.go(f"jobs {workflow_id} priority=9")
+        assert driver.table.rows.total == 30
+
+
+@driven
+async def test_a_job_is_disabled_and_enabled(tui_server: ServerProcess, workshop: Workshop) -> None:
+    workflow_id, _ = workshop.workflow("switch", {"name": "a"}, {"name": "b", "after": 0})
+    async with console(tui_server.url, view=f"jobs {workflow_id}") as driver:
+        await driver.press("minus")
+        await driver.sees("1 job below will be canceled")
+        await driver.press("tab", "enter")
+        await driver.until(lambda: "job a disabled" in driver.said)
+        assert statuses(workshop, workflow_id) == {"a": "disabled", "b": "canceled"}
+        await driver.settle()
+        await driver.press("plus")
+        await driver.until(lambda: "job a enabled" in driver.said)
+        assert statuses(workshop, workflow_id) == {"a": "ready", "b": "blocked"}
+
+
+@driven
+async def test_what_jobs_cannot_be_given_is_said_with_the_reason(tui_server: ServerProcess, workshop: Workshop) -> None:
+    workflow_id, _ = workshop.workflow("reasons", {"name": "a"}, {"name": "b"})
+    workshop.end(workflow_id, a=1)
+    async with console(tui_server.url, view=f"jobs {workflow_id}") as driver:
+        await driver.press("minus")
+        assert "disable: it does not wait" in driver.said
+        await driver.press("plus")
+        assert "enable: it is not disabled" in driver.said
+        await driver.press("*", "minus")
+        assert "nothing to disable: 1 completed, 1 failed" in driver.said
+    async with console(tui_server.url, view=f"jobs {workflow_id}", read_only=True) as driver:
+        await driver.press("e")
+        assert "edit: this console is read-only (--read-only)" in driver.said
