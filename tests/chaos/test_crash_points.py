@@ -68,7 +68,7 @@ class Scene:
         while True:
             try:
                 with self.server.client() as http:
-                    return call(http).raise_for_status().json()
+                    return _said(call(http))
             except httpx.TransportError:
                 self.recover()
 
@@ -100,6 +100,14 @@ class Scene:
         found = self.insist(lambda http: http.get(f"/workflows/{self.workflow}/summary"))["counts"]
         return {status: n for status, n in found.items() if n}
 
+    def node(self, **fields: object) -> int:
+        """Register a compute node; returns its id."""
+        body = {
+            "workflow_id": self.workflow, "hostname": "h", "pid": 1, "start_time": "2026-01-01T00:00:00Z",
+            "num_cpus": 1, "memory_gb": 1, "num_gpus": 0, "num_nodes": 1, "compute_node_type": "local", **fields,
+        }  # fmt: skip
+        return int(self.insist(lambda http: http.post("/compute_nodes", json=body))["id"])
+
     def settled(self) -> bool:
         """No work on any workflow is under way, and none is hidden."""
         sql = "SELECT count(*) FROM workflow WHERE work IS NOT NULL OR state <> 'visible'"
@@ -119,6 +127,11 @@ class Scene:
             for line in journal.read_bytes().split(b"\n"):
                 if line.startswith(b"[") and line.endswith(b"]"):
                     assert {tuple(pair) for pair in msgspec.json.decode(line)} <= stored
+
+
+def _said(answer: httpx.Response) -> Any:
+    assert answer.is_success, answer.text
+    return answer.json()
 
 
 @pytest.fixture
@@ -200,11 +213,7 @@ def deliver(scene: Scene, point: str) -> None:
 
 def _leave_a_journal(scene: Scene) -> None:
     """A runner takes the first job, ends it, and dies before it can tell."""
-    node = {
-        "workflow_id": scene.workflow, "hostname": "h", "pid": 1, "start_time": "2026-01-01T00:00:00Z", "num_cpus": 1,
-        "memory_gb": 1, "num_gpus": 0, "num_nodes": 1, "compute_node_type": "local", "uuid": "dead",
-    }  # fmt: skip
-    number = scene.insist(lambda http: http.post("/compute_nodes", json=node))["id"]
+    number = scene.node(uuid="dead")
     path = f"/workflows/{scene.workflow}/compute_nodes/{number}/exchange"
     asked = {"sequence": 1, "free": {"num_cpus": 1, "memory_bytes": 1 << 30}, "slots": 1}
     (job,) = scene.insist(lambda http: http.post(path, json=asked))["jobs"]
@@ -238,6 +247,27 @@ def work(scene: Scene, point: str) -> None:
         until(scene.settled, "the end of the deletion")
         assert http.get("/workflows").json()["items"] == []
     assert scene.recovered
+
+
+def change(scene: Scene, point: str) -> None:
+    """The server dies while what changed is taken back in a large workflow: after the start it runs again."""
+    scene.start(point)
+    scene.store([PlannedJob(f"j{i}", "true", depends_on=[0] if i else []) for i in range(LARGE)])
+    path = f"/workflows/{scene.workflow}"
+    first = scene.insist(lambda http: http.get(f"{path}/job_ids"))["job_ids"][0]
+    result = {
+        "job_id": first, "workflow_id": scene.workflow, "run_id": 1, "compute_node_id": scene.node(),
+        "return_code": 0, "exec_time_minutes": 0, "completion_time": "2026-01-01T00:00:00.000Z", "status": "completed",
+    }  # fmt: skip
+    scene.insist(lambda http: http.post(f"/jobs/{first}/complete_job/completed/1", json=result))
+    assert scene.counts() == {"completed": 1, "ready": LARGE - 1}
+    with closing(sqlite3.connect(scene.server.database, isolation_level=None)) as db:
+        db.execute("UPDATE job SET command = 'false' WHERE id = ?", (first,))
+    with pytest.raises(httpx.TransportError), scene.server.client() as http:
+        http.post(f"{path}/reinitialize", json={"files": []})
+    scene.recover()
+    until(scene.settled, "the end of all long work")
+    assert scene.counts() == {"ready": 1, "blocked": LARGE - 1}
 
 
 def start(scene: Scene, point: str) -> None:
@@ -285,6 +315,7 @@ SERVER = {
     "server.cancel.written": cancel, "server.late.written": deliver, "server.initialize.portion:2": work,
     "server.initialize.portion:5": work, "server.work.begun:2": work, "server.work.ends": work,
     "server.work.ends:2": work, "server.restart.portion:2": work, "server.reset.portion:2": work,
+    "server.reinitialize.portion": change,
     "server.delete.portion": work, "server.delete.portion:3": work, "server.start.hidden": start,
 }  # fmt: skip
 """Point, and how often it is come to before the process dies -> what happens meanwhile."""
