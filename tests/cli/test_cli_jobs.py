@@ -49,7 +49,10 @@ def test_listing_an_unknown_workflow_is_an_error(torc: Torc) -> None:
 def test_get_shows_relations(torc: Torc) -> None:
     _, (first, second) = started(torc)
     assert torc("jobs", "get", second, "-f", "json").json["depends_on_job_ids"] == [first]
-    assert f"Depends on jobs: {first}" in torc("jobs", "get", second).out
+    shown = torc("jobs", "get", second).out
+    assert f"Depends on:   first (job {first}, ready)\n" in shown
+    assert "Requirements: default (1 CPU, 1m memory)\n" in shown
+    assert f"Needed by:    second (job {second}, blocked)\n" in torc("jobs", "get", first).out
 
 
 def test_a_job_may_be_named_within_a_workflow(torc: Torc) -> None:
@@ -74,7 +77,15 @@ def test_an_unknown_job_is_wrong_input(torc: Torc) -> None:
 
 def test_what_cannot_be_retried_is_refused_with_the_reason(torc: Torc) -> None:
     _, (first, _) = started(torc)
-    assert "status is Ready" in torc("jobs", "retry", first, code=1).err
+    assert "cannot be retried: ready: no runner is active" in torc("jobs", "retry", first, code=1).err
+
+
+def test_what_was_canceled_is_not_retried_but_the_way_out_is_said(torc: Torc) -> None:
+    number, (first, second) = started(torc)
+    torc("jobs", "cancel", first)
+    shown = torc("jobs", "retry", second, code=1).err
+    assert "canceled: a parent did not succeed; first: first canceled" in shown
+    assert f"run all that is left: torc run {number}" in shown
 
 
 def test_explain_names_the_parent(torc: Torc) -> None:

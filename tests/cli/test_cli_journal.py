@@ -45,7 +45,7 @@ def test_a_kept_result_counts_and_its_job_does_not_run_again(torc: Torc, shared_
     torc("workflows", "initialize", workflow)
     killed_runner(shared_server, workflow, torc.folder, is_active=True)
     shown = torc("run", workflow)
-    assert "1 results of a runner that was killed were delivered" in shown.err
+    assert "delivered 1 result of a runner that was killed" in shown.err
     assert (torc.folder / "ran").read_text() == "lost\n"
     assert list((torc.folder / "output").glob(".journal*")) == []
 
@@ -57,5 +57,5 @@ def test_a_result_that_came_too_late_is_said(torc: Torc, shared_server: ServerPr
     torc("run", workflow, "-o", "elsewhere")
     (torc.folder / "ran").unlink()
     shown = torc("run", workflow)
-    assert "1 results of a runner that was killed came too late" in shown.err
+    assert "1 result of a runner that was killed came too late" in shown.err
     assert not (torc.folder / "ran").exists()

@@ -157,7 +157,7 @@ def test_an_older_one_is_left_alone_while_runners_are_at_work(own_torc: Torc) ->
     shown = own_torc("workflows", "list")
     assert "the server here is torc 0.0.1 and busy" in shown.err
     assert record().pid == old.pid
-    assert "1 runners are at work" in own_torc("server", "stop", code=2).err
+    assert "under 1 runner at work?" in own_torc("server", "stop", code=2).err
     (own_torc.folder / "go").touch()
     run.communicate(timeout=DEADLINE_S)
     assert run.returncode == 0

@@ -77,8 +77,8 @@ def test_list_has_the_columns_of_torc_and_a_total(torc: Torc) -> None:
     assert shown.err == "torc: there may be more than these 1: --limit and --offset show others\n"
     lines = shown.out.splitlines()
     assert lines[0] == "Workflows for user tester:"
-    assert lines[1].split() == ["ID", "Name", "Description", "Project", "Metadata", "Timestamp"]
-    assert lines[2].split()[:4] == [str(number), "chain", "Demo", "proj"]
+    assert lines[1].split() == ["ID", "Name", "Status", "Description", "Project", "Metadata", "Timestamp"]
+    assert lines[2].split()[:6] == [str(number), "chain", "uninitialized", "0/2", "Demo", "proj"]
     assert lines[-1] == "Total: 1 workflow"
 
 

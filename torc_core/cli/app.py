@@ -87,9 +87,7 @@ class App:
         if self.options.get("yes"):
             return
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise InputError(
-                f"{question} Nothing is done: give --yes if that is meant (there is no terminal to ask at)"
-            )
+            raise InputError(f"{question} There is no terminal to ask at, so nothing is done; --yes does it")
         if not click.confirm(question, err=True):
             raise TorcError("nothing is done")
 
@@ -178,10 +176,11 @@ class Group(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            near = _nearest(args[0], self.list_commands(ctx)) if args else None
-            if near is None:
-                raise
-            raise click.UsageError(f"no such command {args[0]!r}; did you mean {near!r}?", ctx) from error
+            from torc_core.cli.nearest import did_you_mean
+
+            if args and (near := did_you_mean(args[0], self.list_commands(ctx))):
+                raise click.UsageError(f"no such command {args[0]!r}{near}", ctx) from error
+            raise
 
 
 def command(*args: Any, **kwargs: Any) -> Callable[[Callable[..., Any]], click.Command]:
@@ -202,9 +201,3 @@ def group(*args: Any, **kwargs: Any) -> Callable[[Callable[..., Any]], Group]:
 def debugging() -> bool:
     """Whether errors shall show where they come from (TORC_DEBUG)."""
     return bool(os.environ.get("TORC_DEBUG"))
-
-
-def _nearest(word: str, choices: list[str]) -> str | None:
-    import difflib
-
-    return next(iter(difflib.get_close_matches(word, choices, 1)), None)

@@ -26,13 +26,14 @@ def convert(app: App, file: str, target: str, output: str | None) -> None:
 
     Comments are lost. Nothing is written when the file has errors.
     """
-    from torc_core.cli.creation import require_valid
+    from torc_core.cli.creation import require_file, require_valid
     from torc_core.cli.output import print_json
     from torc_core.spec.convert import convert as converted
     from torc_core.spec.document import UnreadableError
     from torc_core.spec.load import Loaded, check_document
     from torc_core.spec.reading import read_document, read_text
 
+    require_file(file)
     try:
         written = read_text(file, app.options.get("input_format"))
         document = read_document(written.text, written.format, written.name)

@@ -8,6 +8,7 @@ import click
 
 from torc_core.cli.app import App, file_command, pass_app
 from torc_core.cli.dry_run import print_report, tell_plan
+from torc_core.cli.nearest import nearest_file
 from torc_core.cli.output import print_json
 from torc_core.errors import InputError
 from torc_core.models.plan import PlanAnswer
@@ -35,8 +36,16 @@ def load(app: App, file: str, *, strict: bool, skip_checks: bool = False) -> Wor
 
 
 def read(app: App, file: str, *, strict: bool, skip_checks: bool = False) -> Loaded:
-    """What is in a file, or in standard input for `-`."""
+    """What is in a file, or in standard input for `-`. InputError when there is no such file."""
+    require_file(file)
     return load_workflow(file, format=app.options.get("input_format"), strict=strict, skip_checks=skip_checks)
+
+
+def require_file(file: str) -> None:
+    """InputError with the nearest one for a file that does not exist."""
+    if file != STANDARD_INPUT and not Path(file).exists():
+        near = nearest_file(file)
+        raise InputError(f"{file}: no such file" + (f"; did you mean {near}?" if near else ""))
 
 
 def require_valid(app: App, file: str, loaded: Loaded, *, done: str = "created") -> WorkflowSpec:

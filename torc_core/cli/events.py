@@ -9,7 +9,9 @@ import click
 import msgspec
 
 from torc_core.cli.app import App, command, pass_app
+from torc_core.cli.nearest import did_you_mean
 from torc_core.cli.output import local_time, print_json_line, print_list, print_table
+from torc_core.cli.paging import EVENT_FIELDS, page_options
 from torc_core.cli.select import workflow_id
 from torc_core.client import endpoints
 from torc_core.client.stream import Change
@@ -24,10 +26,7 @@ IDS_SHOWN = 8
 @click.option("--follow", is_flag=True, help="Show what changes from now on, until Ctrl-C.")
 @click.option("--after", type=int, metavar="CHANGE", help="With --follow: from after this change on.")
 @click.option("-t", "--type", "--category", "category", metavar="CATEGORY", help="Only those of this category.")
-@click.option("-l", "--limit", type=click.IntRange(0), default=10_000, show_default=True, help="So many at most.")
-@click.option("-o", "--offset", type=click.IntRange(0), default=0, help="Pass over so many.")
-@click.option("-s", "--sort-by", metavar="FIELD", help="Order of the list.  [default: id]")
-@click.option("-r", "--reverse-sort", is_flag=True, help="Turn the order round.")
+@page_options(EVENT_FIELDS, short=True)
 @pass_app
 def events(
     app: App,
@@ -66,14 +65,33 @@ def events(
         )
     )
     app.note_limit(len(found), limit)
+    if not found:
+        _note_nothing(app, number, category)
     _show(app, number, found)
+
+
+def _note_nothing(app: App, number: int, category: str | None) -> None:
+    """Why there are no events, and how to see what happens."""
+    app.client.send(endpoints.get_workflow(number))
+    kinds = {_kind(event) for event in app.client.send(endpoints.list_events(number)).items}
+    if category and kinds:
+        app.note(f"there are none of {category!r}, but of {', '.join(sorted(kinds))}{did_you_mean(category, kinds)}")
+    else:
+        app.note(
+            "events are cancels, retries, resets and what users noted; "
+            f"'torc events {number} --follow --after 0' shows all that changed"
+        )
+
+
+def _kind(event: Event) -> str:
+    data = event.data if isinstance(event.data, dict) else {}
+    return str(data.get("event_type") or data.get("category") or "-")
 
 
 def _show(app: App, number: int, found: list[Event]) -> None:
     if app.json:
         print_list("events", [_record(event) for event in found])
     elif not found:
-        app.client.send(endpoints.get_workflow(number))
         click.echo(f"No events found for workflow ID: {number}")
     else:
         print_table(
@@ -97,8 +115,8 @@ def _record(event: Event) -> dict[str, Any]:
 
 def _row(event: Event) -> list[str]:
     data = event.data if isinstance(event.data, dict) else {}
-    kind = data.get("event_type") or data.get("category") or "-"
-    return [local_time(event.timestamp), data.get("severity", "info"), kind, msgspec.json.encode(event.data).decode()]
+    level = data.get("severity", "info")
+    return [local_time(event.timestamp), level, _kind(event), msgspec.json.encode(event.data).decode()]
 
 
 def _follow(app: App, number: int | None, after: int | None) -> None:

@@ -18,10 +18,11 @@ EVENTS_SHOWN = 200
 @pass_app
 def execution_plan(app: App, file: str) -> None:
     """Show in which order the jobs of FILE (- is standard input) become ready."""
-    from torc_core.cli.creation import require_valid
+    from torc_core.cli.creation import require_file, require_valid
     from torc_core.spec import load_workflow
     from torc_core.spec.events import as_json, compacted, execution_events
 
+    require_file(file)
     loaded = load_workflow(file, format=app.options.get("input_format"), skip_checks=True)
     spec = require_valid(app, file, loaded)
     events = execution_events(spec)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from torc_core.cli.app import App, command, pass_app
-from torc_core.cli.output import print_json
+from torc_core.cli.output import print_json, with_local_times
 from torc_core.cli.select import job_argument, job_id
 from torc_core.client import endpoints
 
@@ -22,6 +22,6 @@ def explain(app: App, job: str, of: str | None) -> None:
     if app.json:
         print_json(answer)
         return
-    click.echo(f"{answer.name} (job {answer.job_id}) {answer.why}")
+    click.echo(with_local_times(f"{answer.name} (job {answer.job_id}) {answer.why}"))
     for line in answer.details:
-        click.echo(f"  {line}")
+        click.echo(with_local_times(f"  {line}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -126,6 +127,19 @@ def local_time(milliseconds: int) -> str:
     """A time since 1970 as `2026-11-22 19:39:36.428`, in local time."""
     moment = datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone()
     return moment.strftime("%Y-%m-%d %H:%M:%S.") + f"{milliseconds % 1000:03d}"
+
+
+def shown_time(text: str | None) -> str | None:
+    """A time of the wire (ISO 8601) as `local_time` shows it."""
+    return None if text is None else local_time(round(datetime.fromisoformat(text).timestamp() * 1000))
+
+
+def with_local_times(text: str) -> str:
+    """A text of the server with the times in it as `local_time` shows them."""
+    return _WIRE_TIME.sub(lambda match: str(shown_time(match[0])), text)
+
+
+_WIRE_TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
 def counts_text(counts: dict[str, int]) -> str:

@@ -14,7 +14,7 @@ from torc_core.cli.output import duration, print_fields, print_json, print_table
 from torc_core.cli.output_folder import output_folder, runner_log, stdio_path
 from torc_core.cli.progress import ordered_counts
 from torc_core.cli.results import job_names
-from torc_core.cli.select import workflow_id
+from torc_core.cli.select import job_of, workflow_id
 from torc_core.client import endpoints
 from torc_core.errors import TorcError
 from torc_core.models.progress import Summary
@@ -96,15 +96,17 @@ def verdict(summary: Summary) -> str:
 @click.argument("workflow", required=False)
 @click.option("-o", "--output-dir", help="Where the jobs' output is.  [default: where the runner put it]")
 @click.option("--all-runs", is_flag=True, help="Also attempts that a later one replaced.")
-@click.option("-j", "--job-id", type=int, multiple=True, help="Only of this job; may be given several times.")
+@click.option(
+    "-j", "--job-id", "job", metavar="JOB", multiple=True, help="Only of this job (id or name); may be given again."
+)
 @pass_app
-def results(app: App, workflow: str | None, output_dir: str | None, all_runs: bool, job_id: tuple[int, ...]) -> None:
+def results(app: App, workflow: str | None, output_dir: str | None, all_runs: bool, job: tuple[str, ...]) -> None:
     """Show how each job of WORKFLOW (id or name) ended, and where its output is."""
     number = workflow_id(app, workflow)
     summary = app.client.send(endpoints.summary(number))
     if output_dir is not None and not Path(output_dir).is_dir():
         raise TorcError(f"output folder {output_dir} does not exist; give --output-dir of the run")
-    chosen = [{"job_id": job} for job in job_id] or [{}]
+    chosen = [{"job_id": job_of(app, number, text)} for text in job] or [{}]
     found = [result for one in chosen for result in _results(app, number, all_runs=all_runs, **one)]
     names = job_names(app, number, {result.job_id for result in found})
     folders = _Folders(app, summary, output_dir)

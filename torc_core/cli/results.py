@@ -9,8 +9,10 @@ from typing import Any
 import click
 
 from torc_core.cli.app import App, group, pass_app
-from torc_core.cli.output import duration, memory, print_list, print_table
-from torc_core.cli.select import workflow_id
+from torc_core.cli.nearest import one_of
+from torc_core.cli.output import duration, memory, print_list, print_table, shown_time
+from torc_core.cli.paging import RESULT_FIELDS, STATUSES, page_options
+from torc_core.cli.select import job_of, node_of, workflow_id
 from torc_core.client import endpoints
 from torc_core.client.request import Page, Request
 from torc_core.models.resources import Result
@@ -41,21 +43,30 @@ def results() -> None:
 
 @results.command("list")
 @click.argument("workflow", required=False)
-@click.option("-j", "--job-id", type=int, help="Only those of this job.")
+@click.option("-j", "--job-id", "job", metavar="JOB", help="Only those of this job (id or name).")
 @click.option("-r", "--run-id", type=int, help="Only those of this run.")
 @click.option("--return-code", type=int, help="Only those with this exit code.")
 @click.option("--failed", is_flag=True, help="Only those that did not succeed.")
-@click.option("-s", "--status", type=click.Choice([status.label for status in JobStatus]), help="Only these.")
-@click.option("--compute-node", "compute_node_id", type=int, metavar="ID", help="Only those of this runner.")
+@click.option("-s", "--status", metavar="STATUS", callback=one_of(STATUSES), help="Only these.")
+@click.option("--compute-node", "node", metavar="NODE", help="Only those of this runner (id or host).")
 @click.option("--all-runs", is_flag=True, help="Also those that a later attempt replaced.")
-@click.option("-l", "--limit", type=click.IntRange(0), default=10_000, show_default=True, help="So many at most.")
-@click.option("--offset", type=click.IntRange(0), default=0, help="Pass over so many.")
-@click.option("--sort-by", metavar="FIELD", help="Order of the list.  [default: id]")
-@click.option("--reverse-sort", is_flag=True, help="Turn the order round.")
+@page_options(RESULT_FIELDS)
 @pass_app
-def list_(app: App, /, workflow: str | None, failed: bool, limit: int, offset: int, **filters: Any) -> None:
+def list_(
+    app: App,
+    /,
+    workflow: str | None,
+    job: str | None,
+    node: str | None,
+    failed: bool,
+    limit: int,
+    offset: int,
+    **filters: Any,
+) -> None:
     """List the results of WORKFLOW (id or name): the latest of each job."""
     number = workflow_id(app, workflow)
+    filters["job_id"] = None if job is None else job_of(app, number, job)
+    filters["compute_node_id"] = None if node is None else node_of(app, number, node)
     if failed and filters["status"]:
         raise click.UsageError("--failed and --status exclude each other")
     statuses = [status.label for status in FAILED_STATUSES] if failed else [filters["status"]]
@@ -102,6 +113,6 @@ def _row(result: Result, name: str) -> list[Any]:
         duration(result.exec_time_minutes * 60),
         memory(result.peak_memory_bytes),
         "-" if cpu is None else f"{cpu:.1f}%",
-        result.completion_time,
+        shown_time(result.completion_time),
         result.status,
     ]

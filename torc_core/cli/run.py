@@ -80,11 +80,11 @@ def run_again(app: App, text: str, options: dict[str, Any]) -> int:
     files = WorkflowFiles(app, number)
     if files.missing and not options["skip_checks"]:
         raise InputError(f"input files are missing: {', '.join(files.missing)}; --skip-checks runs it nevertheless")
+    files.record()
+    app.client.send(endpoints.restart(number, dry_run=False))
     if not app.json:
         jobs = f"{count_of(plan.jobs, 'jobs')} ({counts_text(plan.by_status)})"
         click.echo(f"Workflow {number} '{summary.name}': running {jobs}, keeping {plan.kept} completed")
-    files.record()
-    app.client.send(endpoints.restart(number, dry_run=False))
     return _run(app, number, summary.origin or os.getcwd(), options)
 
 
@@ -92,6 +92,7 @@ def _deliver_late_results(app: App, number: int, origin: str, options: dict[str,
     """What a runner that was killed kept in its journal, before a new run makes it worthless."""
     from torc_core.client import endpoints
     from torc_core.runner import journal
+    from torc_core.wording import count_of
 
     folder = Path(_output_dir(options["output_dir"], app.config.client.run.output_dir or "output", origin))
     if not journal.found(folder, number):
@@ -108,9 +109,9 @@ def _deliver_late_results(app: App, number: int, origin: str, options: dict[str,
         app.note(f"results of a runner that was killed are not delivered, their jobs run again: {error}")
         return
     if delivered:
-        app.note(f"{delivered} results of a runner that was killed were delivered")
+        app.note(f"delivered {count_of(delivered, 'results')} of a runner that was killed")
     if refused:
-        app.note(f"{refused} results of a runner that was killed came too late")
+        app.note(f"{count_of(refused, 'results')} of a runner that was killed came too late")
 
 
 def _run(app: App, workflow_id: int, origin: str, options: dict[str, Any]) -> int:

@@ -10,13 +10,21 @@ from typing import Any
 import click
 
 from torc_core.cli.app import App
+from torc_core.cli.nearest import did_you_mean
+from torc_core.cli.output import shown_time
 from torc_core.client import endpoints
-from torc_core.errors import InputError
+from torc_core.errors import InputError, TorcError
 from torc_core.models.resources import Workflow
+from torc_core.wording import count_of
 
 FILE_SUFFIXES = (".yaml", ".yml", ".json", ".json5", ".kdl")
 
 MENU_LIMIT = 50
+
+NAMES_LIMIT = 2_000
+"""Among so many workflows the nearest name is looked for."""
+
+LARGEST_ID = 2**63 - 1
 
 
 def is_workflow_file(text: str) -> bool:
@@ -26,46 +34,115 @@ def is_workflow_file(text: str) -> bool:
     return text == "-" or text.lower().endswith(FILE_SUFFIXES) or Path(text).is_file()
 
 
-def workflow_id(app: App, text: str | None) -> int:
-    """The id that an id, a name or a choice from a menu means; an id is not looked up.
+def workflow_id(app: App, text: str | None, *, destroys: bool = False) -> int:
+    """The id that an id, a name or a choice from a menu means.
 
-    InputError when a name is unknown or means several, or when there is nothing to choose from or no terminal.
+    The newest of several workflows of a name is meant, unless the command `destroys` something: then it must be clear.
+    InputError when a name is unknown or not clear, or when there is nothing to choose from or no terminal.
     """
     if text is None:
         return _choose(app)
+    found = _called(app, text)
     if text.isdigit():
-        return int(text)
-    found = app.client.send(endpoints.list_workflows(name=text, user=app.client.user, limit=MENU_LIMIT)).items
+        return _number_or_name(app, text, found)
     if not found:
-        found = app.client.send(endpoints.list_workflows(name=text, limit=MENU_LIMIT)).items
-    if not found:
-        raise InputError(f"no workflow is called {text!r}; 'torc workflows list' shows yours")
+        raise _no_such_workflow(app, text)
+    if len(found) > 1 and destroys:
+        which = ", ".join(f"{one.id} (of {shown_time(one.timestamp)})" for one in found)
+        raise InputError(f"{count_of(len(found), 'workflows')} are called {text!r}: give one of the ids {which}")
     if len(found) > 1:
-        ids = ", ".join(str(workflow.id) for workflow in found)
-        raise InputError(f"{len(found)} workflows are called {text!r}: give one of the ids {ids}")
+        others = ", ".join(str(one.id) for one in found[1:])
+        app.note(
+            f"{count_of(len(found), 'workflows')} are called {text!r}: this is the newest, {found[0].id}, not {others}"
+        )
     return int(found[0].id or 0)
 
 
-def workflow(app: App, text: str | None) -> Workflow:
-    """The workflow that an id, a name or a choice means."""
-    return app.client.send(endpoints.get_workflow(workflow_id(app, text)))
+def _called(app: App, name: str) -> list[Workflow]:
+    """The workflows of a name, the newest first: the user's own, or else those of others."""
+    for user in (app.client.user, None):
+        request = endpoints.list_workflows(name=name, user=user, reverse_sort=True, limit=MENU_LIMIT)
+        if found := app.client.send(request).items:
+            return found
+    return []
 
 
-def job_id(app: App, text: str, of: str | None) -> int:
+def _number_or_name(app: App, text: str, called: list[Workflow]) -> int:
+    """An id; a name that is a number counts where there is no such id."""
+    number = int(text)
+    if not called or any(one.id == number for one in called):
+        return _possible(number, "workflow")
+    try:
+        app.client.send(endpoints.get_workflow(_possible(number, "workflow")))
+    except TorcError:
+        return int(called[0].id or 0)
+    app.note(f"{text} is taken as an id; workflow {called[0].id} is called {text!r}")
+    return number
+
+
+def _possible(number: int, thing: str) -> int:
+    if number > LARGEST_ID:
+        raise InputError(f"there is no {thing} {number}: no id is that large")
+    return number
+
+
+def _no_such_workflow(app: App, text: str) -> InputError:
+    request = endpoints.list_workflows(user=app.client.user, reverse_sort=True, limit=NAMES_LIMIT)
+    names = {one.name for one in app.client.send(request).items}
+    files = [path.name for path in Path().iterdir() if path.suffix in FILE_SUFFIXES]
+    way_out = did_you_mean(text, [*names, *files]) or "; 'torc workflows list' shows yours"
+    return InputError(f"no workflow is called {text!r}{way_out}")
+
+
+def workflow(app: App, text: str | None, *, destroys: bool = False) -> Workflow:
+    """The workflow that an id, a name or a choice means, as `workflow_id` finds it."""
+    return app.client.send(endpoints.get_workflow(workflow_id(app, text, destroys=destroys)))
+
+
+def job_id(app: App, text: str, of: str | None, *, destroys: bool = False) -> int:
     """The id that an id means, or the name of a job of workflow `of` (None: the user's newest).
 
-    InputError when the name is unknown there, or means several.
+    A number is a name where `of` has a job of that name. InputError when the name is unknown there.
     """
+    if of is None:
+        if text.isdigit():
+            return _possible(int(text), "job")
+        workflow = _newest(app)
+        if destroys:
+            app.note(
+                f"{text!r} is looked for in workflow {workflow.id} '{workflow.name}', your newest (-w names another)"
+            )
+        number = int(workflow.id or 0)
+    else:
+        number = workflow_id(app, of, destroys=destroys)
+    return job_of(app, number, text, newest=of is None)
+
+
+def job_of(app: App, workflow: int, text: str, *, newest: bool = False) -> int:
+    """The id of a job of a workflow by its name, or its id. InputError when there is no such name."""
+    found = app.client.send(endpoints.list_jobs(workflow, name=text, limit=2)).items
+    if found:
+        return int(found[0].id or 0)
     if text.isdigit():
+        job = app.client.send(endpoints.get_job(_possible(int(text), "job")))
+        if job.workflow_id != workflow:
+            raise InputError(f"job {text} '{job.name}' is of workflow {job.workflow_id}, not {workflow}")
         return int(text)
-    workflow = _newest(app) if of is None else workflow_id(app, of)
-    found = app.client.send(endpoints.list_jobs(workflow, name=text, limit=MENU_LIMIT)).items
-    if len(found) > 1:
-        ids = ", ".join(str(job.id) for job in found)
-        raise InputError(f"{len(found)} jobs of workflow {workflow} are called {text!r}: give one of the ids {ids}")
+    names = [job.name for job in app.client.send(endpoints.list_jobs(workflow)).items]
+    which = f"workflow {workflow}, your newest," if newest else f"workflow {workflow}"
+    way_out = "give its id, or another workflow with -w" if newest else f"'torc jobs list {workflow}' shows its jobs"
+    raise InputError(f"{which} has no job {text!r}{did_you_mean(text, names) or f'; {way_out}'}")
+
+
+def node_of(app: App, workflow: int, text: str) -> int:
+    """The id of a runner of a workflow by its id or its host. InputError when there is none, or several on the host."""
+    nodes = app.client.send(endpoints.list_compute_nodes(workflow)).items
+    found = [node for node in nodes if text in (str(node.id), node.hostname)]
+    there = ", ".join(f"{node.id} ({node.hostname})" for node in found or nodes)
     if not found:
-        which = f"workflow {workflow}" if of else f"workflow {workflow}, your newest,"
-        raise InputError(f"{which} has no job {text!r}; give its id, or another workflow with -w")
+        raise InputError(f"workflow {workflow} has no runner {text!r}; it had {there or 'none'}")
+    if len(found) > 1:
+        raise InputError(f"workflow {workflow} had {len(found)} runners on {text}: give one of the ids {there}")
     return int(found[0].id or 0)
 
 
@@ -84,12 +161,12 @@ def jobs_argument(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.argument("job", nargs=-1, required=True)(_of_option(command))
 
 
-def _newest(app: App) -> int:
+def _newest(app: App) -> Workflow:
     request = endpoints.list_workflows(user=app.client.user, is_archived=False, limit=1, reverse_sort=True)
     found = app.client.send(request).items
     if not found:
         raise _no_workflows(app)
-    return int(found[0].id or 0)
+    return found[0]
 
 
 def _no_workflows(app: App) -> InputError:

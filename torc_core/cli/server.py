@@ -8,6 +8,7 @@ from torc_core import local_server
 from torc_core.cli.app import App, group, pass_app
 from torc_core.cli.output import print_fields, print_json, print_json_line
 from torc_core.errors import TorcError
+from torc_core.wording import count_of
 
 
 @group()
@@ -40,7 +41,8 @@ def stop(app: App) -> None:
     """Stop it. Runners at work go on, and start it again when they have something to tell."""
     found = local_server.find()
     if found and found[1].active_nodes:
-        app.confirm(f"{found[1].active_nodes} runners are at work and will start the server again. Stop it?")
+        runners = count_of(found[1].active_nodes, "runners")
+        app.confirm(f"Stop the server under {runners} at work? A runner starts it again when it has something to tell.")
     record = local_server.stop()
     if app.json:
         print_json({"status": "stopped" if record else "not running", "pid": record.pid if record else None})

@@ -24,7 +24,7 @@ from torc_core.models.progress import Summary
 @pass_app
 def initialize(app: App, id_or_name: str | None, force: bool, no_prompts: bool, dry_run: bool) -> int:
     """Start a new run of a workflow (id or name) from its beginning: all jobs become ready or blocked."""
-    number = workflow_id(app, id_or_name)
+    number = workflow_id(app, id_or_name, destroys=True)
     summary = app.client.send(endpoints.summary(number))
     files = WorkflowFiles(app, number)
     missing = files.missing
@@ -93,7 +93,7 @@ def reset_status(
     app: App, id_or_name: str | None, failed_only: bool, reinitialize: bool, force: bool, no_prompts: bool
 ) -> int:
     """Take a workflow (id or name) back: its jobs become uninitialized."""
-    number = workflow_id(app, id_or_name)
+    number = workflow_id(app, id_or_name, destroys=True)
     summary = app.client.send(endpoints.summary(number))
     if not no_prompts:
         what = "the jobs that did not succeed" if failed_only else f"all {summary.total} jobs"

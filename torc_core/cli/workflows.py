@@ -8,14 +8,20 @@ import click
 import msgspec
 
 from torc_core.cli.app import App, group, pass_app
-from torc_core.cli.output import counts_text, print_fields, print_json, print_list, print_table
+from torc_core.cli.output import counts_text, print_fields, print_json, print_list, print_table, shown_time
+from torc_core.cli.paging import WORKFLOW_FIELDS, page_options
 from torc_core.cli.progress import ordered_counts
 from torc_core.cli.select import workflow, workflow_id
 from torc_core.client import endpoints
+from torc_core.client.console import Part, workflow_rows
 from torc_core.errors import TorcError
+from torc_core.models.console import Row
 from torc_core.models.progress import Summary
 from torc_core.models.resources import Workflow, WorkflowStatus
+from torc_core.models.status import ENDED
 from torc_core.wording import count_of
+
+STATES_AT_ONCE = 1_000
 
 JSON_TEXTS = ("resource_monitor_config", "slurm_defaults", "metadata")
 """Fields that hold JSON as text, shown as what they mean (cli.md 0.4)."""
@@ -36,10 +42,7 @@ def workflows() -> None:
 
 
 @workflows.command("list")
-@click.option("-l", "--limit", type=click.IntRange(0), default=10_000, show_default=True, help="So many at most.")
-@click.option("--offset", type=click.IntRange(0), default=0, help="Pass over so many.")
-@click.option("--sort-by", metavar="FIELD", help="Order of the list.  [default: id]")
-@click.option("--reverse-sort", is_flag=True, help="Turn the order round.")
+@page_options(WORKFLOW_FIELDS)
 @click.option("--archived-only", is_flag=True, help="Only those that are archived.")
 @click.option("--include-archived", is_flag=True, help="Also those that are archived.")
 @click.option("--all-users", is_flag=True, help="Also those of others.")
@@ -76,15 +79,34 @@ def list_(
     elif not found:
         click.echo("No workflows found" + ("" if all_users else f" for user: {user}"))
     else:
-        columns = ["ID", "Name", "Description", "Project", "Metadata", "Timestamp"]
+        states = _states(app, {int(one.id or 0) for one in found}, user)
+        columns = ["ID", "Name", "Status", "Description", "Project", "Metadata", "Timestamp"]
         if all_users:
             columns.insert(1, "User")
         title = "Workflows of all users:" if all_users else f"Workflows for user {user}:"
-        print_table(columns, (_row(one, all_users) for one in found), title=title, things="workflows")
+        print_table(columns, (_row(one, states, all_users) for one in found), title=title, things="workflows")
 
 
-def _row(one: Workflow, with_user: bool) -> list[Any]:
-    row = [one.id, one.name, one.description, one.project, one.metadata, one.timestamp]
+def _states(app: App, wanted: set[int], user: str | None) -> dict[int, str]:
+    """In one word how these workflows stand, and how many of their jobs have ended where some have not."""
+    states: dict[int, str] = {}
+    offset, total = 0, 1
+    while wanted - states.keys() and offset < total:
+        page = app.client.send(workflow_rows(Part(offset=offset, limit=STATES_AT_ONCE, sort="-id"), user))
+        states |= {row["id"]: _state(row) for row in page.items}
+        offset, total = offset + STATES_AT_ONCE, page.total
+    return states
+
+
+def _state(row: Row) -> str:
+    counts = row.get("counts") or {}
+    ended = sum(counts.get(status.label, 0) for status in ENDED)
+    return f"{row['state']} {ended}/{row['total']}" if ended < row["total"] else str(row["state"])
+
+
+def _row(one: Workflow, states: dict[int, str], with_user: bool) -> list[Any]:
+    state = states.get(int(one.id or 0))
+    row = [one.id, one.name, state, one.description, one.project, one.metadata, shown_time(one.timestamp)]
     return [row[0], one.user, *row[1:]] if with_user else row
 
 
@@ -117,7 +139,7 @@ def get(app: App, id_or_name: str | None) -> None:
             ("Description", one.description),
             ("Project", one.project),
             ("Metadata", one.metadata),
-            ("Created", one.timestamp),
+            ("Created", shown_time(one.timestamp)),
             ("Created from", one.origin),
             ("Folder of its jobs", one.cwd),
             ("Monitor", one.resource_monitor_config),
@@ -170,7 +192,7 @@ def _yes(value: bool) -> str:
 @pass_app
 def cancel(app: App, id_or_name: str | None) -> None:
     """Cancel a workflow (id or name): running jobs are stopped, waiting ones do not start."""
-    number = workflow_id(app, id_or_name)
+    number = workflow_id(app, id_or_name, destroys=True)
     app.client.send(endpoints.cancel_workflow(number))
     if app.json:
         print_json({"canceled_slurm_jobs": [], "errors": None, "status": "success", "workflow_id": number})
@@ -184,7 +206,7 @@ def cancel(app: App, id_or_name: str | None) -> None:
 @pass_app
 def delete(app: App, ids_or_names: tuple[str, ...], no_prompts: bool) -> int:
     """Delete WORKFLOWs (ids or names) with all their jobs and results; output files stay."""
-    chosen = [workflow(app, text) for text in ids_or_names or (None,)]
+    chosen = [workflow(app, text, destroys=True) for text in ids_or_names or (None,)]
     for one in chosen:
         if one.user != app.client.user:
             raise TorcError(f"workflow {one.id} '{one.name}' belongs to {one.user!r}: only its owner deletes it")

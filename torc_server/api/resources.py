@@ -113,7 +113,8 @@ class Resource:
         """ORDER BY of a page: its column, then the id, so that pages do not overlap."""
         name = (page.sort_by or "id").rpartition(".")[2] if page.sort_by else "id"
         if name not in self.table.c:
-            raise Invalid(f"cannot sort by {page.sort_by!r}; columns are {', '.join(self.table.c.keys())}")
+            fields = ", ".join(name for name, _ in self._fields)
+            raise Invalid(f"cannot sort by {page.sort_by!r}; fields are {fields}")
         columns = [self.table.c[name]] if name == "id" else [self.table.c[name], self.table.c.id]
         return [columns[0].desc() if page.reverse_sort else columns[0].asc(), *columns[1:]]
 

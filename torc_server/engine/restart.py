@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from torc_core.models.status import JobStatus
+from torc_core.wording import count_of
 from torc_server.engine.announce import tell_initialized
 from torc_server.engine.initialize import initialize, refuse_cycle, rows_below
 from torc_server.engine.progress import progress
@@ -57,7 +58,8 @@ def new_run(batch: Batch, workflow_id: int) -> int:
     now = progress(batch, workflow_id)
     if now is not None and now.active:
         raise Conflict(
-            f"{now.active} jobs of workflow {workflow_id} are with a runner; wait for it, or cancel the workflow first"
+            f"{count_of(now.active, 'jobs')} of it {'is' if now.active == 1 else 'are'} with a runner; "
+            f"'torc wait {workflow_id}' waits for the end, 'torc workflows cancel {workflow_id}' stops it"
         )
     run_id = batch.run(
         "UPDATE workflow SET run_id = run_id + 1, is_canceled = 0 WHERE id = ? RETURNING run_id", workflow_id
