@@ -22,6 +22,9 @@ BCRYPT_BYTES = 72
 
 MOST_CACHED = 1_000
 
+LOOK_S = 1.0
+"""So often at most it is looked whether the file has changed."""
+
 log = logging.getLogger("torc_server.auth")
 
 Headers = Iterable[tuple[bytes, bytes]]
@@ -56,7 +59,8 @@ class TokenHolders:
 class Registered:
     """Lets in who is in an htpasswd file; without `required` also who gives no credentials, as anonymous.
 
-    Wrong credentials are never taken for none. The file is read again when it has changed.
+    Wrong credentials are never taken for none. The file is read again within a second after it has changed, by threads:
+    it may lie on a file system that does not answer, and only one caller a second waits for that.
     """
 
     def __init__(self, file: Path, required: bool, cache_ttl_s: float) -> None:
@@ -66,6 +70,7 @@ class Registered:
         self._ttl_s = cache_ttl_s
         self._hashes = read_htpasswd(file)
         self._stamp = _stamp(file)
+        self._look_at = 0.0
         self._cache: dict[bytes, float] = {}
         """Digest of good credentials -> monotonic time until which they are not checked again."""
 
@@ -77,7 +82,9 @@ class Registered:
         if found is None:
             return None
         name, password = found
-        self._read_again()
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + LOOK_S
+            await self._read_again()
         key = hashlib.sha256(name.encode() + b":" + password).digest()
         if self._cache.get(key, 0.0) > time.monotonic():
             return name
@@ -87,20 +94,20 @@ class Registered:
         stored = self._hashes.get(name)
         if stored is None or not await asyncio.to_thread(matches, password, stored):
             return False
-        if self._ttl_s > 0:
+        if self._ttl_s > 0 and self._hashes.get(name) == stored:  # the file may have been read again meanwhile
             now = time.monotonic()
             if len(self._cache) >= MOST_CACHED:
                 self._cache = {each: until for each, until in self._cache.items() if until > now}
             self._cache[key] = now + self._ttl_s
         return True
 
-    def _read_again(self) -> None:
-        stamp = _stamp(self._file)
+    async def _read_again(self) -> None:
+        stamp = await asyncio.to_thread(_stamp, self._file)
         if stamp == self._stamp:
             return
         self._stamp = stamp
         try:
-            self._hashes = read_htpasswd(self._file)
+            self._hashes = await asyncio.to_thread(read_htpasswd, self._file)
         except TorcError as error:
             log.warning("%s; the users known so far stay", error)
             return

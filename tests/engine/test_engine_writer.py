@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import sqlite3
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -247,6 +249,41 @@ def test_a_long_read_keeps_nobody_waiting_for_the_log_to_be_truncated(
         assert time.monotonic() - begun < writer.BUSY_MS / 2000
     finally:
         other.close()
+
+
+def test_an_idle_writer_sleeps_until_something_is_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once it has seen to the log it does not wake before a lease ends, and without runners not for an hour."""
+    waits: queue.SimpleQueue[float] = queue.SimpleQueue()
+
+    class Told(queue.Queue[Any]):
+        def get(self, block: bool = True, timeout: float | None = None) -> Any:
+            if block and threading.current_thread().name == "writer":
+                waits.put(timeout or 0.0)
+            return super().get(block, timeout)
+
+    monkeypatch.setattr(writer.queue, "SimpleQueue", Told)
+    monkeypatch.setattr(writer, "IDLE_S", 0.01)
+    with Stage(tmp_path) as stage:
+        assert waits.get(timeout=5) > 3_000
+        flow = stage.flow(job("a"))
+        flow.runner().takes()
+        while not 55 < waits.get(timeout=5) <= 60:
+            continue
+
+
+def test_a_database_that_cannot_be_written_at_the_start_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torc_server.store.database.BUSY_MS", 10)
+    database = Database(tmp_path / "torc.db")
+    other = sqlite3.connect(database.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        with pytest.raises(TorcError, match="cannot write to the database: database is locked"):
+            database.writer.start()
+    finally:
+        other.close()
+        database.close()
 
 
 def test_reads_see_one_moment_and_do_not_wait_for_the_writer(stage: Stage) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -241,7 +242,8 @@ def test_credentials_that_were_good_are_not_checked_again(tmp_path: Path, monkey
     assert checked == [b"secret", b"wrong", b"wrong"]
 
 
-def test_a_changed_file_counts_at_once(tmp_path: Path) -> None:
+def test_a_changed_file_counts_the_next_time_it_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auth, "LOOK_S", 0.0)
     write_users(tmp_path / "users", ann="old", bea="too")
     known = Registered(tmp_path / "users", required=True, cache_ttl_s=60)
     assert names(known, ("ann", "old")) == ["ann"]
@@ -249,6 +251,29 @@ def test_a_changed_file_counts_at_once(tmp_path: Path) -> None:
     assert names(known, ("ann", "old"), ("ann", "new"), ("cid", "three")) == [None, "ann", "cid"]
     (tmp_path / "users").write_text("broken")
     assert names(known, ("bea", "too")) == ["bea"]
+
+
+def test_a_file_system_that_does_not_answer_holds_up_one_caller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_users(tmp_path / "users", ann="secret")
+    known = Registered(tmp_path / "users", required=True, cache_ttl_s=60)
+    answers, real = threading.Event(), auth._stamp
+
+    def slow(file: Path) -> tuple[int, int] | None:
+        assert answers.wait(10)
+        return real(file)
+
+    async def ask() -> list[str | None]:
+        held = asyncio.ensure_future(known.user(basic("ann", "secret")))
+        await asyncio.sleep(0)
+        others = [await known.user(basic("ann", "secret")) for _ in range(3)]
+        assert not held.done()
+        answers.set()
+        return [*others, await held]
+
+    monkeypatch.setattr(auth, "_stamp", slow)
+    assert asyncio.run(ask()) == ["ann"] * 4
 
 
 def test_a_password_may_be_longer_than_bcrypt_looks_at(tmp_path: Path) -> None:

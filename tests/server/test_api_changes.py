@@ -54,6 +54,21 @@ def test_changes_of_a_workflow_come_as_they_happen(http: httpx.Client) -> None:
     assert {data["workflow_id"] for _, _, data in seen} == {workflow_id}
 
 
+def test_cleared_data_of_a_run_is_a_change(http: httpx.Client) -> None:
+    workflow_id = new_workflow(http)
+    with http.stream("GET", f"/changes?workflow_id={workflow_id}") as stream:
+        coming = frames(stream)
+        ids = [
+            http.post(
+                "/user_data", json={"workflow_id": workflow_id, "name": f"d{i}", "data": i, "is_ephemeral": i < 2}
+            ).json()["id"]
+            for i in range(3)
+        ]
+        http.post(f"/workflows/{workflow_id}/initialize_jobs?clear_ephemeral_user_data=true")
+        seen = [next(coming) for _ in range(5)]
+    assert [(kind, data["id"]) for _, kind, data in seen] == [("user_data", i) for i in [*ids, *ids[:2]]]
+
+
 def test_a_stream_resumes_where_it_broke_off(http: httpx.Client) -> None:
     workflow_id = new_workflow(http)
     for i in range(4):

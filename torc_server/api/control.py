@@ -133,7 +133,12 @@ async def put_cancel(request: Call) -> Answer:
 
 def clear_ephemeral(batch: Batch, workflow_id: int) -> None:
     """Forget the data that lives for one run only."""
-    batch.run("UPDATE user_data SET data = NULL WHERE workflow_id = ? AND is_ephemeral = 1", workflow_id)
+    cleared = batch.run(
+        "UPDATE user_data SET data = NULL WHERE workflow_id = ? AND is_ephemeral = 1 AND data IS NOT NULL RETURNING id",
+        workflow_id,
+    ).scalars()
+    for data_id in sorted(cleared):
+        batch.log(workflow_id, "user_data", id=data_id)
 
 
 @post("/workflows/{id:str}/initialize_jobs", query=InitializeQuery)
