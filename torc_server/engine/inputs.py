@@ -88,7 +88,7 @@ def forget(batch: Batch, job_ids: list[int]) -> None:
 
 
 def changed(conn: Connection, workflow_id: int) -> list[tuple[int, str]]:
-    """(id, name) of the jobs that would run or read something else now; those never initialised have nothing to compare.
+    """(id, name) of the jobs that would run or read something else now; those never initialised tell nothing.
 
     NotFound (workflow).
     """
