@@ -129,7 +129,7 @@ def test_a_run_is_repeated_as_it_was_with_what_is_left(
         assert "2 jobs will run: 2 ready." in d.text
         await d.type("x")
         await d.press("enter")
-        assert "jobs at once: 'x' is no number above 0" in d.text
+        assert "jobs at once: 'x' is no whole number" in d.text
         await d.press("backspace")
         await d.type("3")
         await d.press("down", "down")

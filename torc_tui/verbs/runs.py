@@ -15,6 +15,7 @@ from torc_tui.screens.run_form import RunForm
 from torc_tui.screens.runs import RunsScreen
 from torc_tui.screens.server import ServerScreen
 from torc_tui.screens.workflow import WorkflowScreen
+from torc_tui.starting import planned_run
 from torc_tui.verbs import workflow
 
 LIST = frozenset({Place.RUNS})
@@ -112,7 +113,7 @@ def _workflow(context: Context) -> None:
 async def _run_with(context: Context) -> None:
     """The form is the question: it says what will run, and how is chosen in it."""
     (thing,) = context.things("workflow")
-    planned = await workflow.planned_run(context, thing)
+    planned = await planned_run(context.store, thing.id)
     assert context.store.address is not None
     options = await asyncio.to_thread(local_runs.last_options, thing.id, context.store.address.url)
     form = RunForm(planned.title, planned.lines, options, planned.folder, verb="run", folder_fixed=True)

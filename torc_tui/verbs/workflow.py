@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
-from torc_core.client import console, endpoints, failures
+from torc_core.client import endpoints, failures
 from torc_core.errors import TorcError
 from torc_core.models.progress import Summary
-from torc_tui import launch, local_runs
+from torc_tui import local_runs
 from torc_tui.actions import Action, Group, Place
 from torc_tui.context import Context, Thing
 from torc_tui.local_runs import RunOptions
 from torc_tui.plans import Plan, typed_count
 from torc_tui.rendering.numbers import many
 from torc_tui.retrying import plan_retry
+from torc_tui.starting import plan_initialize, plan_reinitialize, planned_run
 from torc_tui.store import Store
 
 HERE = frozenset({Place.WORKFLOWS, Place.WORKFLOW})
@@ -114,73 +113,11 @@ async def each(context: Context, things: list[Thing], work: Callable[[Thing], Aw
     return f"{done}{failed}"
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedRun:
-    """A run on this machine, planned: what will run, and where."""
-
-    context: Context
-    thing: Thing
-    title: str
-    lines: list[str]
-    folder: str
-    begun: bool
-    """Jobs of it have run before."""
-    ready: bool
-    """Nothing has to be reset for it."""
-
-    def plan(
-        self, options: RunOptions, environment: dict[str, str] | None = None, *, confirm: bool | None = None
-    ) -> Plan:
-        """With these options; it is asked before when jobs have run before, unless `confirm` says otherwise."""
-        thing, store = self.thing, self.context.store
-
-        async def apply() -> str:
-            await launch.refuse_other_output(store, self.folder, options)
-            if not self.ready:
-                await launch.deliver_late_results(store, thing.id, self.folder, options)
-                await store.ask(endpoints.restart(thing.id, dry_run=False))
-            started = await launch.launch(store, thing.id, thing.name, self.folder, options, environment)
-            return f"{_named(thing)} runs on this machine (run {started.id}); it goes on when you leave the console"
-
-        limits = f", using {options.said}" if options.said else ""
-        lines = [*self.lines, f"On this machine{limits}; output goes to {options.output_folder(self.folder)}."]
-        confirm = self.begun if confirm is None else confirm
-        return Plan(self.title, lines, "Run it", apply, keep="Not now", confirm=confirm, danger=False)
-
-
-async def planned_run(context: Context, thing: Thing) -> PlannedRun:
-    """What would run now. TorcError when nothing can."""
-    store = context.store
-    summary, restart, workflow = await asyncio.gather(
-        store.ask(endpoints.summary(thing.id)),
-        store.ask(endpoints.restart(thing.id, dry_run=True)),
-        store.ask(endpoints.get_workflow(thing.id)),
-    )
-    thing = Thing(thing.kind, thing.id, summary.name, thing.row)
-    if summary.active_nodes:
-        raise TorcError(f"workflow {_named(thing)} runs already, on {many(summary.active_nodes, 'runner')}")
-    if _of(summary, *ACTIVE):
-        raise TorcError(
-            f"jobs of workflow {_named(thing)} are with a runner; wait for it, or cancel the workflow first"
-        )
-    if not restart.jobs:
-        raise TorcError(f"nothing is left to run in workflow {_named(thing)}: {restart.kept:,} jobs are completed")
-    begun = _of(summary, "completed", *BAD) > 0 or summary.is_canceled
-    statuses = ", ".join(f"{n:,} {label}" for label, n in restart.by_status.items())
-    lines = [f"{many(restart.jobs, 'job')} will run: {statuses}."]
-    if restart.kept:
-        lines.append(f"Completed jobs that stay as they are: {restart.kept:,}.")
-    return PlannedRun(
-        context, thing, _title("Run", [thing]), lines, workflow.origin or os.getcwd(), begun,
-        ready=not begun and not _of(summary, "uninitialized"),
-    )  # fmt: skip
-
-
 async def run(
     context: Context, thing: Thing, options: RunOptions | None = None, environment: dict[str, str] | None = None
 ) -> None:
     """Run what is not completed of a workflow; without options as it was run last."""
-    planned = await planned_run(context, thing)
+    planned = await planned_run(context.store, thing.id)
     if options is None:
         assert context.store.address is not None
         options = await asyncio.to_thread(local_runs.last_options, thing.id, context.store.address.url)
@@ -230,19 +167,12 @@ async def _retry(context: Context) -> None:
 
 async def _initialize(context: Context) -> None:
     (thing,) = context.things("workflow")
-    summary = await context.store.ask(endpoints.summary(thing.id))
-    if _of(summary, *ACTIVE):
-        raise TorcError(f"jobs of workflow {_named(thing)} are running; cancel it first")
-    ended = _of(summary, "completed", *BAD)
-    lines = [f"{many(summary.total, 'job')} will be ready or blocked, as their dependencies say."]
-    if ended:
-        lines.append(f"Jobs that ended and will run again: {ended:,}. Their results stay on record.")
+    await context.app.carry_out(await plan_initialize(context.store, thing.id))
 
-    async def apply() -> str:
-        await context.store.ask(console.initialize_jobs(thing.id))
-        return f"{_named(thing)} initialized: 'r' runs it"
 
-    await context.app.carry_out(Plan(_title("Initialize", [thing]), lines, "Initialize it", apply, confirm=ended > 0))
+async def _reinitialize(context: Context) -> None:
+    (thing,) = context.things("workflow")
+    await context.app.carry_out(await plan_reinitialize(context.store, thing.id))
 
 
 async def _reset(context: Context) -> None:
@@ -305,8 +235,10 @@ ACTIONS = (
            _cancel, Group.ACT, True, _goes_on, 20, INSIDE),
     Action("workflow.retry", "retry failed", "Run the failed jobs again, in the same run", "R", LIST, _retry,
            Group.ACT, True, _retry_reason, 30, INSIDE),
-    Action("workflow.initialize", "initialize", "Make jobs ready or blocked, as their dependencies say", "i", LIST,
+    Action("workflow.initialize", "initialize", "Start over: every job is ready or blocked again", "i", LIST,
            _initialize, Group.ACT, True, _one, None, INSIDE),
+    Action("workflow.reinitialize", "reinitialize", "Run again what has changed since it ran, and all below it", "I",
+           HERE, _reinitialize, Group.ACT, True, _one, None, frozenset({Place.JOB})),
     Action("workflow.reset", "reset", "Take every job back to uninitialized", "", HERE, _reset, Group.ACT, True, _one,
            None, frozenset({Place.JOB})),
     Action("workflow.delete", "delete", "Forget the workflow with all its results", "D,delete", LIST, _delete,
