@@ -8,7 +8,7 @@ from datetime import datetime
 from textual.widget import Widget
 
 from torc_core.client import console
-from torc_core.client.stream import Change, concerns_job
+from torc_core.client.stream import Change, concerns_job, names_any
 from torc_core.models.console import JobDetail
 from torc_tui.actions import Place
 from torc_tui.context import Thing
@@ -18,6 +18,16 @@ from torc_tui.rendering.job_view import inspector_lines, status_of
 from torc_tui.screens.console_screen import ConsoleScreen
 from torc_tui.store import Store, Watch
 from torc_tui.widgets.lines_view import LinesView
+
+
+def concerns_shown(change: Change, job_id: int, detail: JobDetail | None) -> bool:
+    """Whether a change is one of a job, or of its neighbours, whose status is shown beside it."""
+    if detail and change.event == "jobs":
+        if change.data.get("workflow_id") != detail.job["workflow_id"]:
+            return False
+        near = [number for number, _, _ in (*detail.needs[:6], *detail.unlocks[:6])]
+        return names_any(change, (job_id, *near))
+    return concerns_job(change, job_id)
 
 
 class JobScreen(ConsoleScreen):
@@ -64,13 +74,7 @@ class JobScreen(ConsoleScreen):
             self._watch.close()
 
     def _concerns(self, change: Change) -> bool:
-        """Changes of the job, and of its neighbours, whose status is shown."""
-        if self.detail and change.event == "jobs":
-            if change.data.get("workflow_id") != self.detail.job["workflow_id"]:
-                return False
-            near = [number for number, _, _ in (*self.detail.needs[:6], *self.detail.unlocks[:6])]
-            return any(concerns_job(change, number) for number in (self.job_id, *near))
-        return concerns_job(change, self.job_id)
+        return concerns_shown(change, self.job_id, self.detail)
 
     def _told(self, watch: Watch[JobDetail]) -> None:
         self.call_later(self._show, watch)

@@ -9,7 +9,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from torc_core.client import console
-from torc_core.client.stream import Change, concerns_job
+from torc_core.client.stream import Change
 from torc_core.models.console import JobDetail, Row, WorkflowDetail
 from torc_tui.actions import Place
 from torc_tui.context import Thing
@@ -20,7 +20,7 @@ from torc_tui.rendering.job_view import preview_lines, status_of
 from torc_tui.rendering.progress import ended_share
 from torc_tui.rendering.tables import time_left
 from torc_tui.screens.console_screen import ConsoleScreen
-from torc_tui.screens.job import JobScreen
+from torc_tui.screens.job import JobScreen, concerns_shown
 from torc_tui.sources import workflow_tables
 from torc_tui.store import Store, Watch, is_missing
 from torc_tui.widgets.lines_view import LinesView
@@ -136,6 +136,8 @@ class WorkflowScreen(ConsoleScreen):
     def _show_detail(self, watch: Watch[WorkflowDetail]) -> None:
         if watch.error and is_missing(watch.error):
             self.app.say(f"workflow {self.workflow_id} is gone", error=True)
+        elif watch.error:
+            self.app.say(str(watch.error), error=True)
         if watch.value:
             self.tabs.show(self._titles.index(self._tab), watch.value.sizes)
         self.refresh_lines()
@@ -264,7 +266,10 @@ class WorkflowScreen(ConsoleScreen):
         if self._job:
             self._job.close()
         self._job = Watch(
-            self.store, console.job_detail(job_id), lambda change: concerns_job(change, job_id), self._told_job
+            self.store,
+            console.job_detail(job_id),
+            lambda change: concerns_shown(change, job_id, self._job.value if self._job else None),
+            self._told_job,
         )
 
     def _told_job(self, watch: Watch[JobDetail]) -> None:

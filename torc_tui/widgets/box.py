@@ -32,7 +32,7 @@ class Box(Vertical):
 class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
     """Base of the dialogs: centred, not tinting what is behind."""
 
-    DEFAULT_CSS = "Dialog { align: center middle; background: transparent; }"
+    DEFAULT_CSS = "Dialog { align: center middle; background: transparent; overflow: hidden; }"
 
     app: Console
 
