@@ -34,6 +34,7 @@ class Place(Enum):
     LOG = "in a log"
     FAILURES = "on failures"
     PLOT = "in a plot"
+    DATA = "in user data"
 
 
 class Group(Enum):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torc_tui.console import Console
     from torc_tui.store import Store
 
-TABS = ("jobs", "results", "files", "events", "nodes", "requirements")
+TABS = ("jobs", "files", "data", "results", "events", "nodes", "requirements", "plan")
 
 CONSOLE = ("new", "examples", "runs", "run", "server", "failures", "log", "plot")
 """Places of the console itself: `torc_tui/places.py` opens them."""

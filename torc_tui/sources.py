@@ -13,6 +13,9 @@ from torc_tui.rendering.columns import Column
 from torc_tui.store import Store
 from torc_tui.widgets.paged_table import PagedTable
 
+MANY_JOBS = 2_000
+"""The plan of a workflow with more jobs is shown some seconds late."""
+
 ALWAYS = ("open", "reset")
 """After these anything may have changed."""
 
@@ -81,14 +84,40 @@ class WorkflowTable:
         return names_any(change, table.shown_ids())
 
 
+class PlanTable(WorkflowTable):
+    """The stages of a workflow. Of a large one all jobs are looked at for it, so that is not done with each change."""
+
+    def __init__(self, store: Store, workflow_id: int) -> None:
+        super().__init__(
+            store, workflow_id, "plan", tables.PLAN, "id", "stage", ("jobs", "job"), lambda row: f"stage {row['id']}"
+        )
+        self.stale = False
+        """Something has changed since the stages were asked for."""
+        self._jobs = 0
+
+    async def page(self, part: Part) -> TablePage:
+        self.stale = False
+        page = await super().page(part)
+        self._jobs = max(self._jobs, sum(row["jobs"] for row in page.items))
+        return page
+
+    def concerns(self, change: Change, table: PagedTable) -> bool:
+        if not super().concerns(change, table):
+            return False
+        self.stale = self._jobs > MANY_JOBS and change.event not in ALWAYS
+        return not self.stale
+
+
 def workflow_tables(store: Store, workflow_id: int) -> dict[str, WorkflowTable]:
     """The tables of a workflow by the title of their tab, in order."""
     made = [
         ("Jobs", "jobs", tables.JOBS, "id", "job", ("jobs", "job")),
-        ("Results", "results", tables.RESULTS, "-id", "result", ("jobs", "result")),
         ("Files", "files", tables.FILES, "id", "file", ("jobs", "file")),
+        ("Data", "data", tables.DATA, "id", "document", ("user_data",)),
+        ("Results", "results", tables.RESULTS, "-id", "result", ("jobs", "result")),
         ("Events", "events", tables.EVENTS, "-id", "event", ("event",)),
         ("Nodes", "nodes", tables.NODES, "-active", "node", ("node", "jobs")),
         ("Requirements", "requirements", tables.REQUIREMENTS, "id", "requirement", ("resource_requirements", "job")),
     ]
-    return {tab: WorkflowTable(store, workflow_id, *rest) for tab, *rest in made}  # type: ignore[arg-type]
+    found = {tab: WorkflowTable(store, workflow_id, *rest) for tab, *rest in made}  # type: ignore[arg-type]
+    return {**found, "Plan": PlanTable(store, workflow_id)}

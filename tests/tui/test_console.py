@@ -128,19 +128,20 @@ def test_sorting_by_the_menu_and_the_other_way_round(tui_server: ServerProcess, 
     drive(tui_server.url, script, view=f"jobs {workflow_id}")
 
 
-def test_tabs_show_results_files_events_nodes_and_requirements(tui_server: ServerProcess, workshop: Workshop) -> None:
+def test_tabs_show_all_there_is_of_a_workflow(tui_server: ServerProcess, workshop: Workshop) -> None:
     workflow_id, _ = workshop.workflow("tabs", {"name": "one"}, {"name": "two", "after": 0})
     workshop.end(workflow_id)
 
     async def script(d: Driver) -> None:
-        expected = {"2": "123 MB", "3": "No files", "4": "Nothing has been noted", "5": "n17", "6": "built in"}
+        expected = {"2": "No files", "3": "No user data", "4": "123 MB", "5": "Nothing has been noted", "6": "n17",
+                    "7": "built in", "8": "STAGE"}  # fmt: skip
         for key, text in expected.items():
             await d.press(key)
             await d.sees(text)
         await d.press("right")
         assert d.screen.address == f"jobs {workflow_id}"
         await d.press("left")
-        assert d.screen.address == f"requirements {workflow_id}"
+        assert d.screen.address == f"plan {workflow_id}"
 
     drive(tui_server.url, script, view=f"wf {workflow_id}")
 

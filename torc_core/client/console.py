@@ -54,7 +54,7 @@ def workflow_detail(workflow_id: int) -> Request[WorkflowDetail]:
 
 
 def table_rows(workflow_id: int, table: str, part: Part) -> Request[TablePage]:
-    """A page of `jobs`, `results`, `files`, `events`, `nodes` or `requirements` of a workflow."""
+    """A page of `jobs`, `files`, `data`, `results`, `events`, `nodes`, `requirements` or the `plan` of a workflow."""
     thing, path = f"workflow {workflow_id}", f"/console/workflows/{workflow_id}/{table}"
     return Request("GET", path, TablePage, f"listing the {table} of {thing}", thing, part.query(), patience=PATIENCE)
 
@@ -68,6 +68,12 @@ def job_samples(job_id: int) -> Request[JobSamples]:
     """What the last attempt of a job used over time."""
     thing, path = f"job {job_id}", f"/jobs/{job_id}/samples"
     return Request("GET", path, JobSamples, f"getting what {thing} used", thing, patience=PATIENCE)
+
+
+def user_data(data_id: int) -> Request[dict[str, Any]]:
+    """A user data document with its value."""
+    thing = f"user data {data_id}"
+    return Request("GET", f"/user_data/{data_id}", dict[str, Any], f"getting {thing}", thing, patience=PATIENCE)
 
 
 def initialize_jobs(workflow_id: int) -> Request[Any]:

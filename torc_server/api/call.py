@@ -13,6 +13,7 @@ from torc_core.models.status import JobStatus
 from torc_server.access import Access
 from torc_server.api.answers import WARNING
 from torc_server.api.bodies import decode_any, decode_body
+from torc_server.api.console_plan import Plans
 from torc_server.api.front import USER, Activity
 from torc_server.api.parameters import integer, path_parameter, query, status
 from torc_server.broadcast import Broadcast
@@ -42,6 +43,7 @@ class Server:
     broadcast: Broadcast
     access: Access
     samples: Samples
+    plans: Plans = field(default_factory=Plans)
     started: float = field(default_factory=time.monotonic)
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from torc_core.models.console import JobDetail, TablePage, WorkflowDetail
 from torc_core.models.status import JobStatus
 from torc_server.api.answers import Answer, json_answer
 from torc_server.api.call import Call
+from torc_server.api.console_plan import Plans, plan_page
 from torc_server.api.console_tables import TABLES, WORKFLOWS, TableQuery
 from torc_server.api.job_rows import get_job_row
 from torc_server.api.resources import Wire, require_workflow
@@ -74,12 +75,14 @@ def workflow_detail(conn: Connection, workflow_id: int) -> WorkflowDetail:
     return WorkflowDetail(row=row, workflow=workflow, sizes=sizes)
 
 
-def rows(conn: Connection, name: str, workflow_id: int, ask: TableQuery) -> TablePage:
-    """A page of a table of one workflow. NotFound for an unknown table or workflow."""
+def rows(conn: Connection, name: str, workflow_id: int, ask: TableQuery, plans: Plans) -> TablePage:
+    """A page of a table of one workflow, or of its plan. NotFound for an unknown table or workflow."""
     table = TABLES.get(name)
-    if table is None:
-        raise NotFound(f"there is no table {name!r}; there are {', '.join(TABLES)}")
+    if table is None and name != "plan":
+        raise NotFound(f"there is no table {name!r}; there are {', '.join(TABLES)}, plan")
     require_workflow(conn, workflow_id)
+    if table is None:
+        return plan_page(conn, plans, workflow_id, ask)
     return table.page(conn, workflow_id, ask)
 
 
@@ -188,9 +191,9 @@ async def get_workflow(request: Call) -> Answer:
 
 @get("/console/workflows/{id:str}/{table:str}", query=TableQuery, answer=TablePage)
 async def get_rows(request: Call) -> Answer:
-    """A page of jobs, results, files, events, nodes or requirements, sorted and filtered."""
+    """A page of jobs, files, data, results, events, nodes, requirements or the plan, sorted and filtered."""
     name, workflow_id = request.scope["path_params"]["table"], request.number()
-    page = await request.db.read(rows, name, workflow_id, request.ask(TableQuery))
+    page = await request.db.read(rows, name, workflow_id, request.ask(TableQuery), request.server.plans)
     if name == "jobs":
         add_usage_to_rows(page, workflow_id, request.server.samples)
     return json_answer(page)

@@ -20,6 +20,9 @@ from torc_server.api.filters import Column, Kind, where
 from torc_server.api.parameters import MAX_LIMIT
 from torc_server.errors import Invalid
 
+SHOWN_OF_VALUE = 400
+"""Characters of a JSON value in a row."""
+
 
 class TableQuery(msgspec.Struct, kw_only=True):
     """Which part of a table: `sort` is a column, `-` before it reverses.
@@ -56,7 +59,7 @@ class ConsoleTable:
 
     def page(self, conn: Connection, of: int | str | None, ask: TableQuery) -> TablePage:
         """A page of what the scope is about: a workflow, or a user. Invalid for a sort or filter that cannot be."""
-        _check(ask)
+        check_limit(ask)
         scope, scope_values = self._scope(of)
         condition, filter_values = where(ask.filter, self.columns, self.word)
         narrowed = f"{scope} AND {condition}" if condition else scope
@@ -157,7 +160,7 @@ class ConsoleTable:
         return self._count(conn, f"{condition} AND {before}", [*values, *bound])
 
 
-def _check(ask: TableQuery) -> None:
+def check_limit(ask: TableQuery) -> None:
     if not 0 < ask.limit <= MAX_LIMIT:
         raise Invalid(f"limit {ask.limit} must be from 1 to {MAX_LIMIT}")
 
@@ -254,6 +257,26 @@ FILES = ConsoleTable(
     },
 )
 
+DATA = ConsoleTable(
+    source="user_data",
+    key="user_data.id",
+    scope="user_data.workflow_id = ?",
+    columns={
+        "id": Column("user_data.id"),
+        "name": Column("user_data.name", Kind.TEXT),
+        "ephemeral": Column("user_data.is_ephemeral", Kind.FLAG),
+        "size": Column("length(CAST(user_data.data AS BLOB))", Kind.BYTES, nullable=True),
+        "value": Column(f"substr(user_data.data, 1, {SHOWN_OF_VALUE})", Kind.TEXT, nullable=True),
+        "made_by": Column(
+            "(SELECT job.name FROM job_output_user_data AS made JOIN job ON job.id = made.job_id"
+            " WHERE made.user_data_id = user_data.id LIMIT 1)",
+            Kind.TEXT,
+            nullable=True,
+        ),
+        "used_by": Column("(SELECT count(*) FROM job_input_user_data AS used WHERE used.user_data_id = user_data.id)"),
+    },
+)
+
 EVENTS = ConsoleTable(
     source="event",
     key="event.id",
@@ -312,6 +335,7 @@ TABLES = {
     "jobs": JOBS,
     "results": RESULTS,
     "files": FILES,
+    "data": DATA,
     "events": EVENTS,
     "nodes": NODES,
     "requirements": REQUIREMENTS,

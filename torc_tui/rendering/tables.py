@@ -66,6 +66,11 @@ def _done(row: Row, _: Look) -> Line:
     return [(f"{done:,}", ""), (f"/{total:,}", "dim")]
 
 
+def _completed(row: Row, _: Look) -> Line:
+    done = row.get("counts", {}).get("completed", 0)
+    return [(f"{done:,}", "completed")] if done else [(numbers.NOTHING, "faint")]
+
+
 def _failed(row: Row, _: Look) -> Line:
     counts = row.get("counts", {})
     failed = sum(counts.get(label, 0) for label in ("failed", "terminated", "pending_failed"))
@@ -224,6 +229,34 @@ FILES = (
     Column("made_by", "MADE BY", 16, text("made_by"), weight=50),
     Column("used_by", "READERS", 7, number("used_by"), weight=40, right=True),
 )
+
+
+def _value(row: Row, _: Look) -> Line:
+    if "value" not in row:
+        return [("not written yet", "faint")]
+    return [(" ".join(str(row["value"]).split()), "")]
+
+
+DATA = (
+    Column("id", "ID", 6, _id, weight=60, right=True),
+    Column("name", "NAME", 14, text("name", "strong"), weight=100, grows=True, limit=28),
+    Column("size", "SIZE", 8, measure("size", numbers.size), weight=80, right=True),
+    Column("value", "VALUE", 20, _value, weight=90, grows=True, limit=400),
+    Column("ephemeral", "KEPT", 9, lambda row, _: [("ephemeral" if row["ephemeral"] else "kept", "dim")], weight=60),
+    Column("made_by", "MADE BY", 16, text("made_by"), weight=50),
+    Column("used_by", "READERS", 7, number("used_by"), weight=40, right=True),
+)
+
+PLAN = (
+    Column("id", "STAGE", 7, _id, weight=99, right=True),
+    Column("jobs", "JOBS", 8, number("jobs"), weight=98, right=True, sortable=False),
+    Column("progress", "PROGRESS", BAR_WIDTH + 6, _progress, weight=80, sortable=False),
+    Column("done", "DONE", 8, _completed, weight=70, right=True, sortable=False),
+    Column("running", "RUNNING", 8, _running, weight=85, right=True, sortable=False),
+    Column("failed", "FAILED", 7, _failed, weight=90, right=True, sortable=False),
+    Column("names", "WHICH", 20, text("names", "strong"), weight=100, grows=True, limit=400, sortable=False),
+)
+"""A stage of the plan has as its id its number."""
 
 EVENTS = (
     Column("at", "TIME", 12, moment("at"), weight=100, right=True),

@@ -20,8 +20,9 @@ from torc_tui.rendering.job_view import preview_lines, status_of
 from torc_tui.rendering.progress import ended_share
 from torc_tui.rendering.tables import time_left
 from torc_tui.screens.console_screen import ConsoleScreen
+from torc_tui.screens.data import DataScreen
 from torc_tui.screens.job import JobScreen, concerns_shown
-from torc_tui.sources import workflow_tables
+from torc_tui.sources import PlanTable, workflow_tables
 from torc_tui.store import Store, Watch, is_missing
 from torc_tui.widgets.lines_view import LinesView
 from torc_tui.widgets.paged_table import PagedTable, View
@@ -38,11 +39,16 @@ _TABS = {"job": "Jobs", "file": "Files"}
 
 NOTHING = {
     "Jobs": ["This workflow has no jobs."],
+    "Data": [
+        "No user data: JSON values that jobs hand to each other.",
+        "A workflow's file names them under user_data, its jobs as input_user_data and output_user_data.",
+    ],
     "Results": ["No job has ended yet; 'r' runs the workflow."],
     "Files": ["No files are declared; jobs that name input and output files show them here."],
     "Events": ["Nothing has been noted yet."],
     "Nodes": ["No runner has worked on it yet; 'r' runs it on this machine."],
     "Requirements": ["No resource requirements."],
+    "Plan": ["No jobs, so there is nothing to plan.", "'n' makes a workflow from a file."],
 }
 
 
@@ -173,10 +179,15 @@ class WorkflowScreen(ConsoleScreen):
             if tab != self._tab:
                 pane.table.pause()
 
+    @property
+    def _plan_is_stale(self) -> bool:
+        source = self._sources[self._tab]
+        return isinstance(source, PlanTable) and source.stale
+
     def ticked(self) -> None:
         super().ticked()
         table, job = self.table, self._job
-        if table and self._tab == "Jobs" and table.shows_running:
+        if table and ((self._tab == "Jobs" and table.shows_running) or self._plan_is_stale):
             table.touch()
         if job and job.value and self.shows_preview and status_of(job.value) == "running":
             job.touch()
@@ -293,3 +304,19 @@ class WorkflowScreen(ConsoleScreen):
             self.app.open(JobScreen(self.app.store, row["id"], row["name"]))
         elif self._tab == "Results":
             self.app.open(JobScreen(self.app.store, row["job_id"], row.get("name", "")))
+        elif self._tab == "Data":
+            self.app.open(DataScreen(self.app.store, row["id"], row["name"], self.things("workflow")[0]))
+        elif self._tab == "Plan":
+            self.run_worker(self._show_jobs(job_id=row["first"]))
+        elif self._tab == "Nodes":
+            self.run_worker(self._show_jobs(f'node="{row["host"]}"'))
+        elif self._tab == "Requirements":
+            self.run_worker(self._show_jobs(f'requirements="{row["name"]}"'))
+
+    async def _show_jobs(self, narrowed: str = "", job_id: int | None = None) -> None:
+        """Go to the jobs that a filter leaves in, or to one of all."""
+        await self.open_tab(self._titles.index("Jobs"))
+        table = self.pane.table
+        table.show(View(table.view.sort, narrowed))
+        if job_id is not None:
+            await table.go_to(job_id)

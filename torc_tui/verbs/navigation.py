@@ -114,7 +114,7 @@ def _help(context: Context) -> None:
 
 
 WORKFLOW = frozenset({Place.WORKFLOW})
-TEXT = frozenset({Place.JOB})
+TEXT = frozenset({Place.JOB, Place.DATA})
 
 ACTIONS = (
     Action("text.down", "down", "A line down", "down,j", TEXT, _scroll(1), Group.MOVE),
