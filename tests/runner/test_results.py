@@ -171,6 +171,16 @@ def test_the_log_tells_of_each_job_in_the_form_of_torc(server, run, tmp_path: Pa
     assert any("return_code=3 status=failed exec_time_s=" in line for line in lines)
 
 
+def test_a_workflow_that_was_never_started_anew_has_a_log_of_its_run_0(server, run, tmp_path: Path) -> None:
+    server.run_id = 0
+    server.job("true")
+
+    run()
+
+    (path,) = (tmp_path / "output").glob("job_runner_*_wf1_r0.log")
+    assert "] Job started" in path.read_text()
+
+
 def test_cpu_and_memory_of_a_job_are_measured(server, run) -> None:
     work = "x = bytearray(80_000_000); import time; e = time.process_time() + 0.3\nwhile time.process_time() < e: pass"
     server.job(f"python3 -c '{work}'")

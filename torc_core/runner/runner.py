@@ -185,8 +185,7 @@ class Runner:
             self._jobs.stop(list(self._jobs.running), Ending(None), kill=True)
 
     def _apply(self, answer: ExchangeAnswer, now: float) -> None:
-        if answer.run_id:
-            self._log.open(Path(self._log_path.format(run=answer.run_id)))
+        self._log.open(Path(self._log_path.format(run=answer.run_id)))
         self._obey(answer, now)
         if answer.jobs:
             crash_point("runner.jobs.received")
