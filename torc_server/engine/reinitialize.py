@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from torc_core.file_states import is_same
 from torc_core.models.reinitialize import ChangedJob, FileState, ReinitializeAnswer
 from torc_core.models.status import JobStatus
+from torc_server.engine.graph import CHILDREN
 from torc_server.engine.initialize import initialize, refuse_cycle, rows_below
 from torc_server.engine.inputs import differences, states
 from torc_server.engine.reset import take_back
@@ -21,7 +22,8 @@ from torc_server.store.batch import Batch, json_text
 _RAN = "job.status IN (5, 6, 7, 8, 10)"
 """Only such a job can have run with something else: others will read what is there."""
 
-NOTHING = FileState(id=0)
+WIDEST = 1_000
+"""Ids of a range that is worked on in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,30 @@ def record(batch: Batch, workflow_id: int, seen: Sequence[FileState]) -> None:
         batch.json([[file.id, file.st_mtime, file.size] for file in seen if file.st_mtime is not None]),
         workflow_id,
     )
+
+
+def begun(conn: Connection, workflow_id: int) -> list[tuple[int, int]]:
+    """Id ranges, of a portion at the most, that hold every uninitialized job."""
+    sql = "SELECT id FROM job WHERE workflow_id = ? AND status = 0 ORDER BY id"
+    return _ranges(conn.exec_driver_sql(sql, (workflow_id,)).scalars())
+
+
+def to_start(conn: Connection, workflow_id: int) -> list[tuple[int, int]]:
+    """Likewise, and the jobs directly below those, whose counters they change."""
+    sql = "SELECT id FROM job WHERE workflow_id = ? AND status = 0"
+    ids = set(conn.exec_driver_sql(sql, (workflow_id,)).scalars())
+    return _ranges(sorted(ids.union(conn.exec_driver_sql(CHILDREN, (json_text(list(ids)),)).scalars())))
+
+
+def _ranges(ids: Iterable[int]) -> list[tuple[int, int]]:
+    """[first, last] of stretches of ids, which are in order, none wider than WIDEST."""
+    found: list[tuple[int, int]] = []
+    for each in ids:
+        if found and each - found[-1][0] < WIDEST:
+            found[-1] = found[-1][0], each
+        else:
+            found.append((each, each))
+    return found
 
 
 def reinitialize(batch: Batch, workflow_id: int, seen: Sequence[FileState], limit: int) -> ReinitializeAnswer:
