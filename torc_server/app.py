@@ -20,6 +20,7 @@ from torc_server.api import (
     answers,
     changes,
     console,
+    console_nodes,
     control,
     event_stream,
     events,
@@ -62,7 +63,7 @@ from torc_server.store.database import Database
 MODULES = (
     service, workflows, control, graph, plans, jobs, files, user_data, requirements, results, events, nodes, exchange,
     changes, console, failure_handlers, schedulers, remote_workers, actions, event_stream, access_groups, failures,
-    job_output, job_changes, samples, reinitialize,
+    job_output, job_changes, samples, reinitialize, console_nodes,
 )  # fmt: skip
 
 ROUTES: list[ControllerRouterHandler] = [handler for module in MODULES for handler in module.HANDLERS]

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,7 @@ LISTS = {
     ("get", "/console/workflows"),
     ("get", "/console/failures"),
     ("get", "/console/failures/jobs"),
+    ("get", "/console/nodes"),
     ("post", "/console/retry"),
     ("post", "/workflows"),
     ("post", "/workflows/from_plan"),
@@ -144,6 +146,17 @@ def test_strangers_neither_see_nor_retry_failures(alice: httpx.Client, bob: http
     assert bob.get("/console/failures/jobs").json()["total"] == 0
     assert bob.post("/console/retry", json={"ids": [job]}).json()["jobs"] == 0
     assert alice.get(f"/jobs/{job}").json()["status"] == "failed"
+
+
+def test_runners_at_work_are_seen_by_whom_their_workflow_is_for(alice: httpx.Client, bob: httpx.Client) -> None:
+    node = {
+        "workflow_id": everything_of(alice)["workflows"], "hostname": "h", "pid": 1, "num_cpus": 1, "memory_gb": 1,
+        "start_time": "2024-01-01T00:00:00Z", "num_gpus": 0, "num_nodes": 1, "compute_node_type": "local",
+        "uuid": str(uuid.uuid4()),
+    }  # fmt: skip
+    alice.post("/compute_nodes", json=node).raise_for_status()
+    assert alice.get("/console/nodes").json()["total"] == 1
+    assert bob.get("/console/nodes").json()["total"] == 0
 
 
 def test_nobody_without_a_name_creates_workflows(server: ServerProcess) -> None:

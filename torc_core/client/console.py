@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from torc_core.client.endpoints import LONG_WORK
 from torc_core.client.request import Request
-from torc_core.models.console import JobDetail, JobSamples, TablePage, WorkflowDetail
+from torc_core.models.console import JobDetail, JobSamples, LiveNodes, TablePage, WorkflowDetail
 
 Row = dict[str, Any]
 """A row of a table: column -> value; columns that are null are missing. Every row has an `id`."""
@@ -68,6 +68,12 @@ def job_samples(job_id: int) -> Request[JobSamples]:
     """What the last attempt of a job used over time."""
     thing, path = f"job {job_id}", f"/jobs/{job_id}/samples"
     return Request("GET", path, JobSamples, f"getting what {thing} used", thing, patience=PATIENCE)
+
+
+def live_nodes(limit: int) -> Request[LiveNodes]:
+    """The runners that are alive, of all workflows."""
+    query = {"limit": limit}
+    return Request("GET", "/console/nodes", LiveNodes, "listing runners", query=query, patience=PATIENCE)
 
 
 def user_data(data_id: int) -> Request[dict[str, Any]]:

@@ -50,6 +50,19 @@ class JobSamples(Struct, kw_only=True):
     memory_bytes: list[int] = field(default_factory=list)
 
 
+class LiveNodes(Struct, kw_only=True):
+    """The runners that are alive, the newest first, and sums over all of them."""
+
+    nodes: list[Row]
+    total: int
+    """How many there are; `nodes` may be cut."""
+    cpus: int
+    taken_cpus: int
+    """What their jobs asked for."""
+    memory_bytes: int
+    used_memory_bytes: int
+
+
 class JobDetail(Struct, kw_only=True, omit_defaults=True):
     """A job with all around it. Relations are (id, name, status), cut at 100; their totals are always right."""
 

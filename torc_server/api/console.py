@@ -12,6 +12,7 @@ from torc_core.models.console import JobDetail, TablePage, WorkflowDetail
 from torc_core.models.status import JobStatus
 from torc_server.api.answers import Answer, json_answer
 from torc_server.api.call import Call
+from torc_server.api.console_nodes import add_use_to_page
 from torc_server.api.console_plan import Plans, plan_page
 from torc_server.api.console_tables import TABLES, WORKFLOWS, TableQuery
 from torc_server.api.job_rows import get_job_row
@@ -196,6 +197,8 @@ async def get_rows(request: Call) -> Answer:
     page = await request.db.read(rows, name, workflow_id, request.ask(TableQuery), request.server.plans)
     if name == "jobs":
         add_usage_to_rows(page, workflow_id, request.server.samples)
+    elif name == "nodes":
+        await add_use_to_page(request, page)
     return json_answer(page)
 
 

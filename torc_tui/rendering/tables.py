@@ -269,31 +269,54 @@ def _active(row: Row, look: Look) -> Line:
     return look.characters.status("running", "active") if row["active"] else look.characters.status("disabled", "gone")
 
 
+def _slots(row: Row, _: Look) -> Line:
+    slots = row.get("slots")
+    jobs: Line = [(f"{row['jobs']:,}", "running" if row["jobs"] else "faint")]
+    return [*jobs, (f"/{max(slots, row['jobs']):,}", "dim")] if slots is not None else jobs
+
+
+def _cpus(row: Row, _: Look) -> Line:
+    taken = row.get("taken_cpus")
+    return [(f"{taken}/" if taken is not None else "", ""), (str(row["cpus"]), "dim" if taken is not None else "")]
+
+
+def _node_memory(row: Row, _: Look) -> Line:
+    """What its jobs use and asked for, of what it has."""
+    total = numbers.size(row["memory_gb"] * 1024**3)
+    if "taken_memory" not in row:
+        return [(total, "")]
+    return [(f"{numbers.size(row['taken_memory'])} ", ""), (f"/ {total}", "dim")]
+
+
+def _silent(row: Row, _: Look) -> Line:
+    """Seconds since its last call; warns when its lease is more than half over."""
+    silent = row.get("silent")
+    if silent is None:
+        return [(numbers.NOTHING, "faint")]
+    return [(f"{max(silent, 0)} s", "warning" if silent > row["lease"] / 2 else "dim")]
+
+
 NODES = (
     Column("id", "ID", 6, _id, weight=60, right=True),
     Column("host", "HOST", 14, text("host", "strong"), weight=100, grows=True, limit=40),
     Column("active", "STATE", 8, _active, weight=99),
-    Column("jobs", "JOBS", 5, number("jobs", "running"), weight=90, right=True),
-    Column("cpus", "CPUS", 5, number("cpus"), weight=80, right=True),
-    Column(
-        "memory_gb",
-        "MEMORY",
-        8,
-        lambda row, _: [(numbers.size(row["memory_gb"] * 1024**3), "")],
-        weight=75,
-        right=True,
-    ),
-    Column("gpus", "GPUS", 5, number("gpus"), weight=70, right=True),
-    Column("kind", "KIND", 8, text("kind", "dim"), weight=40),
+    Column("jobs", "JOBS/SLOTS", 10, _slots, weight=90, right=True),
+    Column("cpus", "CPUS", 7, _cpus, weight=80, right=True),
+    Column("cpu", "CPU", 7, measure("cpu", numbers.percent), weight=78, right=True, sortable=False),
+    Column("memory_gb", "TAKEN / MEMORY", 16, _node_memory, weight=75, right=True),
+    Column("mem", "USED", 7, measure("mem", numbers.size), weight=74, right=True, sortable=False),
+    Column("gpus", "GPUS", 4, number("gpus"), weight=58, right=True),
+    Column("silent", "HEARD", 6, _silent, weight=65, right=True, sortable=False),
     Column(
         "since",
         "SINCE",
         12,
         lambda row, look: [(numbers.clock_of_text(row.get("since"), look.now), "")],
-        weight=60,
+        weight=62,
         right=True,
     ),
     Column("time", "LASTED", 7, measure("time", numbers.duration), weight=50, right=True),
+    Column("kind", "KIND", 8, text("kind", "dim"), weight=40),
     Column("pid", "PID", 8, text("pid", "dim"), weight=20, right=True),
 )
 

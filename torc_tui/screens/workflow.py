@@ -187,7 +187,7 @@ class WorkflowScreen(ConsoleScreen):
     def ticked(self) -> None:
         super().ticked()
         table, job = self.table, self._job
-        if table and ((self._tab == "Jobs" and table.shows_running) or self._plan_is_stale):
+        if table and ((self._tab in ("Jobs", "Nodes") and table.shows_running) or self._plan_is_stale):
             table.touch()
         if job and job.value and self.shows_preview and status_of(job.value) == "running":
             job.touch()

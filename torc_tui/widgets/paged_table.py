@@ -499,7 +499,9 @@ class PagedTable(Widget, can_focus=True):
     @property
     def shows_running(self) -> bool:
         """Whether something that runs is in sight."""
-        return any(row and row.get("status") == "running" for row in self._visible_rows())
+        return any(
+            row and (row.get("status") == "running" or row.get("silent") is not None) for row in self._visible_rows()
+        )
 
     def repaint_running(self) -> None:
         """Draw anew what shows how long it has been running by now."""
