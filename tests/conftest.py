@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from server_process import ServerProcess
+
+settings.register_profile("torc", deadline=None)  # a busy machine is no mistake
+settings.load_profile("torc")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
