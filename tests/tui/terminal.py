@@ -26,6 +26,9 @@ LIMIT_S = 15.0
 QUIET_S = 0.15
 """A terminal that got nothing for so long has got all that a key makes."""
 
+ESCAPE_S = 0.2
+"""Twice as long as an escape waits for more to come."""
+
 SYNC_QUESTION = b"\x1b[?2026$p"
 SYNC_ANSWER = b"\x1b[?2026;2$y"
 
@@ -49,6 +52,13 @@ def _environment() -> dict[str, str]:
     """Nothing tells programs of another size than their terminal's."""
     kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
     return {**kept, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+
+
+Cell = tuple[str, str, str, bool, bool]
+"""Character, colour, background, bold, reversed."""
+
+Grid = list[list[Cell]]
+"""Lines of cells."""
 
 
 class Terminal:
@@ -134,6 +144,8 @@ class Terminal:
         """Press keys, by Textual's names."""
         for key in keys:
             os.write(self._master, KEYS.get(key, key).encode())
+            if key == "escape":  # what follows at once would be taken for a key with alt
+                self.settle(ESCAPE_S)
 
     def type(self, text: str) -> None:
         """Type a text."""
@@ -159,8 +171,8 @@ class Terminal:
         return "\n".join(line.rstrip() for line in self._screen.display)
 
     @property
-    def grid(self) -> list[list[tuple[str, str, str, bool, bool]]]:
-        """Every cell: character, colour, background, bold, reversed."""
+    def grid(self) -> Grid:
+        """Every cell of the screen."""
         self._draw()
         return [
             [
@@ -188,7 +200,8 @@ class Terminal:
 
     def settle(self, quiet_s: float = QUIET_S, limit_s: float = LIMIT_S) -> None:
         """Wait until nothing has come for a while."""
-        self.until(lambda: time.monotonic() - self.last_byte > quiet_s, limit_s)
+        started = time.monotonic()
+        self.until(lambda: time.monotonic() - max(self.last_byte, started) > quiet_s, limit_s)
 
     def cost(self, act: Callable[[], object]) -> tuple[int, float]:
         """Do something; gives the bytes that it makes and the seconds until the last of them."""
