@@ -8,8 +8,8 @@ from pathlib import Path
 from torc_core.client import endpoints
 from torc_core.client.http import Address, Client
 from torc_core.output_owner import refuse_foreign
+from torc_core.run_records import LocalRun, RunOptions
 from torc_tui import local_runs
-from torc_tui.local_runs import LocalRun, RunOptions
 from torc_tui.store import Store
 
 

@@ -10,8 +10,8 @@ from torc_core.client import endpoints
 from torc_core.errors import TorcError
 from torc_core.models.progress import Summary
 from torc_core.models.reinitialize import ReinitializeAnswer
+from torc_core.run_records import RunOptions
 from torc_tui import launch, workflow_inputs
-from torc_tui.local_runs import RunOptions
 from torc_tui.plans import Plan, typed_count
 from torc_tui.rendering.numbers import many
 from torc_tui.store import Store

@@ -16,15 +16,15 @@ import pytest
 from server_process import ServerProcess
 
 from tests.tui.driver import Driver, console
-from torc_core import local_server
+from torc_core import local_server, run_records
 from torc_core.client import endpoints
 from torc_core.client.http import Address, Client
 from torc_core.errors import TorcError
+from torc_core.run_records import RunOptions
 from torc_tui import local_runs
 from torc_tui.app import ConsoleApp
 from torc_tui.checking import check
 from torc_tui.connect import OwnServer
-from torc_tui.local_runs import RunOptions
 from torc_tui.rendering.glyphs import Characters
 from torc_tui.screens.run import RunScreen
 from torc_tui.screens.runs import RunsScreen
@@ -156,7 +156,7 @@ def test_a_run_is_repeated_as_it_was_with_what_is_left(
         await d.press("asterisk", "D")
         await d.sees("Forget 2 runs?")
         await d.press("tab", "enter")
-        await d.sees("Nothing was run from a console")
+        await d.sees("Nothing was run on this machine")
 
     drive(tui_server.url, script)
 
@@ -195,7 +195,7 @@ def test_what_kept_a_runner_from_starting_is_said(tui_server: ServerProcess) -> 
 def test_a_pid_that_belongs_to_another_process_is_not_taken_for_the_run(tui_server: ServerProcess) -> None:
     workflow_id = made(tui_server, "reused", dict(PATIENT))
     run = local_runs.start_run(Address(tui_server.url), workflow_id, "reused", str(Path.cwd()), options=RunOptions())
-    file = local_runs.runs_folder() / str(run.id) / "run.json"
+    file = run_records.runs_folder() / str(run.id) / "run.json"
     kept = file.read_text()
     assert local_runs.find(run.id).active
     file.write_text(kept.replace(f'"process_start": "{run.process_start}"', '"process_start": "1"'))
@@ -205,6 +205,30 @@ def test_a_pid_that_belongs_to_another_process_is_not_taken_for_the_run(tui_serv
     file.write_text(kept)
     assert file.stat().st_mode & 0o077 == 0
     local_runs.stop(run.id)
+
+
+def test_a_run_that_a_shell_started_is_listed_shown_and_stopped(tui_server: ServerProcess) -> None:
+    workflow_id = made(tui_server, "typed", dict(PATIENT))
+    command = [sys.executable, "-m", "torc_core.cli.main", "--url", tui_server.url, "run", str(workflow_id)]
+    shell = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    async def script(d: Driver) -> None:
+        await d.until(lambda: bool(local_runs.active()))
+        await d.press("b")
+        await d.until(lambda: "● running" in d.line("typed"))
+        assert "shell" in d.line("typed")
+        await d.press("enter")
+        await d.sees("(started by torc run in a shell)")
+        await d.sees("Job started job_id=")
+        await d.press("x", "tab", "enter")
+        await d.until(lambda: "⊘ stopped" in d.text or "✖ incomplete" in d.text)
+        await d.sees("status=terminated")
+
+    drive(tui_server.url, script, size=(180, 40))
+    told, _ = shell.communicate(timeout=20)
+    assert "1 terminated" in told
+    assert shell.returncode != 0
+    assert local_runs.last_options(workflow_id, tui_server.url).output_folder(".") == Path("output")
 
 
 def test_a_run_that_does_not_exist_is_named(tui_server: ServerProcess) -> None:

@@ -55,7 +55,7 @@ def run_file(app: App, file: str, options: dict[str, Any]) -> int:
     answer = create(app, spec, initialize=True)
     if not app.json:
         click.echo(f"Workflow {answer.workflow_id} '{spec.name}' created: {count_of(answer.jobs, 'jobs')}")
-    return _run(app, answer.workflow_id, os.getcwd(), options)
+    return _run(app, answer.workflow_id, spec.name, os.getcwd(), options)
 
 
 def run_again(app: App, text: str, options: dict[str, Any]) -> int:
@@ -85,7 +85,7 @@ def run_again(app: App, text: str, options: dict[str, Any]) -> int:
     if not app.json:
         jobs = f"{count_of(plan.jobs, 'jobs')} ({counts_text(plan.by_status)})"
         click.echo(f"Workflow {number} '{summary.name}': running {jobs}, keeping {plan.kept} completed")
-    return _run(app, number, summary.origin or os.getcwd(), options)
+    return _run(app, number, summary.name, summary.origin or os.getcwd(), options)
 
 
 def _deliver_late_results(app: App, number: int, origin: str, options: dict[str, Any]) -> None:
@@ -114,7 +114,7 @@ def _deliver_late_results(app: App, number: int, origin: str, options: dict[str,
         app.note(f"{count_of(refused, 'results')} of a runner that was killed came too late")
 
 
-def _run(app: App, workflow_id: int, origin: str, options: dict[str, Any]) -> int:
+def _run(app: App, workflow_id: int, name: str, origin: str, options: dict[str, Any]) -> int:
     from torc_core.cli.running import run_on_this_machine
 
     defaults = app.config.client.run
@@ -127,7 +127,7 @@ def _run(app: App, workflow_id: int, origin: str, options: dict[str, Any]) -> in
         num_gpus=_first(options["num_gpus"], defaults.num_gpus),
         log_level=app.options.get("log_level") or app.config.client.log_level,
     )
-    return run_on_this_machine(app, workflow_id, runner_options)
+    return run_on_this_machine(app, workflow_id, name, origin, runner_options)
 
 
 def _output_dir(given: str | None, default: str, origin: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -13,8 +14,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import IO
 
+from torc_core import run_records
 from torc_core.client.http import Address
+from torc_core.run_records import RunOptions
 
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -49,13 +53,14 @@ class RunnerProcess:
     first signal lets the runner stop its jobs and report them; another one makes it kill them at once.
     """
 
-    def __init__(self, address: Address, workflow_id: int, options: RunnerOptions) -> None:
+    def __init__(self, address: Address, workflow_id: int, name: str, folder: str, options: RunnerOptions) -> None:
+        """Jobs work in `folder`. It is noted among this machine's runs (`run_records`), where the console lists it."""
         command = [sys.executable, "-m", "torc_core.runner.main", "--url", address.url]
         command += ["--workflow", str(workflow_id), *options.arguments()]
         environment = dict(os.environ)
         if address.password is not None:
             environment["TORC_PASSWORD"] = address.password
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115  closed by `end`
+        self._number, self._said = _place()
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -64,6 +69,15 @@ class RunnerProcess:
             env=environment,
             process_group=0,
         )
+        if self._number is not None:
+            with contextlib.suppress(OSError):
+                kept = RunOptions(
+                    options.max_parallel_jobs, options.num_cpus, options.memory_gb, options.num_gpus, options.output_dir
+                )
+                run_records.keep(
+                    self._number, self._process.pid, workflow_id, name, address.url, folder, kept, os.environ,
+                    by="shell",
+                )  # fmt: skip
         self.interrupts = 0
         """How many signals were passed on."""
 
@@ -123,7 +137,20 @@ class RunnerProcess:
             self._process.kill()
             self._process.wait()
         self._said.close()
+        if self._number is not None:
+            code = self._process.returncode
+            with contextlib.suppress(OSError):
+                run_records.keep_exit(self._number, code if code >= 0 else 128 - code)
 
     def _signal(self, number: int) -> None:
         if self._process.poll() is None:
             self._process.send_signal(number)
+
+
+def _place() -> tuple[int | None, IO[bytes]]:
+    """The number of the run and the file for what it says; without a number where nothing can be kept."""
+    try:
+        number, folder = run_records.new_folder()
+        return number, (folder / "said").open("w+b")
+    except OSError:
+        return None, tempfile.TemporaryFile()

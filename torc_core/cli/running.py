@@ -50,11 +50,11 @@ class FailedJob(Struct):
     last_line: str | None
 
 
-def run_on_this_machine(app: App, workflow_id: int, options: RunnerOptions) -> int:
-    """Run an initialized workflow until nothing is left to do; gives the exit code."""
+def run_on_this_machine(app: App, workflow_id: int, name: str, folder: str, options: RunnerOptions) -> int:
+    """Run an initialized workflow, created in `folder`, until nothing is left to do; gives the exit code."""
     started = time.monotonic()
     progress = make_progress(app.json)
-    runner = RunnerProcess(app.client.address, workflow_id, options)
+    runner = RunnerProcess(app.client.address, workflow_id, name, folder, options)
     try:
         with runner.signals_passed_on(lambda count: _tell_signal(progress, count)) as wait:
             _follow(app, workflow_id, runner, progress, wait)

@@ -37,6 +37,7 @@ def run_row(seen: Seen) -> Row:
         "folder": run.folder,
         "options": run.options.said or "whole machine",
         "pid": run.pid,
+        "by": run.by,
         "url": run.url,
         "why": seen.why,
     }
@@ -64,6 +65,7 @@ RUNS = (
     Column("end", "ENDED", 12, moment("end", "dim"), weight=50, right=True),
     Column("time", "TIME", 7, _time, weight=90, right=True),
     Column("options", "USES", 22, text("options", "dim"), weight=30),
+    Column("by", "BY", 7, text("by", "dim"), weight=25),
     Column("pid", "PID", 7, text("pid", "dim"), weight=20, right=True),
     Column("folder", "JOBS WORK IN", 20, lambda row, _: [(tilde(row["folder"]), "dim")], weight=40, grows=True),
 )
@@ -84,7 +86,7 @@ def facts(seen: Seen, look: Look) -> list[Line]:
     named = [name for name in ("VIRTUAL_ENV", "CONDA_DEFAULT_ENV", "CUDA_VISIBLE_DEVICES") if name in run.environment]
     kept = "  ".join(f"{name}={run.environment[name]}" for name in named)
     rows = [
-        ("jobs work in", tilde(run.folder)),
+        ("jobs work in", f"{tilde(run.folder)}{'   (started by torc run in a shell)' if run.by == 'shell' else ''}"),
         ("output in", tilde(output)),
         ("uses", run.options.said or "all of this machine that is free"),
         ("server", run.url),

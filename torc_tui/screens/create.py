@@ -16,10 +16,10 @@ from torc_core.client.console import Part
 from torc_core.client.stream import Change
 from torc_core.errors import InputError, TorcError
 from torc_core.models.console import TablePage
+from torc_core.run_records import RunOptions
 from torc_tui import local_runs, workflow_files
 from torc_tui.actions import Place
 from torc_tui.checking import Checked, check, line_of, stamp
-from torc_tui.local_runs import RunOptions
 from torc_tui.rendering import numbers
 from torc_tui.rendering.cells import Line
 from torc_tui.rendering.create_view import outline_lines, problem_lines, same_name_line

@@ -10,10 +10,11 @@ from textual.widget import Widget
 
 from torc_core.client.stream import Change
 from torc_core.errors import TorcError
+from torc_core.run_records import LocalRun
 from torc_tui import local_runs
 from torc_tui.actions import Place
 from torc_tui.context import Thing
-from torc_tui.local_runs import LocalRun, Seen
+from torc_tui.local_runs import Seen
 from torc_tui.rendering.cells import Line
 from torc_tui.rendering.columns import Look
 from torc_tui.rendering.run_view import facts, output_lines, run_row, tail
@@ -83,7 +84,7 @@ class RunScreen(ConsoleScreen):
 
     def _look(self) -> tuple[Seen, Path | None, list[str], list[str]]:
         run = self.run_record
-        log = run.runner_log()
+        log = local_runs.log_of(run)
         return local_runs.find(run.id), log, tail(log), tail(run.said)
 
     def _told(self, found: tuple[Seen, Path | None, list[str], list[str]] | TorcError) -> None:

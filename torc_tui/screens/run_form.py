@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from torc_tui.local_runs import RunOptions
+from torc_core.run_records import RunOptions
 from torc_tui.screens.form import Form, FormRow, whole
 
 

@@ -1,4 +1,4 @@
-"""Runs on this machine that were started by a console: what they are, how they stand, and the end of their logs."""
+"""Runs on this machine, of consoles and of `torc run`: what they are, how they stand, and the end of their logs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from torc_tui.widgets.rule import Rule
 from torc_tui.widgets.table_pane import TablePane
 
 EMPTY = [
-    "Nothing was run from a console on this machine yet.",
+    "Nothing was run on this machine yet.",
     "'r' on a workflow runs it here; 'n' makes a new one from a file. Runs go on when you leave.",
 ]
 
@@ -129,7 +129,7 @@ class RunsScreen(ConsoleScreen):
     def _look(self) -> tuple[list[Seen], list[str], list[str]]:
         runs = local_runs.runs()
         shown = next((seen.run for seen in runs if seen.run.id == self._shown), None)
-        return (runs, tail(shown.runner_log(), 16_000), tail(shown.said, 4_000)) if shown else (runs, [], [])
+        return (runs, tail(local_runs.log_of(shown), 16_000), tail(shown.said, 4_000)) if shown else (runs, [], [])
 
     def _told(self, seen: tuple[list[Seen], list[str], list[str]] | TorcError) -> None:
         if isinstance(seen, TorcError):

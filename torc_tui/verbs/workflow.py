@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 from torc_core.client import endpoints, failures
 from torc_core.errors import TorcError
 from torc_core.models.progress import Summary
+from torc_core.run_records import RunOptions
 from torc_tui import local_runs
 from torc_tui.actions import Action, Group, Place
 from torc_tui.context import Context, Thing
-from torc_tui.local_runs import RunOptions
 from torc_tui.plans import Plan, typed_count
 from torc_tui.rendering.numbers import many
 from torc_tui.retrying import plan_retry
