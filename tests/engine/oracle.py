@@ -13,6 +13,7 @@ from torc_server.engine.leases import LOST_LIMIT
 ENDED = {"completed", "failed", "canceled", "terminated", "disabled"}
 ACTIVE = {"pending", "running"}
 RETRIABLE = {"running", "failed", "terminated", "pending_failed"}
+FAILED = {"failed", "canceled", "terminated", "pending_failed"}
 
 
 @dataclass
@@ -30,6 +31,8 @@ class Job:
     lost: int = 0
     by_user: bool = False
     """Canceled by request: nothing but a reset brings it back."""
+    ahead: bool = False
+    """Handed out beyond the room that its runner had, and not known to have started."""
 
 
 @dataclass
@@ -70,13 +73,13 @@ class Oracle:
     def over(self) -> bool:
         return all(job.status in ENDED for job in self.jobs.values())
 
-    def handed(self, name: str, attempt: int, node: int | None) -> None:
+    def handed(self, name: str, attempt: int, node: int | None, *, ahead: bool = False) -> None:
         """A job was handed out; AssertionError when it should not have been."""
         job = self.jobs[name]
         assert job.status == "ready", f"{name} was handed out, it is {job.status}"
         assert not self.waits(name), f"{name} was handed out before its parents ended"
         assert job.attempt == attempt, f"{name} was handed out as attempt {attempt}, it is at {job.attempt}"
-        job.status, job.holder = "pending", node
+        job.status, job.holder, job.ahead = "pending", node, ahead
 
     def started(self, name: str, attempt: int, node: int | None) -> None:
         job = self.jobs[name]
@@ -158,8 +161,13 @@ class Oracle:
                 continue
             if job.status not in ACTIVE:
                 job.holder = None
+            elif job.status == "pending" and job.ahead:
+                job.attempt += 1
+                self.given_back(name)
             elif job.lost >= LOST_LIMIT:
                 job.status, job.holder = "failed", None
+                self.results.add((name, self.run, job.attempt))
+                job.has_result = True
             else:
                 job.attempt += 1
                 job.lost += 1
@@ -175,6 +183,27 @@ class Oracle:
             elif job.holder == node:
                 job.holder = None
 
+    def reset(self, *, failed_only: bool, force: bool) -> bool:
+        """Jobs begin anew in the same run: all, or those that failed and what is below them and with nobody; False
+        when it must be refused."""
+        if not force and any(job.status in ACTIVE for job in self.jobs.values()):
+            return False
+        failed = {name for name, job in self.jobs.items() if job.status in FAILED}
+        below: set[str] = set()
+        for name, job in self.jobs.items():  # parents come before their children
+            if (failed | below).intersection(job.parents):
+                below.add(name)
+        for name, job in self.jobs.items():
+            if not failed_only or name in failed or (name in below and job.status not in ACTIVE):
+                has_run = job.status == "running" or (name, self.run, job.attempt) in self.results
+                job.attempt += has_run or job.holder is not None
+                self._begin_anew(job)
+        self.settle()
+        return True
+
+    def _begin_anew(self, job: Job) -> None:
+        job.status, job.holder, job.has_result, job.lost, job.by_user = "blocked", None, False, 0, False
+
     def restarted(self) -> bool:
         """A new run of what is not completed and all below; False when it must be refused."""
         if any(job.status in ACTIVE for job in self.jobs.values()):
@@ -186,7 +215,7 @@ class Oracle:
             if name in again or again.intersection(job.parents):
                 again.add(name)
                 job.attempt += job.holder is not None
-                job.status, job.holder, job.has_result, job.lost = "blocked", None, False, 0
+                self._begin_anew(job)
         self.run += 1
         self.settle()
         return True

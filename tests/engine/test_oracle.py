@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, event, given, settings
@@ -14,7 +16,17 @@ from tests.engine.oracle import ACTIVE, Job, Oracle
 from tests.engine.plan import job
 from tests.engine.runner import Runner
 from tests.engine.stage import Stage
-from torc_core.models.exchange import Assignment, Attempt, AttemptResult, FreeResources, Started
+from torc_core.models.exchange import (
+    Assignment,
+    Attempt,
+    AttemptResult,
+    ExchangeAnswer,
+    FreeResources,
+    Prefetch,
+    Started,
+)
+from torc_core.models.status import JobStatus
+from torc_server.engine.cancel import cancel_job
 from torc_server.errors import Refusal
 
 EXAMPLES = int(os.environ.get("TORC_ORACLE_EXAMPLES", "150"))
@@ -36,10 +48,10 @@ SMALL = st.integers(0, 14)
 
 MOVES = st.lists(
     st.one_of(
-        st.tuples(st.just("exchange"), SMALL, SMALL, SMALL),
-        st.tuples(st.just("exchange"), SMALL, SMALL, SMALL),
+        st.tuples(st.sampled_from(["exchange", "exchange", "together", "ahead"]), SMALL, SMALL, SMALL),
+        st.tuples(st.sampled_from(["exchange", "exchange", "together", "late"]), SMALL, SMALL, SMALL),
         st.tuples(st.sampled_from(["start", "claim", "begin", "complete", "repeat", "release"]), SMALL, SMALL, SMALL),
-        st.tuples(st.sampled_from(["cancel", "retry"]), SMALL, SMALL, SMALL),
+        st.tuples(st.sampled_from(["cancel", "retry", "reset"]), SMALL, SMALL, SMALL),
         st.tuples(st.sampled_from(["die", "leave", "restart"]), SMALL, SMALL, SMALL),
     ),
     max_size=40,
@@ -47,7 +59,7 @@ MOVES = st.lists(
 
 
 class Play:
-    """One workflow on the stage, its oracle, one to three runners, and torc's own client."""
+    """One workflow on the stage, its oracle, one to four runners, and torc's own client."""
 
     def __init__(
         self, stage: Stage, lines: list[tuple[frozenset[int], frozenset[int], bool]], runners: int, barriers: bool
@@ -72,6 +84,7 @@ class Play:
         self.oracle = Oracle({
             f"j{i}": Job([f"j{p}" for p in {*told[i], *files[i]}], lines[i][2]) for i in range(len(lines))
         })  # fmt: skip
+        self.requirement = stage.value("SELECT min(id) FROM resource_requirements WHERE workflow_id = ?", self.flow.id)
         self.runners = [self.new_runner() for _ in range(runners)]
         self.last_results: dict[int, list[AttemptResult]] = {}
         self.agree()
@@ -85,7 +98,12 @@ class Play:
         self.agree()
 
     def agree(self) -> None:
-        assert self.flow.statuses() == {name: each.status for name, each in self.oracle.jobs.items()}
+        """Status, attempt and losses of every job are what the oracle says."""
+        sql = "SELECT name, status, attempt_id, lost FROM job WHERE workflow_id = ?"
+        found = {
+            name: (JobStatus(s).label, attempt, lost) for name, s, attempt, lost in self.stage.rows(sql, self.flow.id)
+        }
+        assert found == {name: (each.status, each.attempt, each.lost) for name, each in self.oracle.jobs.items()}
 
     def runner(self, a: int) -> Runner:
         return self.runners[a % len(self.runners)]
@@ -93,36 +111,110 @@ class Play:
     def do_exchange(self, a: int, b: int, c: int) -> None:
         """A runner reports `b % 4` ends and asks for `c % 5` jobs."""
         runner = self.runner(a)
-        results = [
+        self.report(runner, self.ends(runner, b, c), c % 5)
+
+    def do_ahead(self, a: int, b: int, c: int) -> None:
+        """Likewise; it also asks for jobs for which it has no room yet."""
+        runner = self.runner(a)
+        self.report(runner, self.ends(runner, b, c), c % 3, ahead=b % 5)
+
+    def ends(self, runner: Runner, b: int, c: int) -> list[AttemptResult]:
+        """Results of the first jobs that a runner holds."""
+        return [
             runner.result(name, OUTCOMES[(b + c + i) % len(OUTCOMES)])
             for i, name in enumerate(list(runner.held)[: b % 4])
         ]
-        self.report(runner, results, c % 5)
 
-    def report(self, runner: Runner, results: list[AttemptResult], slots: int) -> None:
-        refused = {
+    def do_late(self, a: int, b: int, c: int) -> None:
+        """A call arrives after a newer one: its results count, nothing else."""
+        runner = self.runner(a)
+        results = self.ends(runner, b, c)
+        late = runner.request(results=results, held=[], slots=5, free=FreeResources(100, 1 << 40))
+        self.report(runner, [], 0)
+        refused = self.refused(runner, results)
+        answer = self.stage.run(runner.exchange(late))
+        assert (answer.jobs, answer.stop, set(answer.refused)) == ([], [], refused)
+        ended = {(r.job_id, r.attempt_id) for r in results}
+        runner.held = {n: held for n, held in runner.held.items() if (held.job_id, held.attempt_id) not in ended}
+
+    def do_together(self, a: int, b: int, c: int) -> None:
+        """All runners report and ask in one batch, in which a job is canceled, too: that counts after the reports."""
+        victim = self.names[a % len(self.names)] if b % 3 == 0 else None
+        results = [self.ends(runner, b + i, c) for i, runner in enumerate(self.runners)]
+        kept = [self.without(*pair) for pair in zip(self.runners, results, strict=True)]
+        refused = [self.refused(*pair) for pair in zip(self.runners, results, strict=True)]
+        requests = [
+            runner.request(results=told, slots=(c + i) % 4, free=FreeResources(100, 1 << 40))
+            for i, (runner, told) in enumerate(zip(self.runners, results, strict=True))
+        ]
+        allowed = victim is not None and self.oracle.canceled(victim)
+
+        async def together() -> list[Any]:
+            calls: list[Any] = [r.exchange(request) for r, request in zip(self.runners, requests, strict=True)]
+            calls += [self.stage.db.write(cancel_job, self.flow.ids[victim])] if victim is not None else []
+            return await asyncio.gather(*calls, return_exceptions=True)
+
+        answers = self.stage.in_one_batch(together)
+        if victim is not None:
+            assert (answers.pop() is None) == allowed
+        stopped = [self.to_be_stopped(*pair) for pair in zip(self.runners, kept, strict=True)]
+        ready = len(self.oracle.ready())
+        assert sum(len(answer.jobs) for answer in answers) == min(sum(r.slots for r in requests), ready)
+        for i, runner in enumerate(self.runners):
+            assert set(answers[i].refused) == refused[i]
+            self.last_results[runner.node] = results[i]
+            self.heed(runner, answers[i], kept[i], stopped[i])
+
+    def refused(self, runner: Runner, results: list[AttemptResult]) -> set[Attempt]:
+        """Tell the oracle; which of them are to be refused."""
+        return {
             Attempt(r.job_id, r.attempt_id)
             for r in results
             if not self.oracle.reported(self.flow.names[r.job_id], r.attempt_id, r.run_id, runner.node, r.status)
         }
+
+    def without(self, runner: Runner, results: list[AttemptResult]) -> dict[str, Assignment]:
+        """What a runner holds when these have ended."""
         ended = {(r.job_id, r.attempt_id) for r in results}
-        kept = {name: held for name, held in runner.held.items() if (held.job_id, held.attempt_id) not in ended}
-        request = runner.request(results=results, slots=slots, free=FreeResources(100, 1 << 40))
-        answer = self.stage.run(runner.exchange(request))
-        self.last_results[runner.node] = results
-        assert set(answer.refused) == refused
-        stopped = {
+        return {name: held for name, held in runner.held.items() if (held.job_id, held.attempt_id) not in ended}
+
+    def to_be_stopped(self, runner: Runner, kept: dict[str, Assignment]) -> dict[str, str]:
+        """What the runner has and should not, and why."""
+        return {
             name: "canceled" if self.mine(runner, name, held) else "superseded"
             for name, held in kept.items()
             if not self.mine(runner, name, held) or self.oracle.jobs[name].status == "canceled"
         }
+
+    def heed(
+        self,
+        runner: Runner,
+        answer: ExchangeAnswer,
+        kept: dict[str, Assignment],
+        stopped: dict[str, str],
+        room: int | None = None,
+    ) -> None:
+        """The runner does what it is told; jobs beyond its `room` it has ahead."""
         assert {self.flow.names[s.job_id]: s.reason for s in answer.stop} == stopped
-        assert len(answer.jobs) == min(slots, len(self.oracle.ready()))
-        for each in answer.jobs:
+        for i, each in enumerate(answer.jobs):
             assert each.run_id == self.oracle.run
-            self.oracle.handed(each.name, each.attempt_id, runner.node)
+            self.oracle.handed(each.name, each.attempt_id, runner.node, ahead=room is not None and i >= room)
         runner.held = {name: held for name, held in kept.items() if stopped.get(name) != "superseded"}
         runner.heed(answer)
+
+    def report(self, runner: Runner, results: list[AttemptResult], slots: int, ahead: int = 0) -> None:
+        """Report and ask, alone, and compare everything that is answered."""
+        refused = self.refused(runner, results)
+        kept = self.without(runner, results)
+        prefetch = Prefetch(self.requirement, ahead) if ahead else None
+        request = runner.request(results=results, slots=slots, prefetch=prefetch, free=FreeResources(100, 1 << 40))
+        answer = self.stage.run(runner.exchange(request))
+        self.last_results[runner.node] = results
+        assert set(answer.refused) == refused
+        stopped = self.to_be_stopped(runner, kept)
+        ready = len(self.oracle.ready())
+        assert min(slots, ready) <= len(answer.jobs) <= min(slots + ahead, ready)
+        self.heed(runner, answer, kept, stopped, room=slots)
         to_be_reported = "canceled" in stopped.values()
         assert (answer.state == "complete") == (self.oracle.over and not to_be_reported)
 
@@ -188,6 +280,16 @@ class Play:
         failed = [name for name, each in self.oracle.jobs.items() if each.status in ("failed", "terminated")]
         name = failed[a % len(failed)] if failed and b % 4 else self.names[a % len(self.names)]
         self.either(lambda: self.flow.retry(name), self.oracle.retried(name))
+
+    def do_reset(self, _a: int, b: int, c: int) -> None:
+        """Jobs are reset and put to work again."""
+        failed_only, force = b % 2 == 1, c % 3 > 0
+
+        def reset() -> None:
+            self.flow.reset(failed_only=failed_only, force=force)
+            self.flow.initialize(only_uninitialized=True)
+
+        self.either(reset, self.oracle.reset(failed_only=failed_only, force=force))
 
     def do_restart(self, _a: int, _b: int, _c: int) -> None:
         self.either(lambda: self.flow.restart(), self.oracle.restarted())
@@ -262,7 +364,7 @@ def long_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-@given(lines=JOBS, runners=st.integers(1, 3), barriers=st.booleans(), moves=MOVES)
+@given(lines=JOBS, runners=st.integers(1, 4), barriers=st.booleans(), moves=MOVES)
 def test_the_engine_agrees_with_the_oracle(
     long_stage: Stage,
     lines: list[tuple[frozenset[int], frozenset[int], bool]],
