@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
 
 from tests.engine.flow import Flow
@@ -160,3 +163,47 @@ def test_unknown_and_archived_workflows_are_refused(stage: Stage) -> None:
     flow.id = 99
     with pytest.raises(NotFound):
         reinitialize(flow, dry_run=True)
+
+
+@pytest.mark.parametrize("small", [0, SMALL])
+def test_through_a_barrier_all_of_the_next_stage_runs_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, small: int
+) -> None:
+    monkeypatch.setattr("torc_server.gradual.SMALL", small)
+    monkeypatch.setattr("torc_server.engine.reinitialize.WIDEST", 3)
+    firsts = [f"a{i}" for i in range(10)]
+    jobs = [*(job(name) for name in firsts), *(job(f"b{i}", " ".join(firsts)) for i in range(12)), job("other")]
+    flow = stage.flow(*jobs, barriers=True)
+    flow.runner(cpus=10).runs_everything()
+    edit(flow, "UPDATE job SET command = 'other' WHERE name = 'a7'")
+
+    answer = reinitialize(flow)
+
+    assert (answer.changed_count, answer.below_count, answer.kept_count) == (1, 12, 10)
+    flow.runner().runs_everything()
+    assert set(flow.statuses().values()) == {"completed"}
+
+
+def test_a_server_that_died_half_way_goes_on_at_its_next_start(stage: Stage) -> None:
+    flow = made(stage, SMALL)
+    raw = file(flow, "raw", 10.5, 15)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("torc_server.gradual.take_back_uncounted", _dies)
+        patch.setattr(stage.gradual, "_at_work", _leaves)
+        with pytest.raises(RuntimeError):
+            reinitialize(flow, raw)
+    assert flow.statuses()["make"] == "completed"
+
+    stage.run(stage.gradual.resume())
+
+    found = flow.statuses()
+    assert (found.pop("make"), found.pop("use"), set(found.values())) == ("ready", "blocked", {"completed"})
+
+
+def _dies(*_: object) -> None:
+    raise RuntimeError
+
+
+@asynccontextmanager
+async def _leaves(_: int) -> AsyncIterator[None]:
+    yield
