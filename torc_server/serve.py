@@ -15,6 +15,7 @@ from torc_server.api.call import Server
 from torc_server.app import create_app
 from torc_server.owner import OwnerLock
 from torc_server.settings import Settings
+from torc_server.store.place import network_file_system
 
 log = logging.getLogger("torc_server")
 
@@ -27,6 +28,13 @@ GRACE_S = 5
 
 def serve(settings: Settings, listening: socket.socket) -> None:
     """Serve on a bound socket until SIGTERM, SIGINT or idleness; TorcError when the database cannot be used."""
+    if (kind := network_file_system(settings.database)) is not None:
+        log.warning(
+            "database %s is on a network file system (%s), where it may be damaged or slow; choose a disk of this host"
+            " with --database",
+            settings.database,
+            kind,
+        )
     with OwnerLock(settings.database):
         app = create_app(settings)
         server: Server = app.state.server
