@@ -35,7 +35,7 @@ def mounted(monkeypatch: pytest.MonkeyPatch, *mounts: tuple[Path | str, str]) ->
 def test_the_innermost_mount_decides(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kinds: tuple[str | None, ...], network: str | None
 ) -> None:
-    points = ["/", tmp_path, tmp_path / "inner"]
+    points: list[Path | str] = ["/", tmp_path, tmp_path / "inner"]
     mounted(monkeypatch, *((point, kind) for point, kind in zip(points, kinds, strict=True) if kind))
     assert network_file_system(tmp_path / "inner" / "torc.db") == network
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 
 NETWORK = frozenset({
-    "9p", "afpfs", "afs", "beegfs", "ceph", "cifs", "coda", "fhgfs", "gfs2", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs",
-    "nfs4", "ocfs2", "orangefs", "panfs", "pvfs2", "smb3", "smbfs", "sshfs", "webdav", "wekafs",
+    "9p", "afpfs", "afs", "beegfs", "ceph", "cifs", "coda", "fhgfs", "gfs2", "glusterfs", "gpfs", "lustre", "ncpfs",
+    "nfs", "nfs4", "ocfs2", "orangefs", "panfs", "pvfs2", "smb3", "smbfs", "sshfs", "webdav", "wekafs",
 })  # fmt: skip
 """Types of file systems that several hosts share; those by way of FUSE without their prefix."""
 
