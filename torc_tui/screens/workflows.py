@@ -19,6 +19,7 @@ from torc_tui.sources import WorkflowsSource
 from torc_tui.store import Store
 from torc_tui.widgets.lookout import Lookout
 from torc_tui.widgets.paged_table import PagedTable
+from torc_tui.widgets.pulse import Pulse
 from torc_tui.widgets.table_pane import TablePane
 
 RUNS_EVERY_S = 2.0
@@ -32,6 +33,7 @@ class WorkflowsScreen(ConsoleScreen):
         super().__init__()
         self.pane = TablePane(WorkflowsSource(store), "WORKFLOWS", EMPTY)
         self._runs: Lookout[int] | None = None
+        self.pulse = Pulse(store)
         self._active = 0
         """Local runs that go on."""
 
@@ -52,6 +54,7 @@ class WorkflowsScreen(ConsoleScreen):
 
     def body(self) -> Iterator[Widget]:
         yield self.pane
+        yield self.pulse
 
     def title_lines(self) -> tuple[Line, Line]:
         here: Line = []
@@ -65,16 +68,23 @@ class WorkflowsScreen(ConsoleScreen):
 
     def heard(self, change: Change) -> None:
         self.pane.heard(change)
+        self.pulse.heard(change)
         if change.event in ("node", "open", "reset") and self._runs:
             self._runs.touch()
 
+    def ticked(self) -> None:
+        super().ticked()
+        self.pulse.ticked()
+
     def slept(self) -> None:
         self.table.pause()
+        self.pulse.pause()
         if self._runs:
             self._runs.pause()
 
     def woke(self) -> None:
         self.table.resume()
+        self.pulse.resume()
         self.table.focus()
         if self._runs:
             self._runs.resume()
@@ -96,6 +106,9 @@ class WorkflowsScreen(ConsoleScreen):
         if row := self.table.cursor_row:
             self.app.open(WorkflowScreen(self.app.store, row["id"], row["name"]))
 
+    def on_resize(self) -> None:
+        self.pulse.fit()
+
     def on_paged_table_moved(self) -> None:
         self.refresh_footer()
 
@@ -104,11 +117,11 @@ class WorkflowsScreen(ConsoleScreen):
 
     @property
     def idle(self) -> bool:
-        return self.table.idle
+        return self.table.idle and self.pulse.idle
 
 
 EMPTY = [
     "No workflows yet.",
     "'n' makes one from a file; ':examples' shows some.",
-    "'torc run FILE' in a shell makes one and runs it too; it appears here by itself.",
+    "'torc run FILE' in a shell makes one, too; it appears here by itself.",
 ]

@@ -1,0 +1,121 @@
+"""What needs attention and the runners at work, under the list of workflows where there is room for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from torc_core.client import console, failures
+from torc_core.client.stream import Change
+from torc_core.models.console import LiveNodes
+from torc_core.models.failures import Failures
+from torc_tui.rendering.pulse_view import pulse_lines
+from torc_tui.store import Store, Watch
+from torc_tui.widgets.lines_view import LinesView
+from torc_tui.widgets.rule import Rule
+
+if TYPE_CHECKING:
+    from torc_tui.console import Console
+
+FAILED = ("failed", "terminated", "pending_failed")
+
+ROOM = (120, 30)
+"""Columns and lines of a screen from which on it is shown."""
+
+
+class Pulse(Vertical):
+    """See the module. It asks for nothing while it is not shown."""
+
+    DEFAULT_CSS = "Pulse { height: auto; display: none; } Pulse > LinesView { height: 6; }"
+
+    app: Console
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self._store = store
+        self.view = LinesView(id="pulse")
+        self._failed: Watch[Failures] | None = None
+        self._alive: Watch[LiveNodes] | None = None
+        self._stale = False
+        """Jobs moved that had failed, perhaps."""
+
+    def compose(self) -> ComposeResult:
+        yield Rule("┄")
+        yield self.view
+
+    @property
+    def _watches(self) -> list[Watch[Any]]:
+        return [watch for watch in (self._failed, self._alive) if watch]
+
+    def on_mount(self) -> None:
+        self.fit()
+
+    def fit(self) -> None:
+        """Show it when there is room."""
+        width, height = self.app.size
+        self.display = width >= ROOM[0] and height >= ROOM[1]
+        self.view.styles.height = max(5, min(10, height // 5))
+        if self.display and not self._watches:
+            self._failed = Watch(self._store, failures.failure_groups(), self._concerns_failures, self._told)
+            self._alive = Watch(self._store, console.live_nodes(10), lambda change: change.event == "node", self._told)
+        elif not self.display:
+            self._close()
+
+    def _close(self) -> None:
+        for watch in self._watches:
+            watch.close()
+        self._failed = self._alive = None
+
+    def on_unmount(self) -> None:
+        self._close()
+
+    def _concerns_failures(self, change: Change) -> bool:
+        """New failures at once; whether old ones are gone is looked at with the next tick."""
+        if change.event == "jobs" and change.data.get("status") in FAILED:
+            return True
+        some = self._failed and self._failed.value and self._failed.value.jobs
+        self._stale = self._stale or (change.event in ("jobs", "workflow") and bool(some))
+        return False
+
+    def heard(self, change: Change) -> None:
+        """A change on the server."""
+        if change.event in ("open", "reset"):
+            for watch in self._watches:
+                watch.touch()
+
+    def ticked(self) -> None:
+        """Some seconds went by."""
+        if self._failed and self._stale:
+            self._stale = False
+            self._failed.touch()
+        if self._alive and self._alive.value and self._alive.value.total:
+            self._alive.touch()
+
+    def pause(self) -> None:
+        """Nobody looks."""
+        for watch in self._watches:
+            watch.pause()
+
+    def resume(self) -> None:
+        """Somebody looks again."""
+        for watch in self._watches:
+            watch.resume()
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was asked for is shown."""
+        return all(watch.idle for watch in self._watches)
+
+    def _told(self, _: Watch[Any]) -> None:
+        self.call_later(self.draw)
+
+    def on_lines_view_resized(self) -> None:
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw what is known."""
+        if self._failed and self._alive:
+            size = self.view.size
+            self.view.show(pulse_lines(self._failed.value, self._alive.value, size.width, size.height))
