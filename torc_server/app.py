@@ -22,6 +22,7 @@ from torc_server.api import (
     console,
     console_nodes,
     control,
+    dependency_graph,
     event_stream,
     events,
     exchange,
@@ -63,7 +64,7 @@ from torc_server.store.database import Database
 MODULES = (
     service, workflows, control, graph, plans, jobs, files, user_data, requirements, results, events, nodes, exchange,
     changes, console, failure_handlers, schedulers, remote_workers, actions, event_stream, access_groups, failures,
-    job_output, job_changes, samples, reinitialize, console_nodes,
+    job_output, job_changes, samples, reinitialize, console_nodes, dependency_graph,
 )  # fmt: skip
 
 ROUTES: list[ControllerRouterHandler] = [handler for module in MODULES for handler in module.HANDLERS]

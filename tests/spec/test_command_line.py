@@ -112,7 +112,7 @@ def test_the_execution_plan_is_shown(given: pytest.MonkeyPatch, capsys: pytest.C
     typed(given, SWEEP)
     assert main(["workflows", "execution-plan", "-"]) == 0
     assert capsys.readouterr().out == (
-        "Workflow 'sweep': 31 jobs, 2 events\n\n▶ Workflow starts\n    ready (30): work_{01..30}\n\n"
+        "Workflow 'sweep': 31 jobs, 2 stages, 2 events\n\n▶ Workflow starts\n    ready (30): work_{01..30}\n\n"
         "→ All 30 jobs complete ('work_01', 'work_02', ...)\n    ready (1): gather\n"
     )
     typed(given, SWEEP)

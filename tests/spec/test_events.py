@@ -1,7 +1,7 @@
 """The execution plan: which jobs become ready together, after what."""
 
 from torc_core.spec import WorkflowSpec, load_text
-from torc_core.spec.events import as_json, compacted, execution_events
+from torc_core.spec.events import ExecutionPlan, compacted
 
 
 def load(text: str) -> WorkflowSpec:
@@ -31,7 +31,7 @@ actions:
 
 def test_jobs_with_the_same_parents_become_ready_together() -> None:
     spec = load(STAGED)
-    events = {event.id: event for event in execution_events(spec)}
+    events = {event.id: event for event in ExecutionPlan(spec).events}
     assert {name: event.jobs for name, event in events.items()} == {
         "start": ["prep_a", "prep_b"],
         "after_prep_a": [f"work_a_{n}" for n in range(1, 6)],
@@ -51,7 +51,7 @@ def test_jobs_with_the_same_parents_become_ready_together() -> None:
 
 def test_the_json_has_torcs_keys() -> None:
     spec = load(STAGED)
-    shown = as_json(spec, execution_events(spec))
+    shown = ExecutionPlan(spec).as_json()
     assert (shown["source"], shown["workflow_name"], shown["total_events"], shown["total_jobs"]) == (
         "spec_file",
         "staged",
@@ -78,18 +78,18 @@ def test_events_of_the_same_name_are_told_apart() -> None:
     text = "name: x\njobs:\n" + "".join(f"  - {{name: work_{n}, command: c}}\n" for n in range(4))
     text += "  - {name: a, command: c, depends_on: [work_0, work_1]}\n"
     text += "  - {name: b, command: c, depends_on: [work_2, work_3]}\n"
-    assert [event.id for event in execution_events(load(text))] == ["start", "after_work_jobs", "after_work_jobs_2"]
+    assert [event.id for event in ExecutionPlan(load(text)).events] == ["start", "after_work_jobs", "after_work_jobs_2"]
 
 
 def test_many_that_wait_for_many_cost_their_sum() -> None:
     text = 'name: x\njobs:\n  - {name: "a{i}", command: c, parameters: {i: "1:5000"}}\n'
     text += '  - {name: "b{i}", command: c, depends_on_regexes: ["^a"], parameters: {i: "1:5000"}}\n'
-    start, after = execution_events(load(text))
+    start, after = ExecutionPlan(load(text)).events
     assert (len(start.jobs), len(after.jobs), len(after.triggers)) == (5000, 5000, 5000)
 
 
 def test_an_empty_workflow_has_no_events() -> None:
-    assert execution_events(load("name: x\njobs: []\n")) == []
+    assert ExecutionPlan(load("name: x\njobs: []\n")).events == []
 
 
 def test_runs_of_numbers_are_compacted() -> None:

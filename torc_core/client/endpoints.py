@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from torc_core.client.request import Page, Request
+from torc_core.models.dependency_graph import DependencyGraph
 from torc_core.models.late import LateAnswer, LateResults
 from torc_core.models.plan import PlanAnswer
 from torc_core.models.progress import Explanation, RestartAnswer, Summary
@@ -22,7 +23,9 @@ from torc_core.models.resources import (
     File,
     Job,
     Result,
+    SlurmScheduler,
     Workflow,
+    WorkflowAction,
     WorkflowStatus,
 )
 
@@ -106,6 +109,19 @@ def restart(workflow_id: int, *, dry_run: bool) -> Request[RestartAnswer]:
     """Start a new run of what is not completed and all below it; with `dry_run` only say what that would be."""
     query = {"dry_run": dry_run}
     return _on_workflow("POST", workflow_id, "/restart", RestartAnswer, "restarting", query=query)
+
+
+def dependency_graph(workflow_id: int) -> Request[DependencyGraph]:
+    """All jobs and which of them wait for which."""
+    return _on_workflow("GET", workflow_id, "/dependency_graph", DependencyGraph, "getting the dependencies of")
+
+
+def list_actions(workflow_id: int) -> Request[list[WorkflowAction]]:
+    return _on_workflow("GET", workflow_id, "/actions", list[WorkflowAction], "listing the actions of")
+
+
+def list_slurm_schedulers(workflow_id: int) -> Request[Page[SlurmScheduler]]:
+    return _list("/slurm_schedulers", workflow_id, Page[SlurmScheduler], "Slurm schedulers", {})
 
 
 def watched_files(workflow_id: int) -> Request[WatchedFiles]:
@@ -233,9 +249,20 @@ def list_files(
 
 
 def list_compute_nodes(
-    workflow_id: int, *, is_active: bool | None = None, offset: int = 0, limit: int = 10_000
+    workflow_id: int,
+    *,
+    is_active: bool | None = None,
+    scheduled_compute_node_id: int | None = None,
+    sort_by: str | None = None,
+    reverse_sort: bool = False,
+    offset: int = 0,
+    limit: int = 10_000,
 ) -> Request[Page[ComputeNode]]:
-    query = {"is_active": is_active, **_page(offset, limit)}
+    query = {
+        "is_active": is_active,
+        "scheduled_compute_node_id": scheduled_compute_node_id,
+        **_page(offset, limit, sort_by, reverse_sort),
+    }
     return _list("/compute_nodes", workflow_id, Page[ComputeNode], "compute nodes", query)
 
 

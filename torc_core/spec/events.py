@@ -43,9 +43,37 @@ class Event(Struct, kw_only=True):
         return f"All {len(names):,} jobs complete ({', '.join(names[:2])}, ...)"
 
 
-def execution_events(spec: WorkflowSpec) -> list[Event]:
-    """The events of a checked specification, each after those that it depends on; none without jobs."""
-    graph = Graph(spec)
+class ExecutionPlan:
+    """The events of a workflow: of a checked specification, or of a stored one that has `workflow_id`."""
+
+    def __init__(self, spec: WorkflowSpec, workflow_id: int | None = None) -> None:
+        graph = Graph(spec)
+        self.name = spec.name
+        self.workflow_id = workflow_id
+        self.jobs = len(spec.jobs)
+        self.stages = len(graph.stages())
+        self.events = _events(spec, graph)
+
+    def as_json(self) -> dict[str, Any]:
+        """The keys that torc prints, and how many stages there are."""
+        source: dict[str, Any] = {"source": "spec_file"}
+        if self.workflow_id is not None:
+            source = {"source": "database", "workflow_id": self.workflow_id}
+        return {
+            "status": "success",
+            **source,
+            "workflow_name": self.name,
+            "total_events": len(self.events),
+            "total_jobs": self.jobs,
+            "total_stages": self.stages,
+            "root_events": [event.id for event in self.events if not event.after],
+            "leaf_events": [event.id for event in self.events if not event.unlocks],
+            "events": [_event_json(event) for event in self.events],
+        }
+
+
+def _events(spec: WorkflowSpec, graph: Graph) -> list[Event]:
+    """Each after those that it depends on; none without jobs."""
     parents = graph.parents()
     groups: dict[frozenset[int], Event] = {}
     event_of: dict[int, Event] = {}
@@ -105,20 +133,6 @@ def _allocations(event: Event, actions: list[ActionSpec]) -> list[dict[str, Any]
                 }
             )
     return found
-
-
-def as_json(spec: WorkflowSpec, events: list[Event]) -> dict[str, Any]:
-    """The keys that torc prints."""
-    return {
-        "status": "success",
-        "source": "spec_file",
-        "workflow_name": spec.name,
-        "total_events": len(events),
-        "total_jobs": len(spec.jobs),
-        "root_events": [event.id for event in events if not event.after],
-        "leaf_events": [event.id for event in events if not event.unlocks],
-        "events": [_event_json(event) for event in events],
-    }
 
 
 def _event_json(event: Event) -> dict[str, Any]:

@@ -23,6 +23,11 @@ WHERE job.workflow_id = ?1 AND job.id BETWEEN ?2 AND ?3 AND consumer.job_id <> p
 """
 
 
+def implied(kind: str) -> str:
+    """A SELECT of (job, one that it waits for) as files or user data imply them; workflow ?1, id range ?2 to ?3."""
+    return _IMPLIED.format(kind=kind)
+
+
 def initialize(batch: Batch, workflow_id: int, only_uninitialized: bool = False) -> int:
     """Add the dependencies that files and user data imply, set the counters, and put uninitialized jobs to work.
 
@@ -48,7 +53,7 @@ def imply(batch: Batch, workflow_id: int, first: int, last: int) -> None:
     """Store the dependencies that files and user data imply for the jobs of an id range."""
     for kind in ("file", "user_data"):
         batch.run(
-            "INSERT OR IGNORE INTO job_depends_on (job_id, depends_on_job_id)" + _IMPLIED.format(kind=kind),
+            "INSERT OR IGNORE INTO job_depends_on (job_id, depends_on_job_id)" + implied(kind),
             workflow_id,
             first,
             last,
@@ -144,7 +149,7 @@ def refuse_cycle(conn: Connection, workflow_id: int) -> None:
     edges = conn.exec_driver_sql(
         "SELECT edge.job_id, edge.depends_on_job_id FROM job JOIN job_depends_on AS edge ON edge.job_id = job.id"
         " WHERE job.workflow_id = ?1"
-        f" UNION {_IMPLIED.format(kind='file')} UNION {_IMPLIED.format(kind='user_data')}"
+        f" UNION {implied('file')} UNION {implied('user_data')}"
         # a barrier is a stop on the way, under its negative id
         " UNION SELECT -barrier_id, job_id FROM barrier_parent JOIN barrier ON barrier.id = barrier_id"
         "  WHERE workflow_id = ?1"
