@@ -21,6 +21,7 @@ COMMANDS = {
     "workflows": "torc_core.cli.workflows:workflows",
     "jobs": "torc_core.cli.jobs:jobs",
     "results": "torc_core.cli.results:results",
+    "compute-nodes": "torc_core.cli.compute_nodes:compute_nodes",
     "explain": "torc_core.cli.explain:explain",
     "events": "torc_core.cli.events:events",
     "reports": "torc_core.cli.reports:reports",

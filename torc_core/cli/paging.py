@@ -22,6 +22,18 @@ RESULT_FIELDS = (
     *("peak_cpu_percent", "avg_cpu_percent"),
 )
 
+NODE_FIELDS = (
+    "id",
+    "hostname",
+    "pid",
+    "start_time",
+    "duration_seconds",
+    "is_active",
+    "num_cpus",
+    "memory_gb",
+    "num_gpus",
+)
+
 EVENT_FIELDS = ("id", "timestamp")
 
 

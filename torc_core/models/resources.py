@@ -157,6 +157,10 @@ class ComputeNode(Struct, omit_defaults=True, kw_only=True):
     scheduler: Any = None
     uuid: str | None = None
     boot_id: str | None = None
+    lease_age_s: float | None = None
+    """Seconds since an active runner was last heard of; said by the server, never to it."""
+    lease_s: float | None = None
+    """How long it may be silent before its jobs are given to others."""
 
 
 class ComputeNodesResources(Struct, omit_defaults=True, kw_only=True):

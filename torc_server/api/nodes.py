@@ -21,6 +21,9 @@ from torc_server.store.batch import Batch
 NODES = Resource("Compute node", schema.compute_node, ComputeNode)
 
 
+LEASE = ("lease_age_s", "lease_s")
+"""What only the server says of a node."""
+
 _STARTED = ("hostname", "pid", "num_cpus", "memory_gb", "num_gpus", "compute_node_type")
 """What is told of a node that started."""
 
@@ -53,7 +56,7 @@ def active_runners(conn: Connection) -> list[tuple[int, int, str | None]]:
 def register(batch: Batch, body: ComputeNode, server: Server) -> Wire:
     """Store a node; with a `uuid` it is a runner with a lease, and repeating its registration finds it."""
     require_workflow(batch.conn, body.workflow_id)
-    said = given(body, "id")
+    said = given(body, "id", *LEASE)
     if body.uuid is not None:
         said.setdefault("is_active", True)
         found = batch.run(
@@ -99,7 +102,16 @@ async def create_node(request: Call) -> Answer:
 @get("/compute_nodes", query=NodeQuery)
 async def list_nodes(request: Call) -> Answer:
     """A page of the compute nodes of a workflow."""
-    return json_answer(await request.db.read(_page, request.ask(NodeQuery)))
+    page = await request.db.read(_page, request.ask(NodeQuery))
+    for node in page["items"]:
+        node.update(_lease(request.server, node["id"]))
+    return json_answer(page)
+
+
+def _lease(server: Server, node_id: int) -> Wire:
+    """What is known of the lease of a runner; nothing of one that has left, and of torc's own clients."""
+    age_s = server.runners.nodes.silent_s(node_id)
+    return {} if age_s is None else {"lease_age_s": round(age_s, 3), "lease_s": server.runners.nodes.lease_s}
 
 
 def _page(conn: Connection, ask: NodeQuery) -> Wire:
@@ -117,7 +129,8 @@ def _page(conn: Connection, ask: NodeQuery) -> Wire:
 @get("/compute_nodes/{id:str}", answer=ComputeNode)
 async def get_node(request: Call) -> Answer:
     """One compute node."""
-    return json_answer(await request.db.read(get_node_row, request.number()))
+    node = await request.db.read(get_node_row, request.number())
+    return json_answer({**node, **_lease(request.server, node["id"])})
 
 
 @put("/compute_nodes/{id:str}", body=ComputeNode, answer=ComputeNode)
@@ -128,7 +141,7 @@ async def update_node(request: Call) -> Answer:
 
     def work(batch: Batch) -> Wire:
         same_workflow(get_node_row(batch.conn, node_id), body.workflow_id)
-        NODES.update(batch, node_id, given(body, "id", "uuid"))
+        NODES.update(batch, node_id, given(body, "id", "uuid", *LEASE))
         node = get_node_row(batch.conn, node_id)
         batch.log(body.workflow_id, "node", id=node_id, hostname=node["hostname"], is_active=node["is_active"])
         if body.is_active is False:

@@ -98,6 +98,11 @@ class Nodes:
         """A call of the node arrived."""
         node.expires = time.monotonic() + self.lease_s
 
+    def silent_s(self, node_id: int) -> float | None:
+        """Seconds since a live runner was last heard of; None of any other."""
+        node = self.by_id.get(node_id)
+        return None if node is None else max(time.monotonic() - (node.expires - self.lease_s), 0.0)
+
     def of_workflow(self, workflow_id: int) -> list[Node]:
         """The live runners of a workflow."""
         return [node for node in list(self.by_id.values()) if node.workflow_id == workflow_id]
