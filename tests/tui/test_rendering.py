@@ -14,7 +14,7 @@ from torc_tui.rendering.glyphs import STATUSES, Characters
 from torc_tui.rendering.job_view import inspector_lines, preview_lines
 from torc_tui.rendering.numbers import NOTHING
 from torc_tui.rendering.palette import PALETTES, ROLES
-from torc_tui.rendering.progress import bar, ended_share
+from torc_tui.rendering.progress import bar, done_share
 from torc_tui.rendering.strips import changed_span
 from torc_tui.rendering.tables import JOBS, WORKFLOWS
 
@@ -25,8 +25,8 @@ LOOK = Look(Characters(), NOW)
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (None, NOTHING), (0.044, "0.04 s"), (0.999, "1.0 s"), (5.25, "5.2 s"), (41, "41 s"), (59.7, "1m00"),
-        (242, "4m02"), (7500, "2h05"), (273_600, "3d04h"), (-1, "0.00 s"),
+        (None, NOTHING), (0.0044, "4 ms"), (0.44, "0.44 s"), (0.999, "1.0 s"), (5.25, "5.2 s"), (41, "41 s"),
+        (59.7, "1m00"), (242, "4m02"), (7500, "2h05"), (273_600, "3d04h"), (-1, "0 ms"),
     ],
 )  # fmt: skip
 def test_durations_have_two_units_at_most(seconds: float | None, text: str) -> None:
@@ -85,7 +85,7 @@ def test_a_bar_shows_every_part_that_exists_and_is_full_only_when_all_has_ended(
     assert [role for _, role in line] == ["completed", "failed", "running", "faint"]
     assert plain(bar({"completed": 5}, 20)) == "█" * 20
     assert plain(bar({}, 5)) == "░░░░░"
-    assert ended_share({"completed": 1, "failed": 1, "ready": 2}) == 0.5
+    assert done_share({"completed": 1, "failed": 1, "ready": 1, "disabled": 1}) == 0.5
 
 
 def test_columns_of_least_weight_leave_a_narrow_screen_and_names_and_states_stay() -> None:

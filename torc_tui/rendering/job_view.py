@@ -92,6 +92,10 @@ def _relation(title: str, jobs: list[tuple[int, str, str]], total: int, look: Lo
     return line
 
 
+HEAD = 8
+"""So many lines at most stand above stderr where there is one column only."""
+
+
 def inspector_lines(detail: JobDetail, width: int, look: Look) -> list[Line]:
     """All facts: two columns where there is room, then the end of stderr."""
     half = min(width // 2, 72) if width >= 100 else width
@@ -100,7 +104,8 @@ def inspector_lines(detail: JobDetail, width: int, look: Look) -> list[Line]:
     if width < 100:
         if not stderr:
             return [*left, [], *right]
-        head = next((i for i, line in enumerate(left) if plain(line).strip().startswith("command")), 2)
+        first = next((i for i, line in enumerate(left) if not plain(line).strip()), len(left))
+        head = min(first, HEAD)
         return [*left[:head], [], *stderr, [], *left[head:], [], *right]
     lines: list[Line] = []
     for index in range(max(len(left), len(right))):

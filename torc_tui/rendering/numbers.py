@@ -30,10 +30,12 @@ def size(number: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Two units at most: `0.04 s`, `41 s`, `4m02`, `2h05`, `3d04h`."""
+    """Two units at most: `4 ms`, `0.41 s`, `41 s`, `4m02`, `2h05`, `3d04h`."""
     if seconds is None:
         return NOTHING
     seconds = max(seconds, 0)
+    if seconds < 0.0995:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 0.995:
         return f"{seconds:.2f} s"
     if seconds < 9.95:

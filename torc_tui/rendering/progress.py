@@ -16,10 +16,10 @@ def parts(counts: Mapping[str, int]) -> tuple[int, int, int, int]:
     return counts.get("completed", 0), bad, active, sum(counts.values())
 
 
-def ended_share(counts: Mapping[str, int]) -> float:
-    """How much has ended, from 0 to 1; disabled jobs count as ended."""
-    done, bad, _, total = parts(counts)
-    return (done + bad + counts.get("disabled", 0)) / total if total else 0.0
+def done_share(counts: Mapping[str, int]) -> float:
+    """How much is done, from 0 to 1: completed, or disabled, which is not to be done."""
+    done, _, _, total = parts(counts)
+    return (done + counts.get("disabled", 0)) / total if total else 0.0
 
 
 def bar(counts: Mapping[str, int], width: int) -> Line:

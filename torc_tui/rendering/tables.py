@@ -9,7 +9,7 @@ from torc_core.models.console import Row
 from torc_tui.rendering import numbers
 from torc_tui.rendering.cells import Line
 from torc_tui.rendering.columns import Cell, Column, Look
-from torc_tui.rendering.progress import bar, ended_share, parts
+from torc_tui.rendering.progress import bar, done_share, parts
 
 BAR_WIDTH = 18
 
@@ -57,7 +57,7 @@ def _progress(row: Row, look: Look) -> Line:
     line = bar(counts, BAR_WIDTH)
     if look.characters.ascii:
         line = [(look.characters.text(span), role) for span, role in line]
-    share = int(ended_share(counts) * 100)
+    share = int(done_share(counts) * 100)
     return [*line, (f" {share:>3} %", "" if share else "dim")]
 
 
