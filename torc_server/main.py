@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from torc_core.errors import InputError, TorcError
 from torc_server.settings import DEFAULT_PORT, Settings
@@ -47,6 +48,19 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(error.exit_code)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Wrong use is one line, as every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; 'torc-server --help' shows the options")
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: they go from 1 to 65535, and 0 lets the system choose")
+    return int(text)
+
+
 def parse(arguments: list[str]) -> argparse.Namespace:
     """The options; `run` may be left out."""
     if arguments[:1] == ["run"]:
@@ -55,7 +69,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         raise InputError("service: not supported; let systemd or cron start `torc-server run`")
     from importlib.metadata import version
 
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="torc-server",
         description="Serve torc workflows. `torc-server run` is the same as `torc-server`;"
         " `torc-server check` and `torc-server backup` look after its database.",
@@ -63,7 +77,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add = parser.add_argument
     add("--version", action="version", version=f"torc-server {version('torc')}")
     add("-H", "--host", "--url", "-u", default="127.0.0.1", help="address to listen on (this host only)")
-    add("-p", "--port", type=int, default=DEFAULT_PORT, help="port to listen on, 0 for any free one (%(default)s)")
+    add("-p", "--port", type=_port, default=DEFAULT_PORT, help="port to listen on, 0 for any free one (%(default)s)")
     add("-d", "--database", help="SQLite file (DATABASE_URL, else torc.db in this folder)")
     add("--no-auth", action="store_true", help="let everybody in: whoever can reach the port can run commands")
     add("--token-file", type=Path, help="file with the password of all callers; made when it does not exist")
@@ -176,6 +190,7 @@ def _bound(address: Address) -> socket.socket:
 
 def _log_to_stderr(level: str) -> None:
     names = {"trace": "DEBUG", "warn": "WARNING"}
+    logging.Formatter.default_msec_format = "%s.%03d"
     logging.basicConfig(
         level=names.get(level, level.upper()),
         stream=sys.stderr,

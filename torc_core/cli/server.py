@@ -7,7 +7,7 @@ import click
 from torc_core import local_server
 from torc_core.cli.app import App, group, pass_app
 from torc_core.cli.output import print_fields, print_json, print_json_line
-from torc_core.errors import TorcError
+from torc_core.errors import InputError, TorcError
 from torc_core.wording import count_of
 
 
@@ -19,10 +19,24 @@ def server() -> None:
     """
 
 
+def _require_own(app: App) -> None:
+    """These commands know the user's own server only: refuse --url, say so where a setting names another server."""
+    if app.options.get("url"):
+        raise InputError(
+            "'torc server' is about your own server on this host, not one that --url names; "
+            "leave out --url, and 'torc ping --url URL' asks whether another one answers"
+        )
+    if app.url:
+        app.note(
+            f"this is about your own server on this host; your commands go to {app.url}, as TORC_API_URL or a file says"
+        )
+
+
 @server.command()
 @pass_app
 def start(app: App) -> None:
     """Start it, unless it is running."""
+    _require_own(app)
     running = local_server.find() is not None
     local_server.ensure(app.note)
     found = local_server.find()
@@ -39,6 +53,7 @@ def start(app: App) -> None:
 @pass_app
 def stop(app: App) -> None:
     """Stop it. Runners at work go on, and start it again when they have something to tell."""
+    _require_own(app)
     found = local_server.find()
     if found and found[1].active_nodes:
         runners = count_of(found[1].active_nodes, "runners")
@@ -54,6 +69,7 @@ def stop(app: App) -> None:
 @pass_app
 def status(app: App) -> int:
     """Show whether it runs, and where its things are; exit code 1 when it does not run."""
+    _require_own(app)
     found = local_server.find()
     record, info = found or (None, None)
     facts = {
@@ -83,6 +99,7 @@ def log(app: App, lines: int, follow: bool) -> None:
     """
     from torc_core.cli.tail import Lines, follow_file, last_lines, write
 
+    _require_own(app)
     path = local_server.log_path()
     if not path.exists():
         raise TorcError(f"there is no log yet at {path}: no server was started on this host")

@@ -25,11 +25,25 @@ class ApiError(TorcError):
             self.exit_code = 2
 
 
+TLS_TROUBLES = {
+    "wrong_version_number": "it does not speak TLS; write http:// in place of https://",
+    "record layer failure": "it does not speak TLS; write http:// in place of https://",
+    "certificate_verify_failed": "its certificate is not trusted here; SSL_CERT_FILE names those that are",
+    "connection reset": "it broke off the connection; is it stopping, or does it want https://?",
+    "server disconnected without": "it broke off the connection; is it stopping, or does it want https://?",
+}
+"""What stands in an error of the connection, and what it means to the user."""
+
+
 def unreachable(url: str, request: Request[Any], reason: BaseException) -> ServerUnreachableError:
     """No connection, or none that lasted until the answer."""
+    lowered = str(reason).lower()
+    for sign, meaning in TLS_TROUBLES.items():
+        if sign in lowered:
+            return ServerUnreachableError(f"cannot talk to {url} while {request.doing}: {meaning}")
     return ServerUnreachableError(
-        f"no server at {url}: {_why(reason)}, while {request.doing}; "
-        "start one with 'torc server start' or give --url of another"
+        f"no server at {url}: {_why(reason)}, while {request.doing}; start it there, name another with --url, "
+        "or leave out --url and TORC_API_URL to use your own"
     )
 
 
@@ -38,8 +52,16 @@ def refused(url: str, user: str, has_password: bool, request: Request[Any], stat
     said = _said(content)
     if status == 401:
         if has_password:
-            return ApiError(f"the server at {url} refuses the password of user {user!r}; give another", status)
-        return ApiError(f"the server at {url} asks for a password: give --password or set TORC_PASSWORD", status)
+            return ApiError(
+                f"the server at {url} refuses the password of user {user!r}; give the right one with --password or "
+                "TORC_PASSWORD (where it asks for a token, that is the password; its log says which file has it)",
+                status,
+            )
+        return ApiError(
+            f"the server at {url} asks for a password: give --password or set TORC_PASSWORD "
+            "(to its token, where it has one: its log says which file has it)",
+            status,
+        )
     if status == 403:
         return ApiError(f"{request.doing} is not allowed for user {user!r}: {said or 'forbidden'}", status)
     if status == 404 and request.thing:

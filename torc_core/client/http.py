@@ -208,9 +208,14 @@ class Client:
 
 def base_url(url: str) -> str:
     """The address without torc's API path and trailing slash; InputError when it is none."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InputError(f"server address {url!r} is not http://HOST:PORT or https://HOST:PORT")
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is no number up to 65535
+        good = False
+    if not good:
+        near = f"; did you mean http://{url}?" if "://" not in url and ":" in url else ""
+        raise InputError(f"server address {url!r} is not http://HOST:PORT or https://HOST:PORT{near}")
     return url.rstrip("/").removesuffix(API_PATH)
 
 
