@@ -200,7 +200,7 @@ def test_paths_are_completed(tui_server: ServerProcess) -> None:
         await d.press("n")
         await d.type("some")
         await d.press("tab")
-        path = create_screen(d).path
+        path = create_screen(d).entry.field
         assert path.value == "some_folder/"
         await d.sees("inside_a.kdl")
         assert "notes.txt" not in d.text
@@ -252,18 +252,40 @@ def test_a_read_only_console_shows_what_a_file_would_make_and_makes_nothing(tui_
     drive(tui_server.url, script, read_only=True)
 
 
-def test_the_screen_goes_on_while_a_file_of_many_jobs_is_checked(tui_server: ServerProcess) -> None:
+def large(path: str, count: int) -> None:
+    """A file of so many jobs, in chains of ten."""
     jobs = [
         {"name": f"job_{i}", "command": f"echo {i}", "depends_on": [f"job_{i - 1}"] if i % 10 else []}
-        for i in range(20_000)
+        for i in range(count)
     ]
-    Path("large.json").write_text(json.dumps({"name": "large", "jobs": jobs}, indent=1))
+    Path(path).write_text(json.dumps({"name": "large", "jobs": jobs}, indent=1))
+
+
+def test_the_screen_goes_on_while_a_file_of_many_jobs_is_checked_and_made(tui_server: ServerProcess) -> None:
+    large("large.json", 20_000)
 
     async def script(d: Driver) -> None:
         async with LagProbe() as lag:
             await d.go("new large.json")
             await d.sees("20,000 jobs in 10 stages")
-        assert len(lag.lags) > 10
+            assert len(lag.lags) > 10
+            await d.press("c")
+            await d.until(lambda: isinstance(d.screen, WorkflowScreen))
+        assert d.table.rows.total == 20_000
+
+    drive(tui_server.url, script)
+
+
+def test_a_file_that_changes_while_it_is_checked_is_checked_as_it_is_then(tui_server: ServerProcess) -> None:
+    large("large.json", 50_000)
+
+    async def script(d: Driver) -> None:
+        d.app.obey("new large.json", d.screen)
+        await d.until(lambda: isinstance(d.screen, CreateScreen) and not create_screen(d).watched.idle)
+        large("large.json", 10)
+        create_screen(d).recheck()
+        await d.sees("10 jobs in 10 stages")
+        assert create_screen(d).checked is not None
 
     drive(tui_server.url, script)
 

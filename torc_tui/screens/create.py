@@ -9,7 +9,6 @@ from pathlib import Path
 from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input
-from textual.worker import Worker
 
 from torc_core.client import console
 from torc_core.client.console import Part
@@ -19,23 +18,19 @@ from torc_core.models.console import TablePage
 from torc_core.run_records import RunOptions
 from torc_tui import local_runs, workflow_files
 from torc_tui.actions import Place
-from torc_tui.checking import Checked, check, line_of, stamp
+from torc_tui.checker import WatchedFile
+from torc_tui.checking import Checked, line_of
 from torc_tui.rendering import numbers
 from torc_tui.rendering.cells import Line
 from torc_tui.rendering.create_view import outline_lines, problem_lines, same_name_line
 from torc_tui.rendering.run_view import tilde
-from torc_tui.screens.chooser import Choice, ChoiceList
 from torc_tui.screens.console_screen import ConsoleScreen
 from torc_tui.store import Store
-from torc_tui.widgets.field import Field
 from torc_tui.widgets.lines_view import LinesView
-from torc_tui.widgets.lookout import Lookout
 from torc_tui.widgets.numbered_text import NumberedText
+from torc_tui.widgets.path_entry import MOVES, PathEntry
 from torc_tui.widgets.rule import Rule
 from torc_tui.widgets.text_line import TextLine
-
-COMPLETIONS = 9
-"""So many completions are seen at once."""
 
 TWO_PANES = 100
 """From so many columns on both panes are shown."""
@@ -57,10 +52,6 @@ class CreateScreen(ConsoleScreen):
     """See the module."""
 
     DEFAULT_CSS = """
-    CreateScreen #path { height: 1; }
-    CreateScreen #path > TextLine { width: 7; }
-    CreateScreen ChoiceList { height: 0; display: none; }
-    CreateScreen.-typing ChoiceList { display: block; }
     CreateScreen #panes { height: 1fr; }
     CreateScreen #file { width: 1fr; }
     CreateScreen #made { width: 1fr; }
@@ -73,31 +64,33 @@ class CreateScreen(ConsoleScreen):
         super().__init__()
         self.store = store
         self._first_path = path
-        self.path = Field(placeholder="path of a workflow file")
-        self.choices = ChoiceList()
+        self.entry = PathEntry()
         self.left = LinesView(id="file", focusable=True)
         self.right = LinesView(id="made", focusable=True)
         self._where = TextLine(id="where")
         self._same_name = TextLine(id="same-name")
-        self._label = TextLine()
-        self._typing = True
         self._in_left = False
-        self._completed = ""
-        """The text that the completions shown are for."""
-        self._moved = False
-        """A completion was chosen with the arrows."""
-        self.file: Path | None = None
-        self.folder = Path.cwd()
         self.options = RunOptions()
-        self.checked: Checked | None = None
-        self._wanted = 0
-        self._checking: Worker[None] | None = None
-        self._completing: Worker[None] | None = None
+        self.watched = WatchedFile(lambda: store.user, lambda: self.call_later(self._checked))
         self._problem = 0
         self._line: int | None = None
         self._machine = ""
         self._same: tuple[str, TablePage] | None = None
-        self._lookout: Lookout[tuple[int, int] | None] | None = None
+
+    @property
+    def file(self) -> Path | None:
+        """The file that is shown."""
+        return self.watched.path
+
+    @property
+    def folder(self) -> Path:
+        """Where jobs would work."""
+        return self.watched.folder
+
+    @property
+    def checked(self) -> Checked | None:
+        """What is known of the file."""
+        return self.watched.checked
 
     @property
     def places(self) -> frozenset[Place]:
@@ -108,8 +101,7 @@ class CreateScreen(ConsoleScreen):
         return f"new {workflow_files.short(self.file)}" if self.file else "new"
 
     def body(self) -> Iterator[Widget]:
-        yield Horizontal(self._label, self.path, id="path")
-        yield self.choices
+        yield self.entry
         yield Rule("┄")
         yield Horizontal(self.left, self.right, id="panes")
         yield self._where
@@ -119,18 +111,17 @@ class CreateScreen(ConsoleScreen):
         return [("Workflows › ", "dim"), ("New workflow", "strong")], []  # noqa: RUF001
 
     def on_mount(self) -> None:
-        self._label.show([(" FILE", "title")])
+        self.watched.checker.begin()
         self.run_worker(self._learn(), group="learn")
         if self._first_path:
-            self.path.value = self._first_path
+            self.entry.field.value = self._first_path
         self._arrange()
         self.type_path()
         if self._first_path and workflow_files.real(self._first_path).is_file():
             self.show_file(workflow_files.real(self._first_path))
 
     def on_unmount(self) -> None:
-        if self._lookout:
-            self._lookout.close()
+        self.watched.close()
 
     async def _learn(self) -> None:
         """What this machine offers, and how runs are set up by default."""
@@ -146,12 +137,10 @@ class CreateScreen(ConsoleScreen):
         self._show_where()
 
     def slept(self) -> None:
-        if self._lookout:
-            self._lookout.pause()
+        self.watched.pause()
 
     def woke(self) -> None:
-        if self._lookout:
-            self._lookout.resume()
+        self.watched.resume()
         self._focus()
 
     def heard(self, change: Change) -> None:
@@ -161,177 +150,95 @@ class CreateScreen(ConsoleScreen):
 
     @property
     def idle(self) -> bool:
-        busy = (self._checking, self._completing)
-        return not any(worker and not worker.is_finished for worker in busy)
+        return self.watched.idle and self.entry.idle
 
     @property
     def typing(self) -> Input | None:
-        return super().typing or (self.path if self._typing else None)
+        return super().typing or (self.entry.field if self.entry.typing else None)
 
     @property
     def types_path(self) -> bool:
         """Whether what is typed goes into the path."""
-        return self._typing
+        return self.entry.typing
 
     def press_while_typing(self, key: str) -> bool:
         if super().typing:
             return super().press_while_typing(key)
-        known = {"escape", "tab", "down", "up", "pagedown", "pageup"}
+        known = {"escape", "tab", *MOVES}
         if key in known or (key.startswith("ctrl+") and self.app.registry.for_key(key, self.places)):
-            self.path.call_later(self._typed, key)  # after what was typed before it
+            self.entry.field.call_later(self._typed, key)  # after what was typed before it
             return True
         return False
 
     async def _typed(self, key: str) -> None:
         self.action_bar.key_pressed()
-        moves = {"down": 1, "up": -1, "pagedown": COMPLETIONS, "pageup": -COMPLETIONS}
         if key == "escape":
             if self.file:
                 self._stop_typing()
             else:
                 self.app.go_back()
         elif key == "tab":
-            await self._complete()
-        elif key in moves:
-            self.choices.move(moves[key] if self._moved or moves[key] < 0 or self.path.value else 0)
-            self._moved = True
+            await self.entry.complete()
+        elif key in MOVES:
+            self.entry.move(key)
         elif action := self.app.registry.for_key(key, self.places):
             self.app.perform(action, self)
 
     def type_path(self) -> None:
         """From now on what is typed is the path."""
-        self._typing, self._moved = True, False
-        self.path.cursor_position = len(self.path.value)
-        self._look_for_completions()
+        self.entry.begin()
         self._focus()
-        self.set_class(True, "-typing")
         self.refresh_lines()
 
     def _stop_typing(self) -> None:
-        self._typing = False
-        self.set_class(False, "-typing")
-        if self.file:
-            with self.prevent(Input.Changed):
-                self.path.value = workflow_files.short(self.file)
+        self.entry.end(self.file)
         self._focus()
         self.refresh_lines()
 
     def _focus(self) -> None:
-        (self.path if self._typing else self.left if self._in_left else self.right).focus()
-
-    def on_input_changed(self, message: Input.Changed) -> None:
-        message.stop()
-        self._moved = False
-        if self._typing:
-            self._look_for_completions()
-
-    def _look_for_completions(self) -> None:
-        if self._completing is None or self._completing.is_finished:
-            self._completing = self.run_worker(self._keep_completing(), group="complete")
-
-    async def _keep_completing(self) -> None:
-        """Until what is shown fits what is typed."""
-        while True:
-            text = self.path.value
-            found = await asyncio.to_thread(workflow_files.completions, text)
-            if text == self.path.value:
-                break
-        self._completed = text
-        self.choices.show([Choice(each.path, each.path, each.note) for each in found])
-        self.choices.styles.height = max(1, min(len(found), COMPLETIONS, max(3, self.app.size.height // 3)))
-
-    async def _complete(self) -> None:
-        """As far as all completions agree; the chosen one, when one was."""
-        text = self.path.value
-        found = await asyncio.to_thread(workflow_files.completions, text)
-        chosen = self.choices.chosen
-        start = workflow_files.common_start(found, text)
-        if (self._moved or start == text) and chosen and self._completed == text:
-            start = chosen.value
-        self.path.value = start
-        self.path.cursor_position = len(start)
+        (self.entry.field if self.entry.typing else self.left if self._in_left else self.right).focus()
 
     async def on_input_submitted(self, message: Input.Submitted) -> None:
         message.stop()
-        await self._take(guess=True)
-
-    async def _take(self, *, guess: bool) -> None:
-        """The file that is typed or chosen; with `guess` also the first completion. Says what is wrong with it."""
-        text = self.path.value.strip()
-        chosen = self.choices.chosen if self._completed == self.path.value else None
-        path = workflow_files.real(text)
-        if chosen and (self._moved or (guess and not path.is_file())):
-            text = chosen.value
-            path = workflow_files.real(text)
-        if path.is_dir() and text:
-            self.path.value = text if text.endswith("/") else f"{text}/"
-            self.path.cursor_position = len(self.path.value)
-            if not guess:
-                raise InputError(f"{text} is a folder; name a workflow file in it")
-            return
-        if not path.is_file():
-            raise_or_say = f"there is no file {text}" if text else "name a workflow file first"
-            if not guess:
-                raise InputError(raise_or_say)
-            self.app.say(raise_or_say, error=True)
-            return
-        self.show_file(path)
+        try:
+            if path := self.entry.take(guess=True):
+                self.show_file(path)
+        except InputError as error:
+            self.app.say(str(error), error=True)
 
     def show_file(self, path: Path) -> None:
         """Show a file and what it would make."""
-        self.file, self._problem, self._line, self._in_left = path, 0, None, False
+        self._problem, self._line, self._in_left = 0, None, False
         self.left.top = self.right.top = 0
+        self.watched.watch(path)
         self._stop_typing()
         self._arrange()
-        self.recheck()
-        if self._lookout:
-            self._lookout.close()
-        self._lookout = Lookout(lambda: stamp(path), self._file_changed)
-
-    def _file_changed(self, seen: tuple[int, int] | TorcError | None) -> None:
-        if self.checked is None or self.checked.path != self.file or self.checked.stamp != seen:
-            self.recheck()
 
     def recheck(self) -> None:
         """Read and check the file again; what is shown stays until that is done."""
-        self._wanted += 1
-        if self._checking is None or self._checking.is_finished:
-            self._checking = self.run_worker(self._check(), group="check")
+        self.watched.recheck()
 
-    async def _check(self) -> None:
-        done = -1
-        while done != self._wanted and self.file:
-            done = self._wanted
-            checked = await asyncio.to_thread(check, self.file, self.folder, self.store.user)
-            if done == self._wanted:
-                self.checked = checked
-                self._problem = min(self._problem, max(0, len(checked.errors) - 1))
-                self.draw()
-                self._ask_same_name()
+    def _checked(self) -> None:
+        if self.checked:
+            self._problem = min(self._problem, max(0, len(self.checked.errors) - 1))
+            self.draw()
+            self._ask_same_name()
+
+    def take_typed(self) -> None:
+        """Show the file whose path is typed. InputError when there is none."""
+        if self.entry.typing and (path := self.entry.take(guess=False)):
+            self.show_file(path)
 
     async def ready(self) -> Checked:
         """The file as it is now, checked. InputError says what keeps it from being created."""
-        if self._typing:
-            await self._take(guess=False)
-        if self.file is None:
+        self.take_typed()
+        checked = await self.watched.current()
+        if checked is None:
             raise InputError("name a workflow file first")
-        if self._checking and not self._checking.is_finished:
-            await self._checking.wait()
-        if self.checked is None or await asyncio.to_thread(stamp, self.file) != self.checked.stamp:
-            self.recheck()
-            assert self._checking is not None
-            await self._checking.wait()
-        assert self.checked is not None
-        if errors := self.checked.errors:
+        if errors := checked.errors:
             more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
             raise InputError(f"{errors[0]}{more}; nothing was created")
-        return self.checked
-
-    async def take_or_begin(self) -> None:
-        """Show the file that is typed. InputError when there is none."""
-        await self._take(guess=False)
-        if self.file is None:
-            raise InputError("name a workflow file first")
+        return checked
 
     def _ask_same_name(self) -> None:
         outline = self.checked.outline if self.checked else None
@@ -398,9 +305,7 @@ class CreateScreen(ConsoleScreen):
     def set_run(self, options: RunOptions, folder: Path) -> None:
         """How it will run, as chosen by the user."""
         self.options = options
-        if folder != self.folder:
-            self.folder = folder
-            self.recheck()
+        self.watched.work_in(folder)
         self._show_where()
 
     def move(self, rows: int) -> None:

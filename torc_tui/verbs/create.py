@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from torc_core.client import endpoints
-from torc_core.client.http import Address, Client
-from torc_core.models.plan import PlanAnswer
+from torc_core.errors import InputError
 from torc_tui import editor, launch, workflow_files
 from torc_tui.actions import Action, Effect, Group, Place
 from torc_tui.checking import Checked
@@ -19,9 +17,6 @@ from torc_tui.screens.chooser import Choice
 from torc_tui.screens.create import CreateScreen
 from torc_tui.screens.run_form import RunForm
 from torc_tui.screens.workflow import WorkflowScreen
-
-if TYPE_CHECKING:
-    from torc_core.spec import Plan as WorkflowPlan
 
 HERE = frozenset({Place.CREATE})
 HOME = frozenset({Place.WORKFLOWS})
@@ -56,16 +51,15 @@ def _creating(run: bool) -> Effect:
 
 def _plan(context: Context, screen: CreateScreen, checked: Checked, run: bool) -> Plan:
     """Without a question when nothing speaks against it."""
-    outline, plan = checked.outline, checked.plan
+    outline = checked.outline
     assert outline is not None
-    assert plan is not None
     name, folder, options = outline.name, str(checked.folder), screen.options
 
     async def apply() -> str:
         store = context.store
         await store.ask(endpoints.server_info())  # says so when the server is away, instead of a long silence
         assert store.address is not None
-        answer = await asyncio.to_thread(_send, store.address, plan, name, run)
+        answer = await screen.watched.checker.create(store.address, name, run)
         await asyncio.to_thread(workflow_files.remember, checked.path)
         said = f"{name} ({answer.workflow_id}) created: {many(answer.jobs, 'job')}"
         if run:
@@ -84,17 +78,12 @@ def _plan(context: Context, screen: CreateScreen, checked: Checked, run: bool) -
     return Plan(title, lines, verb, apply, keep="Not now", confirm=bool(missing), details=missing)
 
 
-def _send(address: Address, plan: WorkflowPlan, name: str, initialize: bool) -> PlanAnswer:
-    with Client(address) as client:
-        return client.send(endpoints.create_from_plan(lambda: plan.lines(initialize), name))
-
-
 async def _edit(context: Context) -> None:
     screen = _screen(context)
-    if screen.file is None or screen.types_path:
-        await screen.take_or_begin()
+    screen.take_typed()
     file = screen.file
-    assert file is not None
+    if file is None:
+        raise InputError("name a workflow file first")
     if await asyncio.to_thread(workflow_files.is_example, file):
         file = await asyncio.to_thread(workflow_files.own_copy, file)
         screen.show_file(file)
