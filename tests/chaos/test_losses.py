@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import signal
 import time
 from collections.abc import Iterator
@@ -67,23 +68,112 @@ def test_a_runner_that_was_cut_off_stops_its_copies_and_its_results_are_refused(
     assert len(results) == 6
 
 
-def test_a_server_that_stays_away_for_longer_than_the_lease_costs_no_work(
+def test_a_server_that_stays_away_for_longer_than_the_lease_costs_no_work(evidence: Evidence, tmp_path: Path) -> None:
+    """TORC_AWAY_S=120 TORC_AWAY_JOBS=1000: away for two minutes, with a lease of ten seconds."""
+    away_s, jobs = float(os.environ.get("TORC_AWAY_S", "3")), int(os.environ.get("TORC_AWAY_JOBS", "200"))
+    (tmp_path / "server").mkdir()
+    with ServerProcess(tmp_path / "server", ["--no-auth", "--lease-s", str(min(away_s / 1.5, 10))]) as server:
+        long = [evidence.job(f"long{i}", f"sleep {away_s * 0.6}; touch {tmp_path}/long{i}") for i in range(2)]
+        workflow = store(server, [*long, *(evidence.job(f"j{i}", "sleep 0.02") for i in range(jobs))])
+        runner = start_runner(server, workflow, tmp_path, "--max-parallel-jobs", "4")
+        until(lambda: evidence.runs() > jobs // 4, "a quarter of the jobs", 60)
+        server.crash()
+        back_at = time.monotonic() + away_s
+        until(lambda: all((tmp_path / f"long{i}").exists() for i in range(2)), "the end of claimed work", away_s)
+        until(lambda: time.monotonic() > back_at, "a time longer than the lease", away_s + 1)
+        before = evidence.runs()
+        server.start()
+        back_at = time.monotonic()
+        until(lambda: counts(server, workflow)["completed"] > before, "everything kept, and new work", 5)
+        print(f"caught up {time.monotonic() - back_at:.2f} s after the server's return")
+        ended(runner, 120)
+        assert runner.returncode == 0
+        assert evidence.runs() == jobs + 2
+        assert evidence.problems(server.database, workflow) == []
+        server.check(torc_clients=False)
+
+
+def test_a_disk_that_is_full_for_a_while_costs_nothing(
     server: ServerProcess, evidence: Evidence, tmp_path: Path
 ) -> None:
+    """Callers get the error, nothing that the server remembers is wrong, and the run goes on without a restart."""
     workflow = store(server, [evidence.job(f"j{i}", "sleep 0.02") for i in range(200)])
     runner = start_runner(server, workflow, tmp_path, "--max-parallel-jobs", "4")
-    until(lambda: evidence.runs() > 60, "sixty jobs")
-    server.crash()
-    before = evidence.runs()
-    back_at = time.monotonic() + LEASE_S * 1.5
-    until(lambda: time.monotonic() > back_at, "a time longer than the lease")
-    assert evidence.runs() >= before, "claimed work goes on"
-    server.start()
-    until(lambda: counts(server, workflow)["completed"] > before + 20, "catching up", 5)
+    until(lambda: evidence.runs() > 50, "fifty jobs")
+    size = max(file.stat().st_size for file in server.folder.iterdir())
+    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    with server.client() as http:
+        until(lambda: http.post("/workflows", json={"name": "x" * 9_000, "user": "u"}).status_code == 503, "a refusal")
+        until(lambda: "a batch was not committed" in server.log, "a batch that is not committed")
+        until(lambda: _is_quiet(evidence), "a runner that has nothing more to run")
+        stored = counts(server, workflow)
+        assert stored["completed"] + stored["pending"] + stored["running"] < 200
+        assert counts(server, workflow) == stored
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     ended(runner)
     assert runner.returncode == 0
+    assert server.process is not None
+    assert server.process.poll() is None
     assert evidence.runs() == 200
     assert evidence.problems(server.database, workflow) == []
+
+
+def _is_quiet(evidence: Evidence) -> bool:
+    """No job begins for a fifth of a second."""
+    before, deadline = evidence.runs(), time.monotonic() + 0.2
+    while time.monotonic() < deadline:
+        if evidence.runs() > before:
+            return False
+    return True
+
+
+def test_a_server_without_descriptors_loses_nothing(server: ServerProcess, evidence: Evidence, tmp_path: Path) -> None:
+    workflow = store(server, [evidence.job(f"j{i}", "sleep 0.02") for i in range(150)])
+    first = start_runner(server, workflow, tmp_path, "--max-parallel-jobs", "2")
+    until(lambda: evidence.runs() > 30, "thirty jobs")
+    limits = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    used = max(map(int, os.listdir(f"/proc/{server.pid}/fd"))) + 1
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (used, limits[1]))
+    second = start_runner(server, workflow, tmp_path, "--max-parallel-jobs", "2")
+    until(lambda: evidence.runs() > 90, "ninety jobs")
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, limits)
+    for each in (first, second):
+        ended(each)
+        assert each.returncode == 0
+    assert evidence.runs() == 150
+    assert evidence.problems(server.database, workflow) == []
+
+
+def test_a_run_goes_on_while_its_guard_is_stopped(server: ServerProcess, evidence: Evidence, tmp_path: Path) -> None:
+    workflow = store(server, [evidence.job(f"j{i}", "sleep 0.02") for i in range(60)])
+    guard = start_runner(server, workflow, tmp_path, "--max-parallel-jobs", "4")
+    until(lambda: evidence.runs() > 5, "five jobs")
+    os.kill(guard.pid, signal.SIGSTOP)
+    until(lambda: counts(server, workflow)["completed"] == 60, "the end of the run")
+    assert guard.poll() is None
+    os.kill(guard.pid, signal.SIGCONT)
+    ended(guard)
+    assert guard.returncode == 0
+    assert evidence.problems(server.database, workflow) == []
+
+
+def test_a_guard_that_was_stopped_when_its_runner_died_kills_what_is_left_when_it_goes_on(
+    server: ServerProcess, evidence: Evidence, tmp_path: Path
+) -> None:
+    workflow = store(server, [evidence.job(f"j{i}", FORKING.format(folder=tmp_path)) for i in range(3)])
+    guard = start_runner(server, workflow, tmp_path, "--max-parallel-jobs", "4")
+    until(lambda: len(list(tmp_path.glob("*.up"))) == 3, "jobs that have forked")
+    runner = runner_of(guard)
+    os.kill(guard.pid, signal.SIGSTOP)
+    os.kill(runner, signal.SIGKILL)
+    os.kill(guard.pid, signal.SIGCONT)
+    try:
+        until(lambda: not processes_of(workflow, server.port), "the end of all processes", 2)
+    finally:
+        kill_all(processes_of(workflow, server.port))
+    ended(guard)
+    with server.client() as http:
+        http.put(f"/workflows/{workflow}/cancel").raise_for_status()
 
 
 FORKING = (
