@@ -15,6 +15,7 @@ from torc_core.models.console import TablePage
 from torc_core.models.status import JobStatus
 from torc_server.api.console_tables import TableQuery, check_limit
 from torc_server.errors import Invalid
+from torc_server.store.batch import driver_connection
 
 GROUPS = 6
 """So many groups of names are shown of a stage."""
@@ -29,6 +30,9 @@ _SHAPE = (
     " (SELECT count(*) FROM barrier JOIN barrier_child ON barrier_id = id WHERE workflow_id = ?1)"
 )
 """What changes whenever jobs or dependencies come or go."""
+
+_NAMES = "SELECT id, name FROM job WHERE workflow_id = ? ORDER BY id"
+_STATUSES = "SELECT id, status FROM job WHERE workflow_id = ?"
 
 _EDGES = (
     "SELECT edge.depends_on_job_id, edge.job_id FROM job JOIN job_depends_on AS edge ON edge.job_id = job.id"
@@ -58,11 +62,8 @@ class Plans:
         shape = tuple(conn.exec_driver_sql(_SHAPE, (workflow_id,)).one())
         known = self._known.get(workflow_id)
         if known is None or known[0] != shape:
-            jobs: dict[int, str] = _pairs(
-                conn, "SELECT id, name FROM job WHERE workflow_id = ? ORDER BY id", workflow_id
-            )
-            edges = conn.exec_driver_sql(_EDGES, (workflow_id,))
-            by_stage = stages(jobs, ((before, then) for before, then in edges))
+            jobs: dict[int, str] = dict(_pairs(conn, _NAMES, workflow_id))
+            by_stage = stages(jobs, _pairs(conn, _EDGES, workflow_id))
             known = shape, [Stage(array("q", ids), _said(jobs[each] for each in ids)) for ids in by_stage]
             while len(self._known) >= KEPT:
                 self._known.pop(next(iter(self._known)), None)
@@ -123,7 +124,7 @@ def plan_page(conn: Connection, plans: Plans, workflow_id: int, ask: TableQuery)
     if ask.sort not in ("id", "-id"):
         raise Invalid(f"the plan cannot be sorted by {ask.sort!r}, only by id, the number of the stage")
     found = plans.stages(conn, workflow_id)
-    status: dict[int, int] = _pairs(conn, "SELECT id, status FROM job WHERE workflow_id = ?", workflow_id)
+    status: dict[int, int] = dict(_pairs(conn, _STATUSES, workflow_id))
     total = len(found)
     order = range(total, 0, -1) if ask.sort == "-id" else range(1, total + 1)
     offset, anchor = max(ask.offset, 0), None
@@ -134,8 +135,10 @@ def plan_page(conn: Connection, plans: Plans, workflow_id: int, ask: TableQuery)
     return TablePage(items=items, offset=offset, total=total, everything=total, anchor=anchor)
 
 
-def _pairs(conn: Connection, sql: str, workflow_id: int) -> dict[int, Any]:
-    return {row[0]: row[1] for row in conn.exec_driver_sql(sql, (workflow_id,))}
+def _pairs(conn: Connection, sql: str, workflow_id: int) -> Iterator[tuple[Any, Any]]:
+    """Rows as SQLite gives them: there are very many, and SQLAlchemy's cost four times as much."""
+    rows: Iterator[tuple[Any, Any]] = driver_connection(conn).execute(sql, (workflow_id,))
+    return rows
 
 
 def _row(number: int, stage: Stage, status: dict[int, int]) -> dict[str, Any]:
