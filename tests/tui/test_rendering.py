@@ -138,11 +138,11 @@ def test_every_palette_has_every_role_and_readable_contrast() -> None:
         for role in ROLES:
             if role == "faint":  # lines and empty parts, nothing to read
                 continue
-            for styles in (palette.styles, palette.cursor_styles):
+            for styles in (palette.styles, palette.cursor_styles, palette.quiet_styles):
                 style = styles[role]
                 assert style.color is not None
                 assert style.bgcolor is not None
-                assert _contrast(style.color.get_truecolor(), style.bgcolor.get_truecolor()) >= 3.0, (
+                assert _contrast(style.color.get_truecolor(), style.bgcolor.get_truecolor()) >= 4.5, (
                     palette.name,
                     role,
                 )

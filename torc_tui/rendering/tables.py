@@ -146,7 +146,9 @@ def _attempt(row: Row, _: Look) -> Line:
 def _memory(row: Row, _: Look) -> Line:
     used, asked = row.get("mem"), row.get("asked")
     if used is None:
-        return [(f"{numbers.NOTHING} / {numbers.size(asked)}" if asked else numbers.NOTHING, "faint")]
+        return [
+            (f"{numbers.NOTHING} / {numbers.size(asked)}" if asked else numbers.NOTHING, "dim" if asked else "faint")
+        ]
     over = asked is not None and used > asked
     line: Line = [(numbers.size(used), "failed" if over else "")]
     return [*line, (f" / {numbers.size(asked)}", "dim")] if asked else line
@@ -233,7 +235,7 @@ FILES = (
 
 def _value(row: Row, _: Look) -> Line:
     if "value" not in row:
-        return [("not written yet", "faint")]
+        return [("not written yet", "dim")]
     return [(" ".join(str(row["value"]).split()), "")]
 
 

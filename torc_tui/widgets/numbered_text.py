@@ -38,7 +38,7 @@ class NumberedText(Sequence[Line]):
         role = self._problems.get(number)
         here = number == self._here
         mark = "▌" if here else "✖" if role == "error" else "!" if role else " "
-        head: Line = [(mark, role or "accent"), (f"{number:>{self._width}}", role or ("accent" if here else "faint"))]
+        head: Line = [(mark, role or "accent"), (f"{number:>{self._width}}", role or ("accent" if here else "dim"))]
         return [
             *head,
             ("  ", ""),
