@@ -12,6 +12,7 @@ import fcntl
 import os
 import secrets
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -42,6 +43,9 @@ SILENT_LIMIT_S = 15.0
 
 STOP_LIMIT_S = 60.0
 """How long a server may take to stop."""
+
+LEAST_ROOM = 1 << 16
+"""With less free bytes on its disk a server cannot start."""
 
 COMMAND_MARK = b"\0torc_server\0run\0"
 """In the command line of every server that is started here."""
@@ -189,10 +193,17 @@ def _read_port(process: subprocess.Popen[bytes], log_start: int) -> int:
             raise TorcError(f"the server did not listen within {START_LIMIT_S:.0f} s; see {log_path()}")
         chunk = os.read(process.stdout.fileno(), 4096)
         if not chunk:
-            raise TorcError(f"the server did not start: {_last_line(log_start)}; see {log_path()}")
+            raise TorcError(f"the server did not start: {_why(log_start)}")
         said += chunk
     process.stdout.close()
     return int(said.partition(PORT_LINE)[2].split()[0])
+
+
+def _why(log_start: int) -> str:
+    """The last words of a server that did not start; on a full disk it could not write them."""
+    if shutil.disk_usage(home()).free < LEAST_ROOM:
+        return f"the disk of {home()} is full; make room there, or set XDG_STATE_HOME to a folder elsewhere"
+    return f"{_last_line(log_start)}; see {log_path()}"
 
 
 def _last_line(log_start: int) -> str:
@@ -205,10 +216,14 @@ def _last_line(log_start: int) -> str:
 def _write_record(record: Record) -> None:
     """Replace `server.json` in one step; only the user may read it."""
     temporary = home() / f".server.json.{os.getpid()}"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
-    temporary.replace(home() / "server.json")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
+        temporary.replace(home() / "server.json")
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise TorcError(f"{home() / 'server.json'} cannot be written: {error.strerror}; make room there") from None
 
 
 def _await_silent(record: Record) -> None:

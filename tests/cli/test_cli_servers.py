@@ -97,3 +97,18 @@ def test_wrong_use_of_the_server_is_one_line(tmp_path: Path, option: list[str], 
     assert ended.stderr.startswith("torc-server: ")
     assert said in ended.stderr
     assert ended.stderr.count("\n") == 1
+
+
+def test_a_server_on_a_full_disk_is_said(own_torc: Torc, monkeypatch: pytest.MonkeyPatch) -> None:
+    local_server.home().mkdir(parents=True)
+    (local_server.home() / "torc.db").write_text("so the server does not start" * 500)
+    monkeypatch.setattr(local_server, "LEAST_ROOM", 1 << 62)
+    shown = own_torc("workflows", "list", code=1)
+    assert f"the server did not start: the disk of {local_server.home()} is full; make room there" in shown.err
+
+
+@pytest.mark.usefixtures("torc")
+def test_output_that_cannot_be_written_is_one_line() -> None:
+    command = f"{sys.executable} -m torc_core.cli.main workflows list > /dev/full"
+    ended = subprocess.run(["bash", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (1, "torc: stdout: No space left on device\n")

@@ -195,3 +195,16 @@ def test_addresses_may_have_the_api_path(url: str) -> None:
 def test_what_is_no_address_is_wrong_input() -> None:
     with pytest.raises(InputError, match="localhost:8080"):
         base_url("localhost:8080")
+
+
+def test_a_full_disk_of_the_server_is_said() -> None:
+    said = b'{"error": {"message": "the database cannot do it now: database or disk is full; nothing was changed"}}'
+
+    def full(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(503)
+        request.send_header("content-length", str(len(said)))
+        request.end_headers()
+        request.wfile.write(said)
+
+    with serving(full) as url, Client(Address(url)) as client, pytest.raises(ApiError, match="the disk with the data"):
+        client.send(endpoints.ping())

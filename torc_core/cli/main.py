@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import io
 import os
 import sys
@@ -86,6 +88,10 @@ def main(arguments: list[str] | None = None) -> int:
         # The reader of stdout left (`| head`); Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        if debugging():
+            raise
+        return _fail_of_system(error)
     except Exception as error:
         if debugging():
             raise
@@ -105,6 +111,15 @@ def _fail(app: App, error: TorcError | click.ClickException, arguments: list[str
         _print_error(message, problems)
     click.echo(f"torc: {message}", err=True)
     return error.exit_code
+
+
+def _fail_of_system(error: OSError) -> int:
+    """What the system refused, and for which file; stdout itself may be what cannot be written."""
+    what = f"{error.filename}: " if error.filename else "stdout: " if error.errno == errno.ENOSPC else ""
+    click.echo(f"torc: {what}{error.strerror or error}", err=True)
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
 
 
 def _print_error(message: str, problems: Sequence[str] = ()) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from torc_core import VERSION
 from torc_core.client.request import Request
 from torc_core.errors import TorcError
 
@@ -70,7 +71,14 @@ def refused(url: str, user: str, has_password: bool, request: Request[Any], stat
         listing = "torc jobs list WORKFLOW" if request.thing.startswith("job ") else "torc workflows list"
         return ApiError(f"there is no {request.thing} at {url}; '{listing}' shows what there is", status)
     if status == 404:
-        return ApiError(f"the server at {url} does not know {request.method} {request.path}; is it torc?", status)
+        return ApiError(
+            f"the server at {url} does not know {request.method} {request.path}; is it torc {VERSION}?", status
+        )
+    if status == 503 and "disk is full" in said:
+        return ApiError(
+            f"{request.doing} is not done: the disk with the database of {url} is full; make room there and try again",
+            status,
+        )
     if status == 503:
         return ApiError(f"the server at {url} is too busy or stopping ({said or 503}); try again", status)
     if status >= 500:
@@ -80,7 +88,7 @@ def refused(url: str, user: str, has_password: bool, request: Request[Any], stat
 
 def unreadable(url: str, request: Request[Any], reason: Exception) -> ApiError:
     """An answer that is not what this endpoint answers."""
-    return ApiError(f"the answer of {url} while {request.doing} makes no sense ({reason}); is it torc?", 200)
+    return ApiError(f"the answer of {url} while {request.doing} makes no sense ({reason}); is it torc {VERSION}?", 200)
 
 
 def _why(reason: BaseException) -> str:
