@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
 from tests.runner.fake_server import MIB, FakeServer
 
 EATER = "python3 -c 'x = bytearray(100_000_000); import time; time.sleep({seconds})'"
@@ -71,3 +76,41 @@ def test_nothing_is_told_where_monitoring_is_switched_off(server, run) -> None:
 
     assert run().returncode == 0
     assert not any(call.samples for call in server.calls)
+
+
+def test_a_time_series_of_what_jobs_use_is_kept_beside_their_output(server, run, tmp_path) -> None:
+    config = '{"enabled": true, "granularity": "time_series", "sample_interval_seconds": 1}'
+    server.change(workflow=FakeServer.workflow_of(resource_monitor_config=config))
+    server.job("true")
+    server.job(EATER.format(seconds=2.6), name="eater")
+
+    run()
+
+    (path,) = (tmp_path / "output" / "resource_utilization").iterdir()
+    assert path.name == f"resource_metrics_{socket.gethostname()}_1_1.db"
+    with closing(sqlite3.connect(path)) as file:
+        rows = file.execute(
+            "SELECT job_id, timestamp, cpu_percent, memory_bytes, num_processes FROM job_resource_samples"
+        )
+        samples = rows.fetchall()
+        assert file.execute("SELECT job_id, job_name FROM job_metadata").fetchall() == [(2, "eater")]
+    start = server.results[2].start_ms // 1000
+    assert [(job, at - start) for job, at, *_ in samples] in ([(2, 1), (2, 2)], [(2, 1), (2, 3)], [(2, 2), (2, 3)])
+    assert all(memory > 100_000_000 and processes >= 1 for *_, memory, processes in samples)
+
+
+def test_where_no_time_series_can_be_kept_jobs_run_all_the_same(server, run, tmp_path) -> None:
+    config = '{"enabled": true, "granularity": "time_series", "sample_interval_seconds": 1}'
+    server.change(workflow=FakeServer.workflow_of(resource_monitor_config=config))
+    (tmp_path / "output").mkdir()
+    (tmp_path / "output" / "resource_utilization").write_text("in the way")
+    server.job("sleep 2.2")
+
+    ended = run()
+
+    assert ended.returncode == 0
+    assert "samples of what jobs use are not kept" in ended.stderr + ended.stdout + _logs(tmp_path)
+
+
+def _logs(folder: Path) -> str:
+    return "".join(path.read_text() for path in (folder / "output").glob("job_runner_*.log"))

@@ -47,6 +47,7 @@ class MonitorConfig(msgspec.Struct):
     """What the runner reads of a workflow's resource_monitor_config (spec.md 3.9)."""
 
     enabled: bool = False
+    granularity: str = "summary"
     sample_interval_seconds: float = 1.0
 
 
@@ -129,7 +130,7 @@ def _work(options: argparse.Namespace, guard_pipe: int | None) -> int:
             connect, f"/workflows/{options.workflow}/compute_nodes/{node.id}/exchange", wakeup.wake, log, journal
         ),
         pool,
-        _watch(jobs, workflow),
+        _watch(jobs, workflow, place, log),
         wakeup,
         selector,
         log,
@@ -217,7 +218,7 @@ def _deliver_for_the_dead(
         log.info(f"Delivered results of earlier runners delivered={delivered} refused={refused}")
 
 
-def _watch(jobs: Jobs, workflow: Workflow) -> Watch:
+def _watch(jobs: Jobs, workflow: Workflow, place: Place, log: Log) -> Watch:
     config = MonitorConfig(enabled=True)
     if workflow.resource_monitor_config:
         try:
@@ -225,7 +226,13 @@ def _watch(jobs: Jobs, workflow: Workflow) -> Watch:
         except msgspec.DecodeError as error:
             raise InputError(f"resource_monitor_config of workflow {workflow.id}: {error}") from None
     interval = max(config.sample_interval_seconds, 0.1)
-    return Watch(jobs, enforce=workflow.limit_resources is not False, measure=config.enabled, interval_s=interval)
+    series = None
+    if config.enabled and config.granularity == "time_series":
+        from torc_core.runner.series import Series
+
+        series = Series(place.output_dir, socket.gethostname(), place.workflow_id, log)
+    enforce = workflow.limit_resources is not False
+    return Watch(jobs, enforce=enforce, measure=config.enabled, interval_s=interval, series=series)
 
 
 def _settings(options: argparse.Namespace, workflow: Workflow) -> Settings:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import TYPE_CHECKING
 
 from torc_core.models.exchange import Sample
 from torc_core.runner import monitor
 from torc_core.runner.jobs import Ending, Jobs, Running
 from torc_core.runner.monitor import Usage
+
+if TYPE_CHECKING:
+    from torc_core.runner.series import Series
 
 TICK_S = 1.0
 OVER_RUNTIME = 152
@@ -29,15 +33,18 @@ class Watch:
     """Samples running jobs: each once after 50 ms, then all each `interval_s` (each second while limits are kept).
 
     `enforce` False switches the limits off, `measure` False everything that is not needed for them. What is measured
-    is also told to the server: each second of young jobs, later each `interval_s`.
+    is also told to the server, each second of young jobs, later each `interval_s`, and kept in `series`, if given.
     """
 
-    def __init__(self, jobs: Jobs, *, enforce: bool, measure: bool, interval_s: float = TICK_S) -> None:
+    def __init__(
+        self, jobs: Jobs, *, enforce: bool, measure: bool, interval_s: float = TICK_S, series: Series | None = None
+    ) -> None:
         self._jobs = jobs
         self._enforce = enforce
         self._measure = measure
         self._interval_s = min(interval_s, TICK_S) if enforce else interval_s
         self._tell_s = interval_s
+        self._series = series
         self._young: deque[Running] = deque()
         self._tick_at = float("inf")
         self._deadline = float("inf")
@@ -83,26 +90,26 @@ class Watch:
         self._samples.clear()
         return samples
 
-    def _tell(self, running: Running, usage: Usage, now: float) -> None:
+    def _is_to_tell(self, running: Running, usage: Usage, now: float) -> bool:
         age = now - running.started
-        if age < TOLD_AFTER_S or now - usage.told < min(max(age / TOLD_PER_AGE, TICK_S), self._tell_s):
-            return
-        usage.told = now
-        job, attempt = running.attempt.job_id, running.attempt.attempt_id
-        at_ms = running.started_ms + int(age * 1000)
-        self._samples.append(Sample(job, attempt, round(usage.cpu, 1), usage.memory, usage.num_processes, at_ms))
+        pause = min(max(age / TOLD_PER_AGE, TICK_S), self._tell_s)
+        return age >= TOLD_AFTER_S and now - usage.told >= pause
 
     def _sample(self, jobs: list[Running], now: float) -> None:
         members = self._jobs.members(jobs)
+        told: list[tuple[Sample, str]] = []
         for running in jobs:
             usage = running.usage
             if usage is None:
                 continue
             monitor.sample(usage, running.started, members[running.pid])
-            if self._measure and usage.count:
-                self._tell(running, usage, now)
+            if self._measure and usage.count and self._is_to_tell(running, usage, now):
+                told.append((_sample_of(running, usage, now), running.job.name))
             if self._enforce and running.job.limits and running.ending is None:
                 self._check_memory(running, usage)
+        self._samples.extend(sample for sample, _ in told)
+        if told and self._series is not None:
+            self._series.add(jobs[0].job.run_id, told)
 
     def _check_memory(self, running: Running, usage: Usage) -> None:
         limit = running.job.memory_bytes
@@ -127,3 +134,11 @@ class Watch:
                 self._jobs.stop([running.attempt], Ending("terminated", cause, OVER_RUNTIME))
             else:
                 self._deadline = min(self._deadline, deadline)
+
+
+def _sample_of(running: Running, usage: Usage, now: float) -> Sample:
+    """What it used just now, to be told."""
+    usage.told = now
+    job, attempt = running.attempt.job_id, running.attempt.attempt_id
+    at_ms = running.started_ms + int((now - running.started) * 1000)
+    return Sample(job, attempt, round(usage.cpu, 1), usage.memory, usage.num_processes, at_ms)
