@@ -16,6 +16,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from torc_core.models.resources import FailureRule
 from torc_core.models.stdio import Stdio
 
 
@@ -83,6 +84,8 @@ class AttemptResult(Struct, omit_defaults=True):
     outputs: list[OutputStat] = field(default_factory=list)
     stderr_tail: str | None = None
     """The last lines of stderr of an attempt that did not succeed (2 kB at most)."""
+    retry_up_to: int = 0
+    """A rule of its failure handler fits and grants so many attempts: unless they were made, the job is ready again."""
 
 
 class Prefetch(Struct, array_like=True, frozen=True):
@@ -145,6 +148,10 @@ class Assignment(Struct, omit_defaults=True):
     """None: stdout and stderr in a file each."""
     output_files: list[tuple[int, str]] = field(default_factory=list)
     """(file id, path) of each declared output."""
+    failure_rules: list[FailureRule] = field(default_factory=list)
+    """Of its failure handler: what is done when it fails (runner.md 2.2)."""
+    retries: int = 0
+    """Attempts of this run before this one that such a rule, or somebody, had tried again; lost ones do not count."""
 
 
 class StopOrder(Struct, array_like=True, frozen=True):

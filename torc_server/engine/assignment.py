@@ -8,11 +8,13 @@ from collections.abc import Sequence
 import msgspec
 
 from torc_core.models.exchange import Assignment
+from torc_core.models.resources import FailureRule
 from torc_core.models.stdio import Stdio
 from torc_server.store.batch import Batch
 
 _env = msgspec.json.Decoder(dict[str, str])
 _stdio = msgspec.json.Decoder(Stdio)
+_rules = msgspec.json.Decoder(list[FailureRule])
 
 
 def assignments(batch: Batch, job_ids: Sequence[int], run_id: int) -> list[Assignment]:
@@ -29,7 +31,8 @@ def assignments(batch: Batch, job_ids: Sequence[int], run_id: int) -> list[Assig
         outputs[job].append((file_id, path))
     rows = batch.run(
         "SELECT job.id, attempt_id, job.name, command, r.id, num_cpus, memory_bytes, num_gpus, num_nodes, runtime_s,"
-        " is_default, invocation_script, env, cwd, supports_termination, keep_background, stdio"
+        " is_default, invocation_script, env, cwd, supports_termination, keep_background, stdio, retries,"
+        " (SELECT rules FROM failure_handler WHERE failure_handler.id = job.failure_handler_id)"
         " FROM json_each(?) AS told"
         " JOIN job ON job.id = told.value JOIN resource_requirements AS r ON r.id = job.resource_requirements_id"
         " ORDER BY told.key",
@@ -56,6 +59,8 @@ def assignments(batch: Batch, job_ids: Sequence[int], run_id: int) -> list[Assig
             keep_background=bool(row[15]),
             stdio=_stdio.decode(row[16]) if row[16] else None,
             output_files=outputs.get(row[0], []),
+            retries=row[17],
+            failure_rules=_rules.decode(row[18]) if row[18] else [],
         )
         for row in rows
     ]

@@ -36,7 +36,8 @@ def take_late_results(batch: Batch, workflow_id: int, node_id: int, late: LateRe
     for job, attempt, run, status, run_now, current, holder, lost_by, stored in rows if known else ():
         result, old = told[job, attempt], JobStatus(status)
         new = new_status(old, result) if run == run_now else None
-        if run == run_now and old in _WAITING and lost_by == node_id and current == attempt + 1:
+        is_back = run == run_now and old in _WAITING and lost_by == node_id and current == attempt + 1
+        if is_back and not result.retry_up_to:  # one that is to be tried again is as well tried by its next attempt
             given_back.append(_accepted(result, workflow_id, old, new_status(JobStatus.RUNNING, result), node_id))
         elif new is not None and holder == node_id and current == attempt:
             held.append(_accepted(result, workflow_id, old, new, node_id))

@@ -15,6 +15,7 @@ from torc_core.crash import crash_point
 from torc_core.models.exchange import Attempt, AttemptResult
 from torc_core.models.status import ACTIVE, TERMINAL, JobStatus
 from torc_server.engine.nodes import Call
+from torc_server.engine.retry import note_retry
 from torc_server.engine.transition import record, set_status
 from torc_server.engine.unblock import block_early
 from torc_server.store.batch import Batch
@@ -102,7 +103,7 @@ def _results(batch: Batch, calls: list[Call]) -> None:
     rows = batch.run(
         "SELECT told.value ->> 2, told.value ->> 0, told.value ->> 1, job.workflow_id, job.status, workflow.run_id,"
         " job.attempt_id, job.node_id, told.value ->> 3,"
-        " job.result_id IS NOT NULL AND EXISTS (SELECT 1 FROM result WHERE job_id = job.id"
+        " (job.result_id IS NOT NULL OR job.retries > 0) AND EXISTS (SELECT 1 FROM result WHERE job_id = job.id"
         "  AND run_id = told.value ->> 3 AND attempt_id = told.value ->> 1)"
         " FROM json_each(?) AS told JOIN job ON job.id = told.value ->> 0"
         " JOIN workflow ON workflow.id = job.workflow_id",
@@ -154,21 +155,15 @@ def store(batch: Batch, accepted: list[Accepted], *, forced: bool = False) -> No
     """Write results, and the jobs that they end. `forced`: these jobs were not with the node that ran them."""
     if not accepted:
         return
-    values = [_row(each) for each in accepted]
-    columns = ", ".join(f"value ->> {i}" for i in range(len(values[0])))
-    result_ids = batch.run(
-        "INSERT OR REPLACE INTO result (workflow_id, job_id, run_id, attempt_id, compute_node_id, return_code,"
-        " exec_time_minutes, completion_time, status, peak_memory_bytes, avg_memory_bytes, peak_cpu_percent,"
-        f" avg_cpu_percent, start_ms, end_ms, cause, stderr_tail) SELECT {columns} FROM json_each(?)"
-        " RETURNING job_id, id, status, start_ms",
-        batch.json(values),
-    ).all()
+    again = _tried_again(batch, accepted)
+    ends = [each for each in accepted if each.job not in again] if again else accepted
+    results = _write(batch, accepted)
     batch.run(
         "UPDATE job SET result_id = told.value ->> 1, status = told.value ->> 2, start_ms = told.value ->> 3,"
         " node_id = NULL FROM json_each(?) AS told WHERE job.id = told.value ->> 0",
-        batch.json([list(row) for row in result_ids]),
+        batch.json([row for row in results if row[0] not in again]),
     )
-    outputs = [(o.file_id, o.mtime, o.size) for each in accepted for o in each.result.outputs]
+    outputs = [(o.file_id, o.mtime, o.size) for each in ends for o in each.result.outputs]
     if outputs:
         batch.run(
             "UPDATE file SET st_mtime = told.value ->> 1, size = told.value ->> 2 FROM json_each(?) AS told"
@@ -176,8 +171,56 @@ def store(batch: Batch, accepted: list[Accepted], *, forced: bool = False) -> No
             batch.json(outputs),
         )
     by_status: defaultdict[JobStatus, list[tuple[int, int, JobStatus]]] = defaultdict(list)
-    for each in accepted:
+    for each in ends:
         by_status[each.new].append((each.job, each.workflow, each.old))
     for new, moves in by_status.items():
         record(batch, moves, new, forced=forced)
+    if again:
+        _try_again(batch, [each for each in accepted if each.job in again], again)
     crash_point("server.result.written")
+
+
+def _write(batch: Batch, accepted: list[Accepted]) -> list[list[Any]]:
+    """Insert the results; returns [job, result, status, start] of each."""
+    values = [_row(each) for each in accepted]
+    columns = ", ".join(f"value ->> {i}" for i in range(len(values[0])))
+    rows = batch.run(
+        "INSERT OR REPLACE INTO result (workflow_id, job_id, run_id, attempt_id, compute_node_id, return_code,"
+        " exec_time_minutes, completion_time, status, peak_memory_bytes, avg_memory_bytes, peak_cpu_percent,"
+        f" avg_cpu_percent, start_ms, end_ms, cause, stderr_tail) SELECT {columns} FROM json_each(?)"
+        " RETURNING job_id, id, status, start_ms",
+        batch.json(values),
+    )
+    return [list(row) for row in rows.all()]
+
+
+def _tried_again(batch: Batch, accepted: list[Accepted]) -> dict[int, str]:
+    """Jobs (id -> name) whose failure is no end: the rule that fits grants another attempt."""
+    granted = [
+        (each.job, each.result.retry_up_to)
+        for each in accepted
+        if each.result.retry_up_to and each.new == JobStatus.FAILED
+    ]
+    if not granted:
+        return {}
+    rows = batch.run(
+        "SELECT job.id, job.name FROM json_each(?) AS told JOIN job ON job.id = told.value ->> 0"
+        " WHERE job.retries + 1 < told.value ->> 1",
+        batch.json(granted),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _try_again(batch: Batch, failed: list[Accepted], names: dict[int, str]) -> None:
+    """These jobs are ready for their next attempt; nothing below hears of the failure."""
+    ids = [each.job for each in failed]
+    batch.run(
+        "UPDATE job SET status = 2, ready_ms = ?, node_id = NULL, attempt_id = attempt_id + 1, retries = retries + 1,"
+        " lost = 0, start_ms = NULL, result_id = NULL WHERE id IN (SELECT value FROM json_each(?))",
+        batch.now_ms,
+        batch.json(ids),
+    )
+    record(batch, [(each.job, each.workflow, each.old) for each in failed], JobStatus.READY)
+    for each in failed:
+        note_retry(batch, each.workflow, each.job, names[each.job], each.result.attempt_id, each.result.run_id)
+    block_early(batch, ids)
