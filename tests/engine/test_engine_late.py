@@ -123,4 +123,4 @@ def test_a_job_that_was_lost_too_often_fails_and_says_why(stage: Stage) -> None:
         runner.dies()
     assert flow.statuses() == {"a": "failed", "b": "canceled"}
     (cause,) = stage.rows("SELECT cause FROM result WHERE job_id = ?", flow.ids["a"])[0]
-    assert cause == "worker lost: 6 runners ended while they had it, the last one its process ended"
+    assert cause == "worker lost: its runner is gone (its process ended), after 5 others that had it"

@@ -207,6 +207,30 @@ def test_nothing_wakes_the_server_before_a_lease_can_end(stage: Stage) -> None:
     assert 19 < stage.runners.due() <= 20
 
 
+@pytest.mark.parametrize(("limit", "attempts"), [(0, 1), (2, 3)])
+def test_a_job_says_how_often_it_may_be_lost(stage: Stage, limit: int, attempts: int) -> None:
+    flow = stage.flow(job("a", lost_limit=limit), job("b", "a", cancel=False))
+    for _ in range(attempts):
+        runner = flow.runner()
+        assert runner.takes() == ["a"]
+        runner.starts("a")
+        runner.dies()
+    stage.until(lambda: flow.status("a") == "failed")
+    cause = stage.value("SELECT cause FROM result")
+    assert cause.startswith("worker lost: its runner is gone (its process ended)")
+    assert ("after 2 others" in cause) == (limit == 2)
+    assert flow.runner().takes() == ["b"]
+    flow.check()
+
+
+def test_a_job_that_never_started_is_not_lost_with_its_runner(stage: Stage) -> None:
+    flow = stage.flow(job("a"), job("b", lost_limit=0))
+    runner = flow.runner()
+    runner.takes(1, prefetch=(1, 1))
+    runner.dies()
+    stage.until(lambda: flow.status("b") == "ready")
+
+
 def test_the_death_of_a_runner_gives_its_jobs_to_others_at_once(stage: Stage) -> None:
     flow = stage.flow(job("a"))
     runner, other = flow.runner(), flow.runner()

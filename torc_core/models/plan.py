@@ -120,6 +120,8 @@ class PlannedJob(Struct, omit_defaults=True):
     cancel_on_blocking_job_failure: bool = True
     supports_termination: bool = False
     keep_background: bool = False
+    lost_limit: int | None = None
+    """So many attempts may end with their runner before the job fails; None: as many as the server says."""
     priority: int = 0
     stdio: Stdio | None = None
     resource_requirements: int | None = None

@@ -53,6 +53,8 @@ JOB_KEYS: dict[str, Reader] = {
     "cancel_on_blocking_job_failure": values.flag,
     "supports_termination": values.flag,
     "keep_background": values.flag,
+    "on_worker_lost": values.choice("retry", "fail"),
+    "max_worker_losses": values.whole(0, 1_000_000),
     "resource_requirements": values.text,
     "priority": values.whole(-(2**31), 2**31 - 1),
     "env": values.environment,

@@ -41,6 +41,8 @@ class JobSpec(Struct, kw_only=True, gc=False):
     cancel_on_blocking_job_failure: bool = True
     supports_termination: bool = False
     keep_background: bool = False
+    on_worker_lost: str = "retry"
+    max_worker_losses: int | None = None
     resource_requirements: str | None = None
     failure_handler: str | None = None
     scheduler: str | None = None

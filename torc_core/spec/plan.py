@@ -240,6 +240,7 @@ class _Numbers:
             cancel_on_blocking_job_failure=job.cancel_on_blocking_job_failure,
             supports_termination=job.supports_termination,
             keep_background=job.keep_background,
+            lost_limit=0 if job.on_worker_lost == "fail" else job.max_worker_losses,
             priority=job.priority,
             stdio=job.stdio or self._stdio,
             resource_requirements=None if requirements is None else self._requirements[requirements],

@@ -286,11 +286,12 @@ def _add_jobs(batch: Batch, creation: Creation, items: list[PlannedJob]) -> None
             _id_at(creation, "failure_handler", job.failure_handler, who),
             _id_at(creation, "slurm_scheduler", job.scheduler, who),
             batch.json(job.stdio) if job.stdio else None,
+            job.lost_limit,
         ))  # fmt: skip
     batch.run_many(
         "INSERT INTO job (id, workflow_id, name, command, invocation_script, cancel_on_blocking_job_failure,"
         " supports_termination, keep_background, resource_requirements_id, env, cwd, priority, failure_handler_id,"
-        " scheduler_id, stdio, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        " scheduler_id, stdio, lost_limit, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
         rows,
     )
     batch.counts[creation.workflow_id, JobStatus.UNINITIALIZED] += len(rows)

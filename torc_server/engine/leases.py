@@ -13,7 +13,8 @@ from torc_server.engine.unblock import block_early
 from torc_server.store.batch import Batch
 
 LOST_LIMIT = 5
-"""So many attempts of a job may end with their runner; then the job fails: it may be what kills runners."""
+"""So many attempts of a job may end with their runner, unless it says another number; then it fails: it may be what
+kills runners."""
 
 
 LOST_CODE = 137
@@ -33,13 +34,14 @@ def lose(batch: Batch, node_id: int, reason: str, ahead: Collection[tuple[int, i
     A result that is found in the runner's journal is taken as long as nobody else has got the job (`late.py`).
     """
     rows = batch.run(
-        "SELECT job.id, job.workflow_id, status, lost, workflow.run_id, attempt_id, start_ms"
+        "SELECT job.id, job.workflow_id, status, lost, workflow.run_id, attempt_id, start_ms, ifnull(lost_limit, ?)"
         " FROM job JOIN workflow ON workflow.id = job.workflow_id WHERE node_id = ?",
+        LOST_LIMIT,
         node_id,
     ).all()
     waited = {r[0] for r in rows if r[2] == JobStatus.PENDING and (r[0], r[5]) in ahead}
-    back = [r for r in rows if r[2] in ACTIVE and (r[3] < LOST_LIMIT or r[0] in waited)]
-    failed = [r for r in rows if r[2] in ACTIVE and r[3] >= LOST_LIMIT and r[0] not in waited]
+    back = [r for r in rows if r[2] in ACTIVE and (r[3] < r[7] or r[0] in waited)]
+    failed = [r for r in rows if r[2] in ACTIVE and r[3] >= r[7] and r[0] not in waited]
     set_status(batch, [(r[0], r[1], r[2]) for r in back], JobStatus.READY)
     block_early(batch, [r[0] for r in back])
     _fence(batch, [r[0] for r in back if r[0] not in waited], lost=1)
@@ -49,7 +51,7 @@ def lose(batch: Batch, node_id: int, reason: str, ahead: Collection[tuple[int, i
         node_id,
         batch.json([r[0] for r in back]),
     )
-    store(batch, [_failure(batch, node_id, reason, *row) for row in failed])
+    store(batch, [_failure(batch, node_id, reason, *row[:7]) for row in failed])
     batch.run("UPDATE job SET node_id = NULL WHERE node_id = ?", node_id)
     _deactivate(batch, node_id, reason=reason, lost=[r[0] for r in back + failed])
     crash_point("server.lost.written")
@@ -60,7 +62,8 @@ def _failure(
     start_ms: int | None,
 ) -> Accepted:  # fmt: skip
     """The result of a job that will not be tried again."""
-    cause = f"worker lost: {lost + 1} runners ended while they had it, the last one {reason}"
+    lost_too = f", after {lost} other{'s' * (lost > 1)} that had it" if lost else ""
+    cause = f"worker lost: its runner is gone ({reason}){lost_too}"
     begin = batch.now_ms if start_ms is None else min(start_ms, batch.now_ms)
     result = AttemptResult(job, run, attempt, "failed", LOST_CODE, begin, batch.now_ms, cause=cause)
     return Accepted(job, workflow, JobStatus(status), JobStatus.FAILED, node, result)

@@ -145,6 +145,7 @@ job = _table(
     Column("lost_node_id", Integer),  # whose late result of the attempt before is still welcome: nobody has it since
     Column("result_id", Integer),  # its newest result, none once it is to run again
     Column("lost", Integer, nullable=False, server_default=text("0")),  # attempts that ended with their runner
+    Column("lost_limit", Integer),  # so many may before it fails, none: leases.LOST_LIMIT
     Column("retries", Integer, nullable=False, server_default=text("0")),  # of this run: counted apart from the lost
     Column("canceled_by_user", Integer, nullable=False, server_default=text("0")),  # not by a parent's failure
     Column("input_hash", Text),  # of its inputs when it was last put to work (server.md 5.2)
