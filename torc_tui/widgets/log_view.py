@@ -1,7 +1,7 @@
-"""A file as rows on the screen, whatever its size. What is needed is read in threads; only what changed is drawn.
+"""A file on the screen, whatever its size. What is needed is read in threads; only what changed is drawn.
 
-A place is where a row begins in the file and which piece of that row (a long one is folded into several). Every move is
-a function that gives the place it leads to; when it needs what is not read yet, that is read and the move is made then.
+Every move is a function that gives the place it leads to (`logs/rows.py`); when it needs what is not read yet, that is
+read and the move is made then.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ from textual.message import Message
 
 from torc_core.errors import TorcError
 from torc_tui.logs.file import LogError, LogFile, NotLoaded
+from torc_tui.logs.rows import MARGIN, LogRows, Place
 from torc_tui.logs.search import Pattern, Search
-from torc_tui.logs.text import cleaned, folded, marked, shifted
 from torc_tui.rendering.cells import Line
 from torc_tui.widgets.lines_view import LinesView
 
-Place = tuple[int, int]
 Move = Callable[[], Place]
 
 LOOK_EVERY_S = 0.25
@@ -29,12 +28,6 @@ LOOK_EVERY_S = 0.25
 
 TELL_EVERY_S = 0.25
 """How often progress of counting and searching is shown."""
-
-CUT = 1 << 14
-"""So many bytes of a row are enough where it is not folded."""
-
-MARGIN = 1
-"""Columns left of the text: the mark of the hit."""
 
 
 class LogView(LinesView):
@@ -66,7 +59,7 @@ class LogView(LinesView):
         self._ends = True
         """The end of the file is in sight."""
         self._moves: deque[Move] = deque()
-        self._pieces: dict[int, tuple[int, list[Line]]] = {}
+        self._of_file: LogRows | None = None
         self._instead: Callable[[LogError], Sequence[Line]] = lambda error: [[(str(error), "text")]]
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._awake = True
@@ -138,10 +131,11 @@ class LogView(LinesView):
             self._go_on()
             return
         self.file, self.error = log, None
+        self._of_file = LogRows(log)
+        self._arrange()
         self._moves.clear()
-        self._pieces.clear()
         self._end_tasks("read")
-        self._move(self._end)
+        self._move(self._rows.end)
 
     def _move(self, move: Move) -> None:
         if self.file is not None:
@@ -153,8 +147,8 @@ class LogView(LinesView):
         while self._moves and self.file and self.size.height:
             try:
                 place = self._moves[0]()
-                lines = self._lines_from(place)
-                end = self._end()
+                lines = self._rows.lines_from(place, self.hit)
+                end = self._rows.end()
             except NotLoaded as missing:
                 numbers = missing.numbers
                 self._begin("read", lambda numbers=numbers: self._read(numbers))  # type: ignore[misc]
@@ -200,10 +194,11 @@ class LogView(LinesView):
             await self._open()
             if pattern:
                 self.search = Search(pattern, 0)
+                self._arrange()
         elif log.take(seen):
             if self.search:
                 self.search.grown()
-            self._move(self._end if self.follows else lambda: self._at)
+            self._move(self._rows.end if self.follows else lambda: self._at)
 
     async def _work(self) -> None:
         """Count lines and search, until both are done."""
@@ -223,82 +218,20 @@ class LogView(LinesView):
                 self.post_message(self.Changed(self))
         self.post_message(self.Changed(self))
 
-    def _row_lines(self, start: int) -> list[Line]:
-        """A row as lines of the screen."""
-        log = self.file
-        assert log is not None
-        after = log.next_start(start)
-        end = log.size if after is None else after
-        known = self._pieces.get(start)
-        if known is not None and known[0] == end:
-            return known[1]
-        row = log.row(start) if self.folds else log.row(start, CUT + 4 * self._left)
-        line = cleaned(row.data)
-        if self.search:
-            line = marked(line, self.search.pattern)
-        width = max(2, self.size.width - MARGIN)
-        lines = folded(line, width) if self.folds else [shifted(line, self._left)]
-        if len(self._pieces) > 512:
-            self._pieces.clear()
-        self._pieces[start] = (end, lines)
-        return lines
+    @property
+    def _rows(self) -> LogRows:
+        assert self._of_file is not None
+        return self._of_file
 
-    def _lines_from(self, place: Place) -> list[Line]:
-        """The lines of the screen from a place on."""
-        log = self.file
-        assert log is not None
-        lines: list[Line] = []
-        start: int | None = place[0]
-        first = place[1]
-        if not log.size:
-            return [[(" it is empty", "dim")]]
-        while start is not None and len(lines) < self.size.height:
-            is_hit = self.hit is not None and start <= self.hit
-            after = log.next_start(start)
-            is_hit = is_hit and (after is None or (self.hit or 0) < after)
-            mark = ("▌" if is_hit else " ", "accent")
-            lines += [[mark, *line] for line in self._row_lines(start)[first:]]
-            start, first = after, 0
-        return lines[: self.size.height]
-
-    def _down(self, place: Place, lines: int) -> Place:
-        log = self.file
-        assert log is not None
-        start, piece = place
-        while True:
-            count = len(self._row_lines(start))
-            if piece + lines < count:
-                return start, piece + lines
-            after = log.next_start(start)
-            if after is None:
-                return start, count - 1
-            lines -= count - piece
-            start, piece = after, 0
-
-    def _up(self, place: Place, lines: int) -> Place:
-        log = self.file
-        assert log is not None
-        start, piece = place
-        while lines > piece:
-            lines -= piece
-            before = log.previous_start(start)
-            if before is None:
-                return 0, 0
-            start, piece = before, len(self._row_lines(before))
-        return start, piece - lines
-
-    def _end(self) -> Place:
-        """The place from which the end of the file is at the bottom."""
-        log = self.file
-        assert log is not None
-        last = log.previous_start(log.size)
-        if last is None:
-            return 0, 0
-        return self._up((last, len(self._row_lines(last)) - 1), self.size.height - 1)
+    def _arrange(self) -> None:
+        """What is drawn differently from now on."""
+        if self._of_file:
+            pattern = self.search.pattern if self.search else None
+            self._of_file.arrange((self.size.width, self.size.height), self._left, self.folds, pattern)
 
     def _same(self) -> Place:
         """Where the view is, in other dimensions: the end stays the end."""
-        end = self._end()
+        end = self._rows.end()
         return end if self._ends else min((self._at[0], 0), end)
 
     def scroll_rows(self, rows: int) -> None:
@@ -307,13 +240,13 @@ class LogView(LinesView):
             super().scroll_rows(rows)
         elif rows < 0:
             self.follows = False
-            self._move(lambda: self._up(self._at, -rows))
+            self._move(lambda: self._rows.up(self._at, -rows))
         elif not self.follows:
             self._move(lambda: self._downwards(rows))
 
     def _downwards(self, rows: int) -> Place:
-        end = self._end()
-        place = min(self._down(self._at, rows), end)
+        end = self._rows.end()
+        place = min(self._rows.down(self._at, rows), end)
         self.follows = self.follows or (self.grows and place == end)
         return place
 
@@ -325,7 +258,7 @@ class LogView(LinesView):
     def to_end(self) -> None:
         """Show the end, and follow it when somebody writes it."""
         self.follows = self.grows
-        self._move(self._end)
+        self._move(lambda: self._rows.end())
 
     def to_line(self, line: int) -> None:
         """Show a line by its number, once lines are counted so far."""
@@ -351,14 +284,14 @@ class LogView(LinesView):
         """Follow the end, or stop it."""
         self.follows = wanted
         if wanted:
-            self._move(self._end)
+            self._move(lambda: self._rows.end())
             self._go_on()
         self.post_message(self.Changed(self))
 
     def fold(self, wanted: bool) -> None:
         """Fold long lines, or cut them."""
         self.folds, self._left = wanted, 0
-        self._pieces.clear()
+        self._arrange()
         self._move(self._same)
 
     def shift(self, columns: int) -> None:
@@ -366,17 +299,17 @@ class LogView(LinesView):
         left = max(0, self._left + columns)
         if not self.folds and left != self._left:
             self._left = left
-            self._pieces.clear()
+            self._arrange()
             self._move(lambda: self._at)
 
     def find(self, pattern: Pattern | None) -> None:
         """Search the whole file from what is shown on; None ends the search."""
         self._end_tasks("work")
         self.search = self.hit = None
-        self._pieces.clear()
         if pattern and self.file:
             self.search = Search(pattern, self._at[0])
             self._jumps = True
+        self._arrange()
         self._move(lambda: self._at)
 
     def _jump_when_found(self) -> None:
@@ -412,19 +345,12 @@ class LogView(LinesView):
 
         def move() -> Place:
             assert self.file is not None
-            return self._around(self.file.start_at(hit))
+            return self._rows.around(self._at, self.file.start_at(hit))
 
         self._move(move)
 
-    def _around(self, start: int) -> Place:
-        """A place with this row in sight; what is shown stays when it is in sight already."""
-        bottom = self._down(self._at, self.size.height - 1)
-        if self._at <= (start, 0) <= bottom:
-            return self._at
-        return min(self._up((start, 0), self.size.height // 3), self._end())
-
     def on_resize(self) -> None:
-        self._pieces.clear()
+        self._arrange()
         if self.file is None:
             super().on_resize()
         else:
@@ -438,7 +364,7 @@ class LogView(LinesView):
             return 0, True, 0, True
         total, exact = log.index.lines(log.size)
         try:
-            bottom = self._down(self._at, self.size.height - 1)[0] if log.size else 0
+            bottom = self._rows.bottom(self._at)[0] if log.size else 0
             line = log.line_number(bottom) if log.size else 0
         except NotLoaded:
             line, bottom = None, self._at[0]
