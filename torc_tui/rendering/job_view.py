@@ -104,9 +104,9 @@ def inspector_lines(detail: JobDetail, width: int, look: Look) -> list[Line]:
     if width < 100:
         if not stderr:
             return [*left, [], *right]
-        first = next((i for i, line in enumerate(left) if not plain(line).strip()), len(left))
-        head = min(first, HEAD)
-        return [*left[:head], [], *stderr, *([[]] if head < first else []), *left[head:], [], *right]
+        end = next((i for i, line in enumerate(left) if not plain(line).strip()), len(left))
+        head = min(end, HEAD)
+        return [*left[:head], [], *stderr, *([[]] if head < end else []), *left[head:], [], *right]
     lines: list[Line] = []
     for index in range(max(len(left), len(right))):
         first = left[index] if index < len(left) else []

@@ -10,8 +10,10 @@ from datetime import datetime
 from textual.widget import Widget
 
 from torc_core.client import console
+from torc_core.client.failures import job_output
 from torc_core.client.stream import Change, concerns_job
 from torc_core.models.console import JobDetail, JobSamples
+from torc_tui import series_file
 from torc_tui.actions import Place
 from torc_tui.context import Thing
 from torc_tui.rendering import numbers, scales
@@ -59,6 +61,10 @@ class PlotScreen(ConsoleScreen):
         self._samples: Watch[JobSamples] | None = None
         self._can_draw = False
         """Whether the library that draws is there."""
+        self._kept: JobSamples | None = None
+        """What the file says that the runner kept, if the server knows nothing."""
+        self._looked_for: int | None = None
+        """The attempt of which it was looked for."""
 
     @property
     def places(self) -> frozenset[Place]:
@@ -71,8 +77,11 @@ class PlotScreen(ConsoleScreen):
 
     @property
     def told(self) -> JobSamples | None:
-        """What is known of its use."""
-        return self._samples.value if self._samples else None
+        """What is known of its use: by the server, else from the file beside its output."""
+        told = self._samples.value if self._samples else None
+        if told and not told.times_ms and self._kept and self._kept.attempt_id == told.attempt_id:
+            return self._kept
+        return told
 
     @property
     def address(self) -> str:
@@ -119,6 +128,20 @@ class PlotScreen(ConsoleScreen):
             self.app.say(str(watch.error), error=True)
         self.draw()
         self.refresh_lines()
+        if self.detail and self.told and not self.told.times_ms:
+            self.run_worker(self._look_in_file(self.detail, self.told.attempt_id), group="file", exit_on_error=False)
+
+    async def _look_in_file(self, detail: JobDetail, attempt_id: int) -> None:
+        """What ended before the server began to listen may be in a file, where that is within reach."""
+        last = last_attempt(detail)
+        if last is None or self._looked_for == attempt_id or "start" not in last or "end" not in last:
+            return
+        self._looked_for = attempt_id
+        output = await self.store.ask(job_output(self.job_id))
+        kept = await asyncio.to_thread(series_file.read, output, last["start"], last["end"])
+        if kept is not None:
+            self._kept = kept
+            self.draw()
 
     def ticked(self) -> None:
         if self.detail and status_of(self.detail) == "running":
@@ -269,5 +292,6 @@ def _why_nothing(detail: JobDetail, told: JobSamples) -> list[str]:
         "No curve is known of this attempt.",
         f"It took {numbers.duration(last.get('time'))}; peak memory {numbers.size(last.get('mem'))}, "
         f"peak cpu {numbers.percent(last.get('cpu'))}.",
-        "Jobs of less than a second have none; others are kept by the server while they run and for some time after.",
+        "Jobs of less than a second have none. Of others the server keeps it while they run and for some time after;",
+        "with 'granularity: time_series' under resource_monitor runners keep it in files beside the output, too.",
     ]
