@@ -61,6 +61,7 @@ def answer(request: BaseHTTPRequestHandler, status: int, body: bytes, **headers:
         (403, b'{"error":{"error":"Forbidden","message":"not yours"}}', "not allowed for user 'me': not yours", 1),
         (500, b"An internal error occurred", "the server failed while cancelling job 9 (500): An internal", 1),
         (503, b'{"error":{"message":"stopping"}}', "too busy or stopping (stopping); try again", 1),
+        (503, b'{"error":{"message":"database or disk is full"}}', "is full; make room there and try again", 1),
         (200, b"<html>", "makes no sense", 1),
     ],
 )
@@ -195,16 +196,3 @@ def test_addresses_may_have_the_api_path(url: str) -> None:
 def test_what_is_no_address_is_wrong_input() -> None:
     with pytest.raises(InputError, match="localhost:8080"):
         base_url("localhost:8080")
-
-
-def test_a_full_disk_of_the_server_is_said() -> None:
-    said = b'{"error": {"message": "the database cannot do it now: database or disk is full; nothing was changed"}}'
-
-    def full(request: BaseHTTPRequestHandler) -> None:
-        request.send_response(503)
-        request.send_header("content-length", str(len(said)))
-        request.end_headers()
-        request.wfile.write(said)
-
-    with serving(full) as url, Client(Address(url)) as client, pytest.raises(ApiError, match="the disk with the data"):
-        client.send(endpoints.ping())

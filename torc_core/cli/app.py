@@ -110,10 +110,16 @@ def global_options() -> list[click.Option]:
     formats = click.Choice(["table", "json"], case_sensitive=False)
     levels = click.Choice(LOG_LEVELS, case_sensitive=False)
     return [
-        click.Option(["-f", "--format"], type=formats, help="How results are printed.", **common),
-        click.Option(["--url"], metavar="URL", help="Server to talk to [env: TORC_API_URL].", **common),
-        click.Option(["--password"], metavar="TEXT", help="Password for it [env: TORC_PASSWORD].", **common),
-        click.Option(["--log-level"], type=levels, help="How much the runner writes into its log.", **common),
+        click.Option(["-f", "--format"], type=formats, metavar="FORMAT", help="table (default) or json.", **common),
+        click.Option(["--url"], metavar="URL", help="Server to use, or TORC_API_URL.  [default: your own]", **common),
+        click.Option(["--password"], metavar="TEXT", help="Password or token for it, or TORC_PASSWORD.", **common),
+        click.Option(
+            ["--log-level"],
+            type=levels,
+            metavar="LEVEL",
+            help="What 'run' writes into its log: error, warning, info, debug.",
+            **common,
+        ),
         click.Option(["--yes"], is_flag=True, help="Answer yes where it would ask.", **common),
     ]
 
@@ -124,6 +130,11 @@ class Command(click.Command):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params += global_options()
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from torc_core.cli.help import write_help
+
+        write_help(self, ctx, formatter)
 
 
 INPUT_FORMATS = ["yaml", "yml", "json5", "kdl"]
@@ -144,7 +155,8 @@ class FileCommand(Command):
             ["-f", "--format"],
             multiple=True,
             type=click.Choice(["table", "json", *INPUT_FORMATS], case_sensitive=False),
-            help="How results are printed (table, json), or how FILE is written where its name does not say it.",
+            metavar="FORMAT",
+            help="table (default) or json; or yaml, json5, kdl: how FILE is written where its name does not say it.",
             expose_value=False,
             callback=_keep_formats,
         )
@@ -152,14 +164,29 @@ class FileCommand(Command):
 
 
 class Group(click.Group):
-    """A family of commands that takes the global options; `lazy` ones are imported when they are used."""
+    """A family of commands that takes the global options; `lazy` ones are imported when they are used.
+
+    `sections` says how its help orders them: title -> names.
+    """
 
     command_class = Command
 
-    def __init__(self, *args: Any, lazy: dict[str, str] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        lazy: dict[str, str] | None = None,
+        sections: dict[str, list[str]] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.lazy = lazy or {}
+        self.sections = sections or {}
         self.params += global_options()
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from torc_core.cli.help import write_help
+
+        write_help(self, ctx, formatter)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*super().list_commands(ctx), *self.lazy]

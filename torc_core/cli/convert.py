@@ -22,7 +22,7 @@ from torc_core.errors import InputError
 @click.option("-o", "--output", metavar="FILE", help="Where to write it.  [default: standard output]")
 @pass_app
 def convert(app: App, file: str, target: str, output: str | None) -> None:
-    """Write the workflow of FILE (- is standard input) in another format.
+    """Write a workflow file (- is standard input) in another format.
 
     Comments are lost. Nothing is written when the file has errors.
     """

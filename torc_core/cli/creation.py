@@ -93,7 +93,10 @@ def create(app: App, spec: WorkflowSpec, *, initialize: bool) -> PlanAnswer:
 @click.option("--skip-checks", is_flag=True, help="Schedulers may take more nodes than any of their jobs needs.")
 @pass_app
 def create_command(app: App, file: str, dry_run: bool, strict: bool, skip_checks: bool) -> int:
-    """Create a workflow from FILE (- is standard input); 'torc run ID' runs it."""
+    """Make a workflow of FILE (- is standard input), without running it.
+
+    'torc run ID' runs it later; 'torc run FILE' does both at once.
+    """
     if dry_run:
         return _dry_run(app, file, strict)
     spec = load(app, file, strict=strict, skip_checks=skip_checks)

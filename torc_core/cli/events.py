@@ -39,9 +39,9 @@ def events(
     sort_by: str | None,
     reverse_sort: bool,
 ) -> None:
-    """List the events of WORKFLOW (id or name): cancels, retries, resets and what users noted.
+    """Show cancels, retries, resets and notes of a workflow (id or name).
 
-    With --follow (or `monitor`) show every change as it happens; without WORKFLOW those of all workflows.
+    With --follow (or 'monitor') show every change as it happens; without WORKFLOW those of all workflows.
     """
     verb, words = (words[0], words[1:]) if words and words[0] in ("list", "monitor") else ("list", words)
     if len(words) > 1:

@@ -22,7 +22,10 @@ EVENTS_SHOWN = 200
 @click.argument("workflow", metavar="FILE|ID")
 @pass_app
 def execution_plan(app: App, workflow: str) -> None:
-    """Show in which order the jobs of a workflow become ready: of a FILE (- is standard input), or a stored one."""
+    """Show in which order the jobs of a workflow become ready.
+
+    It is that of a FILE (- is standard input), or a stored one (ID).
+    """
     from torc_core.cli.select import is_workflow_file
     from torc_core.spec.events import compacted
 

@@ -14,9 +14,10 @@ from torc_core.client import endpoints
 @job_argument
 @pass_app
 def explain(app: App, job: str, of: str | None) -> None:
-    """Say why JOB (id, or name with -w) does not run.
+    """Say why a job does not run, or how it ended.
 
-    That is: which parents it waits for, which resource no runner offers, which runner has it.
+    JOB is an id, or a name in the workflow of -w. Told are the jobs it waits for, what it needs that no machine offers,
+    who runs it, its exit code and last errors.
     """
     answer = app.client.send(endpoints.explain_job(job_id(app, job, of)))
     if app.json:

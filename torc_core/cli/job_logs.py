@@ -56,7 +56,9 @@ def logs(
     run_id: int | None,
     output_dir: str | None,
 ) -> None:
-    """Print what JOB (id, or name with -w) wrote to stdout and stderr.
+    """Print what a job wrote to stdout and stderr.
+
+    JOB is an id, or a name in the workflow of -w.
 
     With -f json this is one object with the path and the lines of each; with --follow it is an object a line
     (`stream`, `path`, `line`).

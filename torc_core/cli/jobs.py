@@ -30,7 +30,7 @@ ANY_ATTEMPT = 2**31 - 1
 
 @group(lazy={"logs": "torc_core.cli.job_logs:logs"})
 def jobs() -> None:
-    """The jobs of workflows."""
+    """List, look at, retry and cancel jobs, and read their output."""
 
 
 @jobs.command("list")
@@ -43,7 +43,7 @@ def jobs() -> None:
 @click.option("--include-relationships", is_flag=True, help="With dependencies and files (JSON).")
 @pass_app
 def list_(app: App, /, workflow: str | None, upstream: str | None, limit: int, offset: int, **filters: Any) -> None:
-    """List the jobs of WORKFLOW (id or name)."""
+    """List the jobs of a workflow (id or name)."""
     number = workflow_id(app, workflow)
     filters["upstream_job_id"] = None if upstream is None else job_of(app, number, upstream)
     found = list(
@@ -66,7 +66,10 @@ def list_(app: App, /, workflow: str | None, upstream: str | None, limit: int, o
 @job_argument
 @pass_app
 def get(app: App, job: str, of: str | None) -> None:
-    """Show JOB (id, or name with -w)."""
+    """Show a job with the jobs and files around it.
+
+    JOB is an id, or a name in the workflow of -w.
+    """
     number = job_id(app, job, of)
     found = app.client.send(endpoints.get_job(number))
     if app.json:
@@ -114,7 +117,10 @@ def _requirements(row: Row) -> str:
 @jobs_argument
 @pass_app
 def retry(app: App, job: tuple[str, ...], of: str | None) -> None:
-    """Make failed JOBs (ids, or names with -w) ready again, and what was canceled below them wait again."""
+    """Make failed jobs ready again.
+
+    Jobs that were canceled because of them wait again. JOBs are ids, or names in the workflow of -w.
+    """
     chosen = [app.client.send(endpoints.get_job(job_id(app, text, of, destroys=True))) for text in job]
     for one in chosen:
         _require_retriable(app, one)
@@ -146,7 +152,11 @@ def _require_retriable(app: App, job: Job) -> None:
 @jobs_argument
 @pass_app
 def cancel(app: App, job: tuple[str, ...], of: str | None) -> None:
-    """Cancel JOBs (ids, or names with -w): what runs is stopped, what depends on it follows its own cancel flag."""
+    """Cancel jobs: what runs is stopped.
+
+    Jobs that depend on them are canceled too, unless the file says otherwise (cancel_on_blocking_job_failure). JOBs are
+    ids, or names in the workflow of -w.
+    """
     numbers = [job_id(app, text, of, destroys=True) for text in job]
     _tell(app, [app.client.send(endpoints.cancel_job(number)) for number in numbers], "is canceled")
 

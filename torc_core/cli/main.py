@@ -31,9 +31,22 @@ COMMANDS = {
     "ping": "torc_core.cli.ping:ping",
 }
 
+SECTIONS = {
+    "Run": ["run", "wait", "tui"],
+    "Look": ["workflows", "jobs", "results", "explain", "events", "reports", "compute-nodes"],
+    "Servers and files": ["server", "ping", "convert"],
+}
+
+HELP = """Run command-line jobs that depend on each other, and see how they stand.
+
+A workflow is a set of jobs, usually made of a file. Most commands take the name or the id of a workflow or job.
+"""
+
 EXIT_CODES = """\b
-Exit codes: 0 all done; 1 some jobs not completed, or the operation failed;
-2 wrong use or input; 3 cannot finish (no runner fits); 130 interrupted."""
+Exit codes: 0 all done; 1 some jobs not completed, or something failed;
+2 wrong use or input; 3 what is left fits on no machine that was offered;
+130 interrupted. With -f json every command prints one JSON document, with
+--follow one a line. 'torc COMMAND --help' shows more of each."""
 
 
 def _print_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
@@ -45,7 +58,8 @@ def _print_version(context: click.Context, _parameter: click.Parameter, value: b
 torc = Group(
     "torc",
     lazy=COMMANDS,
-    help="Run thousands of dependent command-line jobs, and see how they stand.",
+    sections=SECTIONS,
+    help=HELP,
     epilog=EXIT_CODES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     params=[

@@ -23,12 +23,14 @@ LISTED = 10_000
 
 
 @command()
-@click.argument("id_or_name", metavar="WORKFLOW", required=False)
+@click.argument("id_or_name", metavar="[WORKFLOW]", required=False)
 @click.option("--force", is_flag=True, help="Although input files or user data are missing.")
 @click.option("--dry-run", is_flag=True, help="Only list the jobs that would run again, and why.")
 @pass_app
 def reinitialize(app: App, id_or_name: str | None, force: bool, dry_run: bool) -> int:
-    """Run again the jobs of a workflow (id or name) whose inputs changed, and all below them.
+    """Run again what has changed in a workflow (id or name).
+
+    Those are the jobs whose inputs changed, and all jobs below them.
 
     Inputs are files (time and size), user data, command, environment and folder. All other jobs stay as they are;
     'torc run' then runs what is ready.

@@ -24,14 +24,14 @@ from torc_core.models.status import JobStatus
 
 @group()
 def reports() -> None:
-    """Reports on workflows."""
+    """Tell how a workflow went, in sum or job by job."""
 
 
 @reports.command("summary")
 @click.argument("workflow", required=False)
 @pass_app
 def summary_(app: App, workflow: str | None) -> None:
-    """Show counts by status, times and the verdict on WORKFLOW (id or name)."""
+    """Show counts, times and the verdict on a workflow (id or name)."""
     number = workflow_id(app, workflow)
     summary = app.client.send(endpoints.summary(number))
     report = _summary_report(summary, _results(app, number))
@@ -101,7 +101,7 @@ def verdict(summary: Summary) -> str:
 )
 @pass_app
 def results(app: App, workflow: str | None, output_dir: str | None, all_runs: bool, job: tuple[str, ...]) -> None:
-    """Show how each job of WORKFLOW (id or name) ended, and where its output is."""
+    """Show how each job ended, and where its output is."""
     number = workflow_id(app, workflow)
     summary = app.client.send(endpoints.summary(number))
     if output_dir is not None and not Path(output_dir).is_dir():

@@ -63,7 +63,7 @@ def list_(
     offset: int,
     **filters: Any,
 ) -> None:
-    """List the results of WORKFLOW (id or name): the latest of each job."""
+    """List the latest result of each job of a workflow (id or name)."""
     number = workflow_id(app, workflow)
     filters["job_id"] = None if job is None else job_of(app, number, job)
     filters["compute_node_id"] = None if node is None else node_of(app, number, node)

@@ -35,7 +35,7 @@ def _require_own(app: App) -> None:
 @server.command()
 @pass_app
 def start(app: App) -> None:
-    """Start it, unless it is running."""
+    """Start your server, unless it runs already."""
     _require_own(app)
     running = local_server.find() is not None
     local_server.ensure(app.note)
@@ -52,7 +52,10 @@ def start(app: App) -> None:
 @server.command()
 @pass_app
 def stop(app: App) -> None:
-    """Stop it. Runners at work go on, and start it again when they have something to tell."""
+    """Stop your server.
+
+    Jobs that run go on; their runner starts it again when it has something to tell.
+    """
     _require_own(app)
     found = local_server.find()
     if found and found[1].active_nodes:
@@ -68,7 +71,10 @@ def stop(app: App) -> None:
 @server.command()
 @pass_app
 def status(app: App) -> int:
-    """Show whether it runs, and where its things are; exit code 1 when it does not run."""
+    """Show whether your server runs, and where its files are.
+
+    The exit code is 1 when it does not run.
+    """
     _require_own(app)
     found = local_server.find()
     record, info = found or (None, None)
@@ -93,7 +99,7 @@ def status(app: App) -> int:
 @click.option("--follow", is_flag=True, help="Go on with what is written, until Ctrl-C.")
 @pass_app
 def log(app: App, lines: int, follow: bool) -> None:
-    """Show its log.
+    """Show the log of your server.
 
     With -f json this is an object with its path and lines; with --follow it is an object a line (`line`).
     """

@@ -17,13 +17,16 @@ from torc_core.models.progress import Summary
 
 
 @command()
-@click.argument("id_or_name", metavar="WORKFLOW", required=False)
+@click.argument("id_or_name", metavar="[WORKFLOW]", required=False)
 @click.option("--force", is_flag=True, help="Although input files are missing.")
 @click.option("--no-prompts", is_flag=True, help="The same as --yes.")
 @click.option("--dry-run", is_flag=True, help="Only say which input files are missing.")
 @pass_app
 def initialize(app: App, id_or_name: str | None, force: bool, no_prompts: bool, dry_run: bool) -> int:
-    """Start a new run of a workflow (id or name) from its beginning: all jobs become ready or blocked."""
+    """Start a workflow (id or name) over from its beginning.
+
+    All its jobs become ready, or wait for others; 'torc run' runs them. Asks before results are set aside.
+    """
     number = workflow_id(app, id_or_name, destroys=True)
     summary = app.client.send(endpoints.summary(number))
     files = WorkflowFiles(app, number)
@@ -83,7 +86,7 @@ def _tell_dry_run(app: App, number: int, missing: list[str]) -> int:
 
 
 @command()
-@click.argument("id_or_name", metavar="WORKFLOW", required=False)
+@click.argument("id_or_name", metavar="[WORKFLOW]", required=False)
 @click.option("--failed-only", is_flag=True, help="Only jobs that did not succeed, and all below them.")
 @click.option("-r", "--reinitialize", is_flag=True, help="Then make what was reset ready or blocked, as a new run.")
 @click.option("--force", is_flag=True, help="Although jobs are running: they are stopped.")
@@ -92,7 +95,10 @@ def _tell_dry_run(app: App, number: int, missing: list[str]) -> int:
 def reset_status(
     app: App, id_or_name: str | None, failed_only: bool, reinitialize: bool, force: bool, no_prompts: bool
 ) -> int:
-    """Take a workflow (id or name) back: its jobs become uninitialized."""
+    """Take a workflow (id or name) back, as if nothing had run.
+
+    Its jobs become uninitialized: they wait for 'torc run' or 'torc workflows initialize'.
+    """
     number = workflow_id(app, id_or_name, destroys=True)
     summary = app.client.send(endpoints.summary(number))
     if not no_prompts:

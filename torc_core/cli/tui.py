@@ -18,8 +18,9 @@ from torc_core.cli.app import App, command, pass_app
 @click.option("--once", is_flag=True, help="Print what the first screen shows, as text, and leave.")
 @pass_app
 def tui(app: App, /, view: str, read_only: bool, low_bandwidth: bool, once: bool) -> int:
-    """The console: look at workflows, run them and act on their jobs, full screen, by keyboard.
+    """The console: workflows, jobs and their output on a full screen.
 
+    By keyboard: look, run, cancel, retry; ? shows what each key does.
     Without --url it finds or starts your own server. What runs goes on when you leave.
     """
     start = importlib.import_module("torc_tui.start").start

@@ -26,7 +26,7 @@ GATHER_S = 0.1
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @pass_app
 def wait(app: App, workflow: str | None, timeout: float | None, quiet: bool) -> int:
-    """Wait until WORKFLOW (id or name) has ended.
+    """Wait until a workflow (id or name) has ended.
 
     Exit code 0 when all its jobs are completed, 1 when some are not, 3 when no runner fits what is left.
     """

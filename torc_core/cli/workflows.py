@@ -35,10 +35,16 @@ JSON_TEXTS = ("resource_monitor_config", "slurm_defaults", "metadata")
         "initialize": "torc_core.cli.starting_over:initialize",
         "reinitialize": "torc_core.cli.reinitialize:reinitialize",
         "reset-status": "torc_core.cli.starting_over:reset_status",
-    }
+    },
+    sections={
+        "Make and run": ["create", "run", "execution-plan"],
+        "Look": ["list", "get", "status"],
+        "Run again": ["initialize", "reinitialize", "reset-status"],
+        "End": ["cancel", "delete"],
+    },
 )
 def workflows() -> None:
-    """Workflows: create, look at, start over, cancel, delete."""
+    """Create, look at, start over, cancel and delete workflows."""
 
 
 @workflows.command("list")
@@ -123,7 +129,7 @@ def expanded(one: Workflow) -> dict[str, Any]:
 
 
 @workflows.command()
-@click.argument("id_or_name", metavar="WORKFLOW", required=False)
+@click.argument("id_or_name", metavar="[WORKFLOW]", required=False)
 @pass_app
 def get(app: App, id_or_name: str | None) -> None:
     """Show one workflow (id or name)."""
@@ -149,10 +155,10 @@ def get(app: App, id_or_name: str | None) -> None:
 
 
 @workflows.command()
-@click.argument("id_or_name", metavar="WORKFLOW", required=False)
+@click.argument("id_or_name", metavar="[WORKFLOW]", required=False)
 @pass_app
 def status(app: App, id_or_name: str | None) -> None:
-    """Show where a workflow (id or name) stands."""
+    """Show how many jobs of a workflow (id or name) are where."""
     number = workflow_id(app, id_or_name)
     summary = app.client.send(endpoints.summary(number))
     if app.json:
@@ -188,10 +194,13 @@ def _yes(value: bool) -> str:
 
 
 @workflows.command()
-@click.argument("id_or_name", metavar="WORKFLOW", required=False)
+@click.argument("id_or_name", metavar="[WORKFLOW]", required=False)
 @pass_app
 def cancel(app: App, id_or_name: str | None) -> None:
-    """Cancel a workflow (id or name): running jobs are stopped, waiting ones do not start."""
+    """Stop a workflow (id or name): its jobs end, none starts.
+
+    'torc run' goes on later with what is not completed.
+    """
     number = workflow_id(app, id_or_name, destroys=True)
     app.client.send(endpoints.cancel_workflow(number))
     if app.json:
@@ -205,7 +214,10 @@ def cancel(app: App, id_or_name: str | None) -> None:
 @click.option("--no-prompts", is_flag=True, help="The same as --yes.")
 @pass_app
 def delete(app: App, ids_or_names: tuple[str, ...], no_prompts: bool) -> int:
-    """Delete WORKFLOWs (ids or names) with all their jobs and results; output files stay."""
+    """Delete workflows (ids or names) with their jobs and results.
+
+    What the jobs wrote into files stays.
+    """
     chosen = [workflow(app, text, destroys=True) for text in ids_or_names or (None,)]
     for one in chosen:
         if one.user != app.client.user:
