@@ -190,7 +190,7 @@ def _resources(detail: JobDetail, look: Look) -> list[Line]:
         lines.append(_fact("gpus", f"{need['gpus']:>10}"))
     if outline := sparkline(detail.memory_outline):
         when = f"  at {numbers.clock(now.at_ms, look.now)}" if now else ""
-        lines.append(_fact("memory", [(outline, "running" if now else ""), (f"{when}  p plots it", "dim")]))
+        lines.append(_fact("over time", [(outline, "running" if now else ""), (f"{when}  p plots it", "dim")]))
     return lines
 
 

@@ -252,9 +252,9 @@ DATA = (
 PLAN = (
     Column("id", "STAGE", 7, _id, weight=99, right=True),
     Column("jobs", "JOBS", 8, number("jobs"), weight=98, right=True, sortable=False),
-    Column("progress", "PROGRESS", BAR_WIDTH + 6, _progress, weight=80, sortable=False),
+    Column("progress", "PROGRESS", BAR_WIDTH + 6, _progress, weight=95, sortable=False),
     Column("done", "DONE", 8, _completed, weight=70, right=True, sortable=False),
-    Column("running", "RUNNING", 8, _running, weight=85, right=True, sortable=False),
+    Column("running", "RUNNING", 8, _running, weight=75, right=True, sortable=False),
     Column("failed", "FAILED", 7, _failed, weight=90, right=True, sortable=False),
     Column("names", "WHICH", 20, text("names", "strong"), weight=100, grows=True, limit=400, sortable=False),
 )
