@@ -163,6 +163,8 @@ class FakeServer:
         elif path == "/workflows/1/summary":
             completed = sum(result.status == "completed" for result in self.results.values())
             answer = {"total": self._attempts, "counts": {"completed": completed}}
+        elif path == "/workflows/1/actions":
+            answer = []
         elif path == "/server":
             answer = {"database_uuid": self.database_uuid}
         elif path == "/compute_nodes":

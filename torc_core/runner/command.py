@@ -21,17 +21,21 @@ from torc_core.crash import crash_point
 from torc_core.errors import CannotFinishError, InputError, TorcError
 from torc_core.host import process_space
 from torc_core.models.late import LateAnswer, LateResults
-from torc_core.models.resources import ComputeNode, Workflow
+from torc_core.models.resources import ComputeNode, Workflow, WorkflowAction
 from torc_core.output_owner import claim
+from torc_core.runner.actions import Actions
 from torc_core.runner.connection import Away, Connection, Refused
+from torc_core.runner.errands import Errands
 from torc_core.runner.exchange import Conversation
 from torc_core.runner.jobs import Jobs
 from torc_core.runner.journal import Head, Journal, deliver
 from torc_core.runner.launch import Launcher, Place
 from torc_core.runner.limits import Watch
 from torc_core.runner.log import LEVELS, Log
+from torc_core.runner.recovery import Recovery
 from torc_core.runner.resources import GIB, Offer, Pool, measure
 from torc_core.runner.runner import Outcome, Runner, Settings
+from torc_core.runner.scripts import Scripts
 from torc_core.runner.sessions import ProcessTable
 from torc_core.runner.wakeup import Wakeup
 
@@ -122,7 +126,12 @@ def _work(options: argparse.Namespace, guard_pipe: int | None) -> int:
     wakeup = Wakeup(selector, guard_pipe)
     wakeup.handle_signals()
     pool = Pool(offer, options.max_parallel_jobs, by_resources)
-    jobs = Jobs(Launcher(place), pool, ProcessTable(place.runner_uuid), selector, log, options.grace_s)
+    launcher = Launcher(place)
+    jobs = Jobs(launcher, pool, ProcessTable(place.runner_uuid), selector, log, options.grace_s)
+    scripts = Scripts(jobs, wakeup.wake, options.grace_s)
+    actions = Actions(options.workflow, node.id or 0, Errands(connect, wakeup.wake), scripts, launcher, log)
+    path = f"/workflows/{options.workflow}/actions"
+    actions.begin(_ask(connection, "GET", path, None, list[WorkflowAction], f"workflow {options.workflow}"))
     journal = Journal(place.output_dir, Head(database_uuid, options.workflow, node.id or 0, place.runner_uuid), log)
     runner = Runner(
         jobs,
@@ -131,6 +140,9 @@ def _work(options: argparse.Namespace, guard_pipe: int | None) -> int:
         ),
         pool,
         _watch(jobs, workflow, place, log),
+        scripts,
+        Recovery(scripts, launcher, log, undecided=bool(workflow.use_pending_failed)),
+        actions,
         wakeup,
         selector,
         log,

@@ -118,6 +118,7 @@ class Conversation:
         self._results_since: float | None = None
         self._started: dict[Attempt, tuple[float, Started]] = {}
         self._released: list[Attempt] = []
+        self._ask_now = False
         self.leaving = False
         self.left = False
         """The last call was acknowledged."""
@@ -149,6 +150,10 @@ class Conversation:
             self._released += attempts
             self._news(now)
 
+    def ask_now(self) -> None:
+        """Ask for jobs at once, though a call that asked for none may be waiting."""
+        self._ask_now = True
+
     def _news(self, now: float) -> None:
         if self._results_since is None:
             self._results_since = now
@@ -158,7 +163,7 @@ class Conversation:
         if self._report is not None or self.left:
             return float("inf")
         times = []
-        if self.leaving:
+        if self.leaving or self._ask_now:
             times.append(0.0)
         if self._results_since is not None:
             times.append(self._results_since + (0.0 if idle_slot else BATCH_S))
@@ -179,7 +184,8 @@ class Conversation:
         ask.started = [started for _, started in self._started.values()]
         ask.released = self._released[:]
         ask.held += self.results
-        reports = bool(ask.results or ask.started or ask.released or ask.leaving)
+        reports = bool(ask.results or ask.started or ask.released or ask.leaving or self._ask_now)
+        self._ask_now = False
         if not reports:
             if self._waiting is not None:
                 return

@@ -93,7 +93,8 @@ class Jobs:
         grace_s: float,
     ) -> None:
         self.running: dict[Attempt, Running] = {}
-        self._leaders: dict[int, Running] = {}
+        self._leaders: set[int] = set()
+        """Pids of the first processes of jobs, and of others that are not left behind by any."""
         self._lingering: dict[Attempt, Running] = {}
         self._unwatched: dict[Attempt, Running] = {}
         self._launcher = launcher
@@ -120,7 +121,7 @@ class Jobs:
         crash_point("runner.spawn.after")
         running = Running(job, attempt, process, gpus, time.monotonic(), now_ms)
         self.running[attempt] = running
-        self._leaders[process.pid] = running
+        self._leaders.add(process.pid)
         self._watch(running)
         self._log.info(f"Job started {_names(job)}")
         return running
@@ -135,7 +136,7 @@ class Jobs:
         running.process.returncode = code  # Popen must not wait for it again
         running.exit_code = code if code >= 0 else 128 - code
         running.used = used
-        del self._leaders[pid]
+        self._leaders.discard(pid)
         self._unwatched.pop(running.attempt, None)
         if running.fd >= 0:
             self._selector.unregister(running.fd)
@@ -194,6 +195,14 @@ class Jobs:
     def reap(self) -> None:
         """Take the exit statuses of what jobs left behind."""
         self._strays.reap(self._leaders)
+
+    def keep(self, pid: int) -> None:
+        """A child of this process that belongs to no job: whoever started it takes its exit status."""
+        self._leaders.add(pid)
+
+    def release(self, pid: int) -> None:
+        """It has ended."""
+        self._leaders.discard(pid)
 
     def members(self, jobs: Iterable[Running]) -> dict[int, list[int]]:
         """Processes of each of these jobs, by the pid of its first."""

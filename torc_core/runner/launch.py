@@ -104,6 +104,40 @@ class Launcher:
                 if fd >= 0:
                     os.close(fd)
 
+    def start_recovery(self, job: Assignment, command: str, return_code: int) -> subprocess.Popen[bytes]:
+        """Start the recovery script of a job that failed, where the job worked (runner.md 2.2); CannotStart."""
+        env = self._environment(job, [])
+        env[b"TORC_RETURN_CODE"] = b"%d" % return_code
+        return self._start_other(command, self.cwd(job), Path(self.stdio(job) + "_recovery.o"), env)
+
+    def action_output(self, action_id: int, node_id: int) -> Path:
+        """Where what an action writes goes, of all its commands."""
+        return self._place.output_dir / "job_stdio" / f"action_wf{self._place.workflow_id}_a{action_id}_n{node_id}.o"
+
+    def start_action(self, command: str, output: Path) -> subprocess.Popen[bytes]:
+        """Start a command of a workflow action, in the output folder (runner.md 1.12); CannotStart."""
+        return self._start_other(command, str(self._place.output_dir), output, self._env)
+
+    def _start_other(self, command: str, cwd: str, output: Path, env: dict[bytes, bytes]) -> subprocess.Popen[bytes]:
+        out = -1
+        try:
+            out = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+            return subprocess.Popen(
+                ["bash", "-c", command],
+                executable=self._bash,
+                stdin=self._null,
+                stdout=out,
+                stderr=out,
+                cwd=cwd,
+                env=env,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            raise _cannot_start(error, cwd) from None
+        finally:
+            if out >= 0:
+                os.close(out)
+
     def _files(self, job: Assignment) -> tuple[int, int]:
         """Descriptors for stdout and stderr, as `stdio` asks."""
         mode = job.stdio.mode if job.stdio else "separate"

@@ -13,12 +13,15 @@ from pathlib import Path
 
 from torc_core.crash import crash_point
 from torc_core.models.exchange import Assignment, Attempt, ExchangeAnswer, ExchangeRequest
+from torc_core.runner.actions import Actions
 from torc_core.runner.exchange import Conversation, Gone
 from torc_core.runner.jobs import Ended, Ending, Jobs, Running
 from torc_core.runner.limits import Watch
 from torc_core.runner.log import Log
 from torc_core.runner.prefetch import Waiting
+from torc_core.runner.recovery import Recovery
 from torc_core.runner.resources import Pool
+from torc_core.runner.scripts import Scripts
 from torc_core.runner.wakeup import Wakeup
 
 START_AT_ONCE = 16
@@ -60,6 +63,9 @@ class Runner:
         conversation: Conversation,
         pool: Pool,
         watch: Watch,
+        scripts: Scripts,
+        recovery: Recovery,
+        actions: Actions,
         wakeup: Wakeup,
         selector: selectors.BaseSelector,
         log: Log,
@@ -70,6 +76,10 @@ class Runner:
         self._conversation = conversation
         self._pool = pool
         self._watch = watch
+        self._scripts = scripts
+        self._recovery = recovery
+        self._actions = actions
+        self._holds_jobs = actions.holds_jobs
         self._wakeup = wakeup
         self._selector = selector
         self._log = log
@@ -101,6 +111,8 @@ class Runner:
             self._start_waiting(now)
             for ended in self._jobs.tick(now):
                 self._over(ended)
+            self._scripts.tick(now)
+            self._execute_actions()
             self._watch.tick(now)
             self._keep_house(now)
             self._consider_leaving(now)
@@ -115,6 +127,7 @@ class Runner:
             self._conversation.due(self._has_idle_slot()),
             self._jobs.due(),
             self._watch.due(),
+            self._scripts.due(),
             self._waiting.due(),
             self._house_at,
             self._leave_by,
@@ -143,18 +156,35 @@ class Runner:
         if result is None:
             self._conversation.forget(ended.attempt)
             return
-        self.had_failures |= result.status == "failed"
-        self.had_terminations |= result.status == "terminated"
         self._waiting.ended(ended.job, ended.seconds)
-        self._conversation.add_result(ended.attempt, result, now)
+        if result.status == "failed":
+            self._recovery.failed(ended, result, self._report)
+        else:
+            self._report(ended)
+
+    def _report(self, ended: Ended) -> None:
+        result = ended.result
+        if result is None:
+            return
+        self.had_failures |= result.status in ("failed", "pending_failed") and not result.retry_up_to
+        self.had_terminations |= result.status == "terminated"
+        self._conversation.add_result(ended.attempt, result, time.monotonic())
 
     def _can_start(self) -> bool:
         waiting = self._waiting.jobs
         return bool(waiting) and self._pool.slots() > 0 and any(self._pool.fits(job) for job in waiting.values())
 
+    def _execute_actions(self) -> None:
+        """Go on with workflow actions; once those of the start are over, ask for jobs."""
+        self._actions.tick()
+        held, self._holds_jobs = self._holds_jobs, self._actions.holds_jobs
+        if held and not self._holds_jobs:
+            self._conversation.ask_now()
+
     def _has_idle_slot(self) -> bool:
         """A slot that nothing here fills: what waits, if anything, needs more than is free."""
-        return self.outcome is not None or (self._pool.slots() > 0 and not self._can_start())
+        free = self._pool.slots() > 0 and not self._holds_jobs and not self._can_start()
+        return self.outcome is not None or free
 
     def _start_waiting(self, now: float) -> None:
         """Start what waits and fits, in the order it came."""
@@ -183,6 +213,8 @@ class Runner:
             self.message = str(error)
             self._leave(Outcome.GONE, now)
             self._jobs.stop(list(self._jobs.running), Ending(None), kill=True)
+            self._recovery.drop(list(self._recovery.held), now)
+            self._actions.stop(now, kill=True)
 
     def _apply(self, answer: ExchangeAnswer, now: float) -> None:
         self._log.open(Path(self._log_path.format(run=answer.run_id)))
@@ -194,17 +226,17 @@ class Runner:
             if self.outcome is None and not self._holds(attempt, job):
                 self._waiting.add(attempt, job, now)
                 self._idle_since = now
+        self._actions.offer(answer.actions, answer.run_id)
         if answer.state == "canceled":
             self._jobs.stop(list(self._jobs.running), Ending("canceled"))
+            self._recovery.give_up(list(self._recovery.held), now)
+            if self.outcome is None:
+                self._actions.stop(now)
             self._leave(Outcome.CANCELED, now)
         elif answer.state == "complete":
             self._jobs.stop(list(self._jobs.running), Ending(None), kill=True)
             self._leave(Outcome.COMPLETE, now)
-        elif (
-            answer.stuck
-            and self.outcome is None
-            and not (self._jobs.running or self._waiting.jobs or self._conversation.results)
-        ):
+        elif answer.stuck and self.outcome is None and not self._is_at_work:
             self.message = answer.stuck
             self._leave(Outcome.STUCK, now)
 
@@ -219,12 +251,15 @@ class Runner:
             else:
                 superseded.append(attempt)
         self._jobs.stop(canceled, Ending("canceled"))
+        self._recovery.give_up(canceled, now)
+        self._recovery.drop(superseded, now)
         self._jobs.stop(superseded, Ending(None), kill=True)  # another copy may be at work: no time for a farewell
 
     def _holds(self, attempt: Attempt, job: Assignment) -> bool:
         return (
             attempt in self._jobs.running
             or attempt in self._waiting.jobs
+            or attempt in self._recovery.held
             or attempt in self._conversation.results
             or _identity(job) in self._done
         )
@@ -240,6 +275,8 @@ class Runner:
         # Without its guard the runner is as good as dead: its jobs run again elsewhere, so their end is not reported.
         ending = Ending(None) if self._wakeup.orphaned else Ending("terminated", self._wakeup.reason)
         self._jobs.stop(list(self._jobs.running), ending, kill=interrupts > 1)
+        self._recovery.stop(now, kill=interrupts > 1)
+        self._actions.stop(now, kill=interrupts > 1)
         if interrupts > 1:
             self._leave_by = min(self._leave_by, now + LEAVE_KILLED_S)
 
@@ -249,6 +286,8 @@ class Runner:
             self._stop_at = float("inf")
             self._leave(Outcome.OUT_OF_TIME, now)
             self._jobs.stop(list(self._jobs.running), Ending("terminated", "the runner's time is over"))
+            self._recovery.stop(now)
+            self._actions.stop(now)
         if now < self._house_at:
             return
         self._house_at = now + 1.0
@@ -256,10 +295,21 @@ class Runner:
         if self._conversation.away:
             self._conversation.journal.sync()
         self._jobs.reap()
-        if self._jobs.running or self._waiting.jobs or self._conversation.results or self._conversation.away:
+        if self._is_at_work or self._conversation.away:
             self._idle_since = now
         elif 0 < self._settings.idle_s <= now - self._idle_since:
             self._leave(Outcome.IDLE, now)
+
+    @property
+    def _is_at_work(self) -> bool:
+        """Something is running, waits to start or to be reported."""
+        return bool(
+            self._jobs.running
+            or self._waiting.jobs
+            or self._recovery.held
+            or self._conversation.results
+            or self._actions.busy
+        )
 
     def _leave(self, outcome: Outcome, now: float) -> None:
         """Take no more work; what waits goes back."""
@@ -268,7 +318,9 @@ class Runner:
         self._conversation.release(self._waiting.clear(), now)
 
     def _consider_leaving(self, now: float) -> None:
-        if self.outcome is None or self._conversation.leaving or self._jobs.running:
+        if self.outcome is None or self._conversation.leaving or self._jobs.running or self._recovery.held:
+            return
+        if self.outcome is not Outcome.GONE and self._interrupts < 2 and not self._actions.are_over():
             return
         self._conversation.leaving = True
         patience = LEAVE_S
@@ -280,18 +332,19 @@ class Runner:
         if self._interrupts > 1 and now >= self._leave_by:
             return True  # what cannot even be killed (waiting for a dead disk) is left to the guard
         told = self._conversation.left or now >= self._leave_by or self.outcome is Outcome.GONE
-        return told and not self._jobs.running
+        return told and not self._jobs.running and not self._recovery.held
 
     def _speak(self, now: float) -> None:
         idle_slot = self._has_idle_slot()
         if self.outcome is Outcome.GONE or self._conversation.due(idle_slot) > now:
             return
         held = [attempt for attempt, job in self._jobs.running.items() if not job.is_superseded]
-        ask = ExchangeRequest(0, self._pool.free(), held=[*held, *self._waiting.jobs])
+        ask = ExchangeRequest(0, self._pool.free(), held=[*held, *self._recovery.held, *self._waiting.jobs])
         if self.outcome is None:
             ask.slots = self._pool.slots() if idle_slot else 0
             ask.ignore_resources = not self._pool.by_resources
-            ask.prefetch = self._waiting.wanted(self._pool.capacity(self._waiting.last))
+            if not self._holds_jobs:
+                ask.prefetch = self._waiting.wanted(self._pool.capacity(self._waiting.last))
         if self._stop_at != float("inf"):
             ask.time_left_s = max(int(self._stop_at - now), 0)
         ask.samples = self._watch.samples()

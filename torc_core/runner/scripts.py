@@ -1,0 +1,104 @@
+"""Commands that are no jobs: those of workflow actions and recovery scripts. They take no slots and report no results.
+
+Each leads a session of its own. A thread waits for its end without reaping it, and wakes the main loop, which does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torc_core.runner.jobs import Jobs
+from torc_core.runner.launch import CannotStart
+
+MOST = 8
+"""So many run at the same time; others wait."""
+
+
+@dataclass(slots=True, eq=False)
+class Script:
+    """One of them: how it is started, and what is done with its exit code (126 and 127: it could not be started)."""
+
+    start: Callable[[], subprocess.Popen[bytes]]
+    then: Callable[[int], None]
+    process: subprocess.Popen[bytes] | None = None
+    kill_at: float = float("inf")
+    stopped: bool = False
+
+
+class Scripts:
+    """Starts and ends them; to be used by one thread."""
+
+    def __init__(self, jobs: Jobs, wake: Callable[[], None], grace_s: float) -> None:
+        self._jobs = jobs
+        self._wake = wake
+        self._grace_s = grace_s
+        self._waiting: deque[Script] = deque()
+        self._running: dict[int, Script] = {}
+        self._ended: deque[int] = deque()
+
+    def run(self, script: Script) -> None:
+        """Start it as soon as there is room."""
+        self._waiting.append(script)
+        self._wake()
+
+    def stop(self, script: Script, now: float, *, kill: bool = False) -> None:
+        """Make it end: TERM, and KILL when the grace period is over, or KILL at once. One that waits is not started."""
+        script.stopped = True
+        if script.process is None:
+            return
+        _signal(script.process.pid, signal.SIGKILL if kill else signal.SIGTERM)
+        script.kill_at = min(script.kill_at, now if kill else now + self._grace_s)
+
+    def due(self) -> float:
+        """Monotonic time of the next `tick` that nothing wakes the loop for."""
+        return min((script.kill_at for script in self._running.values()), default=float("inf"))
+
+    def tick(self, now: float) -> None:
+        """Take the exit codes of those that ended, kill what does not end in time, start what waits."""
+        while self._ended:
+            pid = self._ended.popleft()
+            script = self._running.pop(pid)
+            self._jobs.release(pid)
+            _, status = os.waitpid(pid, 0)
+            code = os.waitstatus_to_exitcode(status)
+            if script.process is not None:
+                script.process.returncode = code
+            script.then(code if code >= 0 else 128 - code)
+        for script in self._running.values():
+            if script.kill_at <= now and script.process is not None:
+                _signal(script.process.pid, signal.SIGKILL)
+                script.kill_at = now + 1.0
+        while self._waiting and len(self._running) < MOST:
+            self._begin(self._waiting.popleft())
+
+    def _begin(self, script: Script) -> None:
+        if script.stopped:
+            script.then(128 + signal.SIGTERM)
+            return
+        try:
+            process = script.start()
+        except CannotStart as error:
+            script.then(error.return_code)
+            return
+        script.process = process
+        self._jobs.keep(process.pid)
+        self._running[process.pid] = script
+        threading.Thread(target=self._await, args=(process.pid,), daemon=True, name="script").start()
+
+    def _await(self, pid: int) -> None:
+        with contextlib.suppress(ChildProcessError):
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        self._ended.append(pid)
+        self._wake()
+
+
+def _signal(pid: int, number: int) -> None:
+    with contextlib.suppress(OSError):
+        os.killpg(pid, number)
