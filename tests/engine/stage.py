@@ -33,6 +33,12 @@ PATIENCE_S = 8.0
 """What is waited for comes within this, less than the longest time a call is held, or not at all."""
 
 
+def breaks_the_commit(batch: Batch) -> None:
+    """SQLite finds the orphan only when it commits."""
+    batch.run("PRAGMA defer_foreign_keys = ON")
+    batch.run("INSERT INTO event (workflow_id, timestamp, data) VALUES (1000000, 0, '')")
+
+
 class Clock:
     """The engine's monotonic clock, which tests may put forward."""
 

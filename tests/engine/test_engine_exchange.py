@@ -8,9 +8,8 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from tests.engine.plan import chain, job, need
-from tests.engine.stage import Stage
+from tests.engine.stage import Stage, breaks_the_commit
 from torc_core.models.exchange import Attempt, ExchangeAnswer, OutputStat, Prefetch, StopOrder
-from torc_server.store.batch import Batch
 
 
 def test_jobs_of_a_lost_answer_are_sent_again(stage: Stage) -> None:
@@ -392,12 +391,8 @@ def test_a_call_counts_as_the_newest_only_once_it_is_committed(stage: Stage) -> 
     runner = flow.runner()
     old, new = runner.request(slots=1), runner.request(slots=1)
 
-    def orphan(batch: Batch) -> None:
-        batch.run("PRAGMA defer_foreign_keys = ON")
-        batch.run("INSERT INTO event (workflow_id, timestamp, data) VALUES (1000000, 0, '')")
-
     async def fails() -> list[object]:
-        return await asyncio.gather(runner.exchange(new), stage.db.write(orphan), return_exceptions=True)
+        return await asyncio.gather(runner.exchange(new), stage.db.write(breaks_the_commit), return_exceptions=True)
 
     assert all(isinstance(each, IntegrityError) for each in stage.in_one_batch(fails))
     assert [each.name for each in runner.send(old).jobs] == ["a"]

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from tests.engine.flow import GIB, Flow
 from tests.engine.plan import job, need
 from tests.engine.runner import Runner
-from tests.engine.stage import Stage
+from tests.engine.stage import Stage, breaks_the_commit
 from torc_core.models.exchange import FreeResources
 
 SIZES = {
@@ -293,6 +294,20 @@ class TestStarvation:
         other.takes(4, free=FreeResources(3, 8 * GIB))
         runner.call(slots=1, time_left_s=30, free=FreeResources(1, 8 * GIB))
         assert self.turn_over(other) == []
+
+    def test_a_batch_that_is_not_committed_lets_nobody_wait(self, hungry: Stage) -> None:
+        flow = hungry.flow(*many(20, needs="one"), job("whole", needs="whole"), requirements=self.SIZES)
+        runner = flow.runner(cpus=4)
+        request = runner.request(slots=4)
+
+        async def fails() -> list[Any]:
+            return await asyncio.gather(
+                runner.exchange(request), hungry.db.write(breaks_the_commit), return_exceptions=True
+            )
+
+        assert all(isinstance(each, IntegrityError) for each in hungry.in_one_batch(fails))
+        hungry.clock.ahead_s += 6
+        assert runner.takes(4) == ["j0", "j1", "j2", "j3"]
 
     def test_low_priority_does_not_mean_never(self, hungry: Stage) -> None:
         sizes = {"one": need(), "same": need()}

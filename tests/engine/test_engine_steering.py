@@ -361,7 +361,7 @@ class TestRestart:
     def test_it_is_refused_while_jobs_run_or_the_workflow_is_archived(self, stage: Stage) -> None:
         flow = stage.flow(job("a"))
         flow.runner().takes()
-        with pytest.raises(Conflict, match="1 jobs"):
+        with pytest.raises(Conflict, match="1 job"):
             flow.restart()
         flow.cancel()
         stage.write(lambda batch: batch.run("UPDATE workflow SET is_archived = 1"))

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from tests.engine.plan import job
-from tests.engine.stage import Stage
+from tests.engine.stage import Stage, breaks_the_commit
 from torc_core.errors import TorcError
 from torc_core.models.exchange import Attempt
 from torc_core.models.status import JobStatus
@@ -46,12 +46,6 @@ def after_note(text: str, error: Exception) -> Any:
         raise error
 
     return work
-
-
-def breaks_the_commit(batch: Batch) -> None:
-    """SQLite finds the orphan only when it commits."""
-    batch.run("PRAGMA defer_foreign_keys = ON")
-    batch.run("INSERT INTO event (workflow_id, timestamp, data) VALUES (1000000, 0, '')")
 
 
 def events(stage: Stage) -> list[str]:

@@ -58,7 +58,6 @@ def progress(batch: Batch, workflow_id: int) -> Progress | None:
     if row is None:
         return None
     now = counts(batch.conn, workflow_id)
-    for status in JobStatus:
-        if n := batch.count_change(workflow_id, status):
-            now[status] = now.get(status, 0) + n
+    for status, n in batch.count_changes(workflow_id):
+        now[JobStatus(status)] = now.get(JobStatus(status), 0) + n
     return Progress(row[0], bool(row[1]), bool(row[2]), row[3], now, bool(row[4]))

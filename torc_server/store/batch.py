@@ -113,10 +113,14 @@ class Batch:
             raise
         self.absorb(made)
 
-    def count_change(self, workflow_id: int, status: JobStatus) -> int:
-        """By how much this transaction has changed a kept count so far."""
-        before = 0 if self._outer is None else self._outer.count_change(workflow_id, status)
-        return before + self.counts.get((workflow_id, status), 0)
+    def count_changes(self, workflow_id: int) -> Iterator[tuple[int, int]]:
+        """(status, by how much its kept count changes) of a workflow, as noted so far and not yet written."""
+        batch: Batch | None = self
+        while batch is not None:
+            for (workflow, status), n in batch.counts.items():
+                if workflow == workflow_id:
+                    yield status, n
+            batch = batch._outer
 
     def run(self, sql: str, *params: Any) -> CursorResult[*tuple[Any, ...]]:
         """Execute constant SQL with `?` parameters; sets of ids travel as one JSON array read by json_each."""
