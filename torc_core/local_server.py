@@ -1,9 +1,9 @@
 """The user's own server: found, checked, started and stopped without any set-up (design: local by default).
 
-Everything is in one folder per host, $XDG_STATE_HOME/torc/HOST: the database, the server's log, and `server.json`
-(mode 0600) that says where the server is and what opens it. The server is a detached process, `torc-server run` on
-loopback; it ends by itself when idle. A later one gets the same port and token, so that runners and consoles that lost
-it find it again.
+Everything is in one folder per host, $XDG_STATE_HOME/torc/HOST: the database, the server's log, `server.json` (mode
+0600) that says where the server is and what opens it, and `token` for clients that do not read it. The server is a
+detached process, `torc-server run` on loopback; it ends by itself when idle. A later one gets the same port and token,
+so that runners and consoles that lost it find it again.
 """
 
 from __future__ import annotations
@@ -213,17 +213,28 @@ def _last_line(log_start: int) -> str:
     return lines[-1].removeprefix("torc-server: ") if lines else "it ended without a word"
 
 
+def token_path() -> Path:
+    """The file with the server's token alone, for clients that are given it as their password."""
+    return home() / "token"
+
+
 def _write_record(record: Record) -> None:
-    """Replace `server.json` in one step; only the user may read it."""
-    temporary = home() / f".server.json.{os.getpid()}"
+    """Record a server, and its token beside."""
+    _write_private(token_path(), record.token.encode() + b"\n")
+    _write_private(home() / "server.json", msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    """Replace a file in one step; only the user may read it. TorcError when it cannot be written."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
-        temporary.replace(home() / "server.json")
+            file.write(content)
+        temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise TorcError(f"{home() / 'server.json'} cannot be written: {error.strerror}; make room there") from None
+        raise TorcError(f"{path} cannot be written: {error.strerror}; make room there") from None
 
 
 def _await_silent(record: Record) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import msgspec
 import psutil
 import pytest
@@ -274,3 +275,17 @@ def test_stopping_says_so_to_those_who_ask_next(own_torc: Torc) -> None:
     own_torc("server", "stop")
     with Client(address) as client, pytest.raises(TorcError, match="connection refused"):
         client.send(endpoints.ping())
+
+
+def test_other_clients_log_in_with_the_token_file(own_torc: Torc) -> None:
+    own_torc("server", "start")
+    status = own_torc("server", "status", "-f", "json").json
+    token = Path(status["token_file"])
+    assert stat.S_IMODE(token.stat().st_mode) == 0o600
+    password = token.read_text().strip()
+    with httpx.Client(base_url=status["url"] + "/torc-service/v1", auth=("tester", password)) as client:
+        assert client.get("/workflows").status_code == 200
+        assert client.get("/workflows", auth=("tester", "guess")).status_code == 401
+    own_torc("server", "stop")
+    own_torc("server", "start")
+    assert token.read_text().strip() == password

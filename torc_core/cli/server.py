@@ -83,6 +83,7 @@ def status(app: App) -> int:
         "url": record.url if record else None,
         "pid": record.pid if record else None,
         "version": info.version if info else None,
+        "token_file": str(local_server.token_path()),
         "database": str(local_server.home() / "torc.db"),
         "log": str(local_server.log_path()),
         "active_runners": info.active_nodes if info else None,
