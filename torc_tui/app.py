@@ -14,7 +14,7 @@ from torc_tui.screens.job import JobScreen
 from torc_tui.screens.workflow import WorkflowScreen
 from torc_tui.screens.workflows import WorkflowsScreen
 from torc_tui.verbs import ACTIONS
-from torc_tui.widgets.paged_table import View
+from torc_tui.widgets.table_source import View
 
 
 class ConsoleApp(Console):

@@ -19,7 +19,8 @@ from torc_core.models.console import Row, TablePage
 from torc_tui.rendering.columns import Column
 from torc_tui.rendering.glyphs import Characters
 from torc_tui.rendering.palette import DARK
-from torc_tui.widgets.paged_table import PagedTable, View
+from torc_tui.widgets.paged_table import PagedTable
+from torc_tui.widgets.table_source import View
 
 
 class Memory:

@@ -18,9 +18,10 @@ from torc_tui.address import EXAMPLES, AddressSuggester
 from torc_tui.context import Context, Thing
 from torc_tui.rendering.cells import Line
 from torc_tui.widgets.action_bar import ActionBar
-from torc_tui.widgets.paged_table import PagedTable, View
+from torc_tui.widgets.paged_table import PagedTable
 from torc_tui.widgets.prompt import Prompt, Question
 from torc_tui.widgets.rule import Rule
+from torc_tui.widgets.table_source import View
 from torc_tui.widgets.text_line import TextLine
 from torc_tui.widgets.title_bar import TitleBar
 

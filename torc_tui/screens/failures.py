@@ -23,9 +23,10 @@ from torc_tui.screens.console_screen import ConsoleScreen
 from torc_tui.screens.job import JobScreen
 from torc_tui.store import Store
 from torc_tui.widgets.lines_view import LinesView
-from torc_tui.widgets.paged_table import PagedTable, View
+from torc_tui.widgets.paged_table import PagedTable
 from torc_tui.widgets.rule import Rule
 from torc_tui.widgets.table_pane import TablePane
+from torc_tui.widgets.table_source import View
 
 PREVIEW_AFTER_S = 0.08
 """How long the cursor rests on a row before its preview is asked for."""

@@ -24,9 +24,10 @@ from torc_tui.screens.run import RunScreen
 from torc_tui.store import Store
 from torc_tui.widgets.lines_view import LinesView
 from torc_tui.widgets.lookout import Lookout
-from torc_tui.widgets.paged_table import PagedTable, View
+from torc_tui.widgets.paged_table import PagedTable
 from torc_tui.widgets.rule import Rule
 from torc_tui.widgets.table_pane import TablePane
+from torc_tui.widgets.table_source import View
 
 EMPTY = [
     "Nothing was run on this machine yet.",

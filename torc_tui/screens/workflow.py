@@ -25,10 +25,11 @@ from torc_tui.screens.job import JobScreen, concerns_shown
 from torc_tui.sources import PlanTable, workflow_tables
 from torc_tui.store import Store, Watch, is_missing
 from torc_tui.widgets.lines_view import LinesView
-from torc_tui.widgets.paged_table import PagedTable, View
+from torc_tui.widgets.paged_table import PagedTable
 from torc_tui.widgets.rule import Rule
 from torc_tui.widgets.tab_bar import TabBar
 from torc_tui.widgets.table_pane import TablePane
+from torc_tui.widgets.table_source import View
 
 PREVIEW_AFTER_S = 0.08
 """How long the cursor rests on a job before its preview is asked for."""

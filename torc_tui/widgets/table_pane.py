@@ -12,7 +12,8 @@ from torc_core.models.console import Row
 from torc_tui.context import Thing
 from torc_tui.rendering.cells import Line
 from torc_tui.widgets.lines_view import LinesView
-from torc_tui.widgets.paged_table import PagedTable, Source, View
+from torc_tui.widgets.paged_table import PagedTable
+from torc_tui.widgets.table_source import Source, View
 from torc_tui.widgets.text_line import TextLine
 
 

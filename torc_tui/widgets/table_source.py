@@ -1,0 +1,45 @@
+"""Where the rows of a paged table come from, and in which order and how filtered they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from torc_core.client.console import Part
+from torc_core.client.stream import Change
+from torc_core.models.console import Row, TablePage
+from torc_tui.rendering.columns import Column
+
+if TYPE_CHECKING:
+    from torc_tui.widgets.paged_table import PagedTable
+
+
+class Source(Protocol):
+    """Where the rows come from."""
+
+    columns: Sequence[Column]
+    sort: str
+    """The order at the beginning."""
+    noun: str
+    """What a row is called."""
+
+    async def page(self, part: Part) -> TablePage:
+        """A part of the table. Raises TorcError."""
+
+    takes_filter: bool
+    """What is done to its rows can be done to all that a filter leaves in, without naming them."""
+
+    def concerns(self, change: Change, table: PagedTable) -> bool:
+        """Whether a change can be seen in this table as it is sorted, filtered and scrolled."""
+
+    def title(self, row: Row) -> str:
+        """What a row is called in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Order and filter."""
+
+    sort: str
+    filter: str = ""
