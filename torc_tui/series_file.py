@@ -12,13 +12,13 @@ from torc_core.models.failures import JobOutput
 MOST_POINTS = 2_000
 
 
-def read(output: JobOutput, start_ms: int, end_ms: int) -> JobSamples | None:
-    """The samples of the last attempt, which ran from `start_ms` to `end_ms`; None where there are none to be read."""
-    if not output.attempts or output.attempts[0].output_dir is None:
+def read(output: JobOutput, run: int, attempt: int, start_ms: int, end_ms: int) -> JobSamples | None:
+    """The samples of an attempt, which ran from `start_ms` to `end_ms`; None where there are none to be read."""
+    place = next((each.output_dir for each in output.attempts if (each.run, each.attempt) == (run, attempt)), None)
+    if place is None:
         return None
-    last = output.attempts[0]
-    folder = Path(last.output_dir or "") / "resource_utilization"
-    for path in sorted(folder.glob(f"resource_metrics_*_{output.workflow_id}_{last.run}.db")):
+    folder = Path(place) / "resource_utilization"
+    for path in sorted(folder.glob(f"resource_metrics_*_{output.workflow_id}_{run}.db")):
         try:
             with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=1.0)) as file:
                 rows = file.execute(
@@ -31,7 +31,7 @@ def read(output: JobOutput, start_ms: int, end_ms: int) -> JobSamples | None:
         if rows:
             rows = rows[:: len(rows) // MOST_POINTS + 1]
             return JobSamples(
-                job_id=output.job_id, attempt_id=last.attempt, is_monitored=True,
+                job_id=output.job_id, attempt_id=attempt, is_monitored=True,
                 times_ms=[row[0] * 1000 for row in rows], cpu_percent=[row[1] for row in rows],
                 memory_bytes=[row[2] for row in rows],
             )  # fmt: skip

@@ -238,3 +238,32 @@ def test_a_curve_that_the_server_does_not_know_is_read_from_the_file_beside_the_
         assert d.line("▌memory").endswith(" 1.0 MB")
 
     drive(tui_server.url, script, view=f"plot {job_id}")
+
+
+def test_earlier_attempts_can_be_looked_at(tui_server: ServerProcess, workshop: Workshop) -> None:
+    workflow_id, (job_id,) = workshop.workflow("twice", {"name": "twice"})
+    runner = workshop.runner(workflow_id)
+    start = int(time.time() * 1000) - 10_000
+    for attempt, code in ((1, 3), (2, 0)):
+        (job,) = runner.claim()
+        for i in range(3):
+            runner.use(job, cpu_percent=10.0, memory_bytes=(10 * attempt + i) * MB, at_ms=start + 1000 * i)
+        if code:
+            runner.finish(job, code)
+            workshop.http.post("/console/retry", json={"ids": [job_id]}).raise_for_status()
+
+    async def script(d: Driver) -> None:
+        assert "peak 22 MB" in d.text
+        assert "now" in d.line("▌memory")
+        await d.press("[")
+        await d.sees("attempt 1 of 2")
+        await d.sees("peak 12 MB")
+        assert "last" in d.line("▌memory")
+        await d.press("[")
+        assert "there is no earlier attempt" in d.said
+        await d.press("]")
+        await d.sees("peak 22 MB")
+        assert "now" in d.line("▌memory")
+
+    drive(tui_server.url, script, view=f"plot {job_id}")
+    runner.leave()

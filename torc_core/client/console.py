@@ -64,10 +64,10 @@ def job_detail(job_id: int) -> Request[JobDetail]:
     return Request("GET", f"/console/jobs/{job_id}", JobDetail, f"getting {thing}", thing, patience=PATIENCE)
 
 
-def job_samples(job_id: int) -> Request[JobSamples]:
-    """What the last attempt of a job used over time."""
-    thing, path = f"job {job_id}", f"/jobs/{job_id}/samples"
-    return Request("GET", path, JobSamples, f"getting what {thing} used", thing, patience=PATIENCE)
+def job_samples(job_id: int, attempt_id: int | None = None) -> Request[JobSamples]:
+    """What an attempt of a job used over time; the last one, if none is named."""
+    thing, path, query = f"job {job_id}", f"/jobs/{job_id}/samples", {"attempt_id": attempt_id}
+    return Request("GET", path, JobSamples, f"getting what {thing} used", thing, query, patience=PATIENCE)
 
 
 def live_nodes(limit: int) -> Request[LiveNodes]:

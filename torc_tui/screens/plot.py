@@ -12,7 +12,7 @@ from textual.widget import Widget
 from torc_core.client import console
 from torc_core.client.failures import job_output
 from torc_core.client.stream import Change, concerns_job
-from torc_core.models.console import JobDetail, JobSamples
+from torc_core.models.console import JobDetail, JobSamples, Row
 from torc_tui import series_file
 from torc_tui.actions import Place
 from torc_tui.context import Thing
@@ -53,6 +53,8 @@ class PlotScreen(ConsoleScreen):
         self.job_id = job_id
         self._called = name
         self.quantity = next(each for each in QUANTITIES if each.name == quantity)
+        self.attempt: int | None = None
+        """Which is drawn; None: the last, whichever that is."""
         self.cursor: int | None = None
         """The point that is read; None: the newest, whichever that is."""
         self.line = TextLine()
@@ -102,9 +104,43 @@ class PlotScreen(ConsoleScreen):
 
     def on_mount(self) -> None:
         self._job = Watch(self.store, console.job_detail(self.job_id), self._concerns, self._told)
-        self._samples = Watch(self.store, console.job_samples(self.job_id), self._concerns, self._told)
+        self._ask_samples()
         self.view.focus()
         self.run_worker(self._load())
+
+    def _ask_samples(self) -> None:
+        if self._samples:
+            self._samples.close()
+        request = console.job_samples(self.job_id, self.attempt)
+        self._samples = Watch(self.store, request, self._concerns, self._told)
+
+    def neighbour(self, by: int) -> int | None:
+        """The attempt of this run before (-1) or after (1) the one that is drawn, if there is one."""
+        detail = self.detail
+        if detail is None:
+            return None
+        last = int(detail.job.get("attempt_id", 1))
+        here = last if self.attempt is None else self.attempt
+        known = {last, *(row["attempt"] for row in detail.attempts if row["run"] == detail.run_id)}
+        beside = [number for number in known if (number - here) * by > 0]
+        return min(beside, key=lambda number: abs(number - here), default=None)
+
+    def step_attempt(self, by: int) -> None:
+        """Draw the attempt before or after."""
+        number = self.neighbour(by)
+        if number is not None and self.detail:
+            self.attempt = None if number == self.detail.job.get("attempt_id", 1) else number
+            self.cursor = None
+            self._ask_samples()
+
+    @property
+    def _ended(self) -> Row | None:
+        """How the attempt that is drawn ended; None while it runs."""
+        detail, told = self.detail, self._samples.value if self._samples else None
+        if detail is None or told is None or (self.attempt is None and last_attempt(detail) is None):
+            return None
+        run = detail.run_id if self.attempt is not None else detail.attempts[0]["run"]
+        return next((row for row in detail.attempts if (row["run"], row["attempt"]) == (run, told.attempt_id)), None)
 
     async def _load(self) -> None:
         """Import the library that draws, away from the keys; it is not needed before."""
@@ -129,16 +165,16 @@ class PlotScreen(ConsoleScreen):
         self.draw()
         self.refresh_lines()
         if self.detail and self.told and not self.told.times_ms:
-            self.run_worker(self._look_in_file(self.detail, self.told.attempt_id), group="file", exit_on_error=False)
+            self.run_worker(self._look_in_file(self.told.attempt_id), group="file", exit_on_error=False)
 
-    async def _look_in_file(self, detail: JobDetail, attempt_id: int) -> None:
+    async def _look_in_file(self, attempt_id: int) -> None:
         """What ended before the server began to listen may be in a file, where that is within reach."""
-        last = last_attempt(detail)
-        if last is None or self._looked_for == attempt_id or "start" not in last or "end" not in last:
+        ended = self._ended
+        if ended is None or self._looked_for == attempt_id or "start" not in ended or "end" not in ended:
             return
         self._looked_for = attempt_id
         output = await self.store.ask(job_output(self.job_id))
-        kept = await asyncio.to_thread(series_file.read, output, last["start"], last["end"])
+        kept = await asyncio.to_thread(series_file.read, output, ended["run"], attempt_id, ended["start"], ended["end"])
         if kept is not None:
             self._kept = kept
             self.draw()
@@ -208,7 +244,7 @@ class PlotScreen(ConsoleScreen):
             return
         if not told.times_ms:
             self.line.show(self._tabs())
-            nothing = _why_nothing(detail, told)
+            nothing = _why_nothing(detail, told, self._ended)
             first: Line = [("  ", ""), (nothing[0], "text")]
             self.view.show([[], first, *([("  ", ""), (text, "dim")] for text in nothing[1:])])
             return
@@ -246,10 +282,11 @@ class PlotScreen(ConsoleScreen):
 
     def _reading(self, detail: JobDetail, told: JobSamples) -> Line:
         """The values at the cursor, or the newest, and when that was."""
-        running = status_of(detail) == "running"
+        ended = self._ended
+        began = (ended or {}).get("start") or detail.start or told.times_ms[0]
         at = len(told.times_ms) - 1 if self.cursor is None else min(self.cursor, len(told.times_ms) - 1)
-        word = "at" if self.cursor is not None else "now" if running else "last"
-        since = (told.times_ms[at] - (detail.start or told.times_ms[0])) / 1000
+        word = "at" if self.cursor is not None else "last" if ended else "now"
+        since = (told.times_ms[at] - began) / 1000
         said: Line = [
             (f"{word} ", "dim"),
             (numbers.clock(told.times_ms[at], datetime.now()), "warning" if self.cursor is not None else ""),
@@ -270,12 +307,14 @@ class PlotScreen(ConsoleScreen):
             (f" ({self.job_id}) › plot  ", "dim"),  # noqa: RUF001
             *self.app.characters.status(status_of(detail)),
         ]
-        return place, [(f"attempt {detail.job.get('attempt_id', 1)}", "dim")]
+        last = detail.job.get("attempt_id", 1)
+        which = f"attempt {last}" if self.attempt is None else f"attempt {self.attempt} of {last}"
+        return place, [(which, "dim" if self.attempt is None else "warning")]
 
 
-def _why_nothing(detail: JobDetail, told: JobSamples) -> list[str]:
+def _why_nothing(detail: JobDetail, told: JobSamples, ended: Row | None) -> list[str]:
     """Why there is no curve, and what to do about it."""
-    status, last = status_of(detail), last_attempt(detail)
+    status = status_of(detail)
     if not told.is_monitored:
         return [
             "Monitoring is switched off for this workflow, so nobody measures what its jobs use.",
@@ -284,14 +323,14 @@ def _why_nothing(detail: JobDetail, told: JobSamples) -> list[str]:
             "    resource_monitor:",
             "      enabled: true",
         ]
-    if status == "running":
+    if status == "running" and ended is None:
         return ["No measurement yet: the first one comes after a job's first second.", "It appears here by itself."]
-    if last is None:
+    if ended is None:
         return [f"It has not run yet ({status}): {detail.why}", "Its curve appears here while it runs."]
     return [
         "No curve is known of this attempt.",
-        f"It took {numbers.duration(last.get('time'))}; peak memory {numbers.size(last.get('mem'))}, "
-        f"peak cpu {numbers.percent(last.get('cpu'))}.",
+        f"It took {numbers.duration(ended.get('time'))}; peak memory {numbers.size(ended.get('mem'))}, "
+        f"peak cpu {numbers.percent(ended.get('cpu'))}.",
         "Jobs of less than a second have none. Of others the server keeps it while they run and for some time after;",
         "with 'granularity: time_series' under resource_monitor runners keep it in files beside the output, too.",
     ]

@@ -24,6 +24,16 @@ def _some_job(context: Context) -> str | None:
     return None if context.things("job") else "no job is meant"
 
 
+def _attempt(by: int) -> Callable[[Context], str | None]:
+    def reason(context: Context) -> str | None:
+        screen = context.screen
+        if isinstance(screen, PlotScreen) and screen.neighbour(by) is not None:
+            return None
+        return "there is no earlier attempt" if by < 0 else "there is no later attempt"
+
+    return reason
+
+
 async def _open(context: Context) -> None:
     thing = context.things("job")[0]
     await context.app.open(PlotScreen(context.store, thing.id, thing.name))
@@ -37,6 +47,10 @@ ACTIONS = (
            _some_job, 13),
     Action("plot.next", "memory or cpu", "Draw the other one: memory, cpu", "tab,shift+tab", HERE,
            _on_screen(lambda s: s.next_quantity()), Group.LOOK, footer=1),
+    Action("plot.older", "older", "The attempt before", "[", HERE, _on_screen(lambda s: s.step_attempt(-1)), Group.LOOK,
+           False, _attempt(-1), 4),
+    Action("plot.newer", "newer", "The attempt after", "]", HERE, _on_screen(lambda s: s.step_attempt(1)), Group.LOOK,
+           False, _attempt(1)),
     Action("plot.right", "later", "Read the value a column later; after the last the newest is followed", "right",
            HERE, _on_screen(lambda s: s.move_cursor(1)), Group.MOVE, footer=3),
     Action("plot.left", "earlier", "Read the value a column earlier", "left", HERE,
