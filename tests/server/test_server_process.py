@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
+import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 from server_process import ServerProcess
 
+from tests.real import plan_of
+from tests.runner.waiting import until
 from torc_core.host import process_space
+from torc_core.models.plan import PlannedJob
 
 
 def run_server(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -185,3 +193,46 @@ def test_a_runner_of_this_host_that_died_while_the_server_was_down_loses_its_job
             pass
         (job,) = http.get(f"/jobs?workflow_id={workflow_id}").json()["items"]
         assert (job["status"], job["attempt_id"]) == ("ready", 2)
+
+
+def test_what_has_begun_when_a_stop_comes_is_finished(tmp_path: Path) -> None:
+    """The server takes no new connections, reads the rest of a plan, answers, and ends in order."""
+    body = plan_of([PlannedJob(f"j{i}", "true") for i in range(50)])
+    goes_on = threading.Event()
+    answers: list[httpx.Response] = []
+
+    def parts() -> Iterator[bytes]:
+        yield body[: len(body) // 2]
+        assert goes_on.wait(10)
+        yield body[len(body) // 2 :]
+
+    with ServerProcess(tmp_path) as server:
+        path = f"{server.url}/workflows/from_plan"
+        sender = threading.Thread(target=lambda: answers.append(httpx.post(path, content=parts())))
+        sender.start()
+        until(lambda: rows(server.database, "SELECT 1 FROM workflow"), "the plan's beginning")
+        process = server.process
+        assert process is not None
+        process.send_signal(signal.SIGTERM)
+        until(lambda: not accepts(server.port), "the end of listening")
+        assert process.poll() is None
+        goes_on.set()
+        sender.join(10)
+        assert process.wait(10) == 0
+        assert answers[0].status_code == 200
+        server.stop()
+        server.start()
+        with server.client() as http:
+            (found,) = http.get("/workflows").json()["items"]
+            assert len(http.get(f"/workflows/{found['id']}/job_ids").json()["job_ids"]) == 50
+
+
+def rows(database: Path, sql: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(database)) as db:
+        return list(db.execute(sql))
+
+
+def accepts(port: int) -> bool:
+    """Whether anybody listens there."""
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
