@@ -239,6 +239,44 @@ def test_a_runner_that_dies_is_said_with_its_log(torc: Torc) -> None:
     assert "the runner ended unexpectedly (killed by SIGKILL (137)); its log is output/job_runner_" in err
 
 
+def test_a_run_whose_runner_died_has_not_ended(torc: Torc) -> None:
+    run = in_background("run", torc.write(SLEEPER.replace("COMMAND", "touch began; exec sleep 60")))
+    until((torc.folder / "began").exists)
+    client = App().new_client()
+    workflow = client.send(endpoints.list_workflows(user="tester", reverse_sort=True, limit=1)).items[0]
+    (node,) = client.send(endpoints.list_compute_nodes(int(workflow.id or 0))).items
+    os.kill(node.pid, signal.SIGKILL)
+    out, _ = run.communicate(timeout=DEADLINE_S)
+    assert " was broken off after " in out
+    assert " ended after " not in out
+
+
+def test_a_job_killed_by_a_signal_is_said_so(torc: Torc) -> None:
+    shown = torc("run", torc.write("name: dies\njobs: [{name: a, command: 'kill -9 $$'}]\n"), code=1)
+    assert "failed: killed by SIGKILL (137)" in shown.out
+    assert "killed by SIGKILL (137)" in torc("explain", "a").out
+
+
+def test_a_job_that_wrote_nothing_is_said_to_have_written_nothing(torc: Torc) -> None:
+    torc("run", torc.write("name: silent\njobs: [{name: a, command: echo to stdout}]\n"))
+    shown = torc("jobs", "logs", "a", "--stderr")
+    assert (shown.out, shown.err.partition(" 'a' ")[2]) == ("", "wrote nothing to stderr\n")
+    both = torc("jobs", "logs", "a", "--stdout", "--stderr")
+    assert both.out == torc("jobs", "logs", "a").out
+    assert both.err == ""
+
+
+def test_a_running_workflow_is_not_run_twice(torc: Torc) -> None:
+    path = torc.write(SLEEPER.replace("COMMAND", "touch began; until test -e go; do sleep 0.01; done"))
+    run = in_background("run", path, "-f", "json")
+    until((torc.folder / "began").exists)
+    shown = torc("run", "sleeper", code=1)
+    assert shown.out == ""
+    assert "1 job of it is with a runner; 'torc wait " in shown.err
+    (torc.folder / "go").touch()
+    run.communicate(timeout=DEADLINE_S)
+
+
 def test_logs_are_followed_to_the_end_of_the_job(torc: Torc) -> None:
     command = "echo first; touch began; until test -e go; do sleep 0.01; done; echo last; echo oops >&2"
     run = in_background("run", torc.write(SLEEPER.replace("COMMAND", command)))

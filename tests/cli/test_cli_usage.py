@@ -43,6 +43,25 @@ def test_a_misspelt_command_is_wrong_use_and_the_nearest_is_named(torc: Torc) ->
 
 
 @pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["logs", "5"], "no such command 'logs'; did you mean 'torc jobs logs'?"),
+        (["cancel"], "did you mean 'torc workflows cancel' or 'torc jobs cancel'?"),
+        (["run", "x", "--num-cpus", "two"], "'two' is not a whole number"),
+        (["run", "x", "--num-cpus", "0"], "0 is too small: at least 1"),
+        (["run", "x", "--memory-gb", "0"], "0.0 is too small: more than 0"),
+        (["wait", "1", "--timeout", "soon"], "'soon' is not a number"),
+    ],
+)
+def test_wrong_use_is_said_in_plain_words(torc: Torc, words: list[str], said: str) -> None:
+    assert said in torc(*words, code=2).err
+
+
+def test_help_is_a_word_too(torc: Torc) -> None:
+    assert torc("help", "jobs", "logs").out == torc("jobs", "logs", "--help").out
+
+
+@pytest.mark.parametrize(
     "arguments",
     [["run"], ["jobs", "get"], ["jobs", "list", "1", "--status", "done"], ["-f", "xml", "ping"], ["jobs", "nope"]],
 )

@@ -205,9 +205,23 @@ class Group(click.Group):
         except click.UsageError as error:
             from torc_core.cli.nearest import did_you_mean
 
-            if args and (near := did_you_mean(args[0], self.list_commands(ctx))):
+            if args and (near := did_you_mean(args[0], self.list_commands(ctx)) or _or(self._below(ctx, args[0]))):
                 raise click.UsageError(f"no such command {args[0]!r}{near}", ctx) from error
             raise
+
+    def _below(self, ctx: click.Context, name: str) -> list[str]:
+        """The commands of this name in the families of this group, in full."""
+        families = [(family, self.get_command(ctx, family)) for family in self.list_commands(ctx)]
+        return [
+            f"{ctx.command_path} {family} {name}"
+            for family, group in families
+            if isinstance(group, click.Group) and group.get_command(ctx, name)
+        ]
+
+
+def _or(choices: list[str]) -> str:
+    """`; did you mean 'a' or 'b'?`"""
+    return f"; did you mean {' or '.join(map(repr, choices))}?" if choices else ""
 
 
 def command(*args: Any, **kwargs: Any) -> Callable[[Callable[..., Any]], click.Command]:

@@ -79,6 +79,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line and give its exit code; whatever goes wrong becomes one line on stderr."""
     app = App()
     arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:], "--help"]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that has no ✓ shows ?
@@ -115,7 +117,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _fail(app: App, error: TorcError | click.ClickException, arguments: list[str]) -> int:
     if isinstance(error, click.UsageError) and error.ctx:
-        message = f"{error.format_message()} ('{error.ctx.command_path} --help' shows how)"
+        message = f"{_plain(error.format_message())} ('{error.ctx.command_path} --help' shows how)"
     else:
         message = error.format_message() if isinstance(error, click.ClickException) else str(error)
     problems: list[str] = getattr(error, "problems", [])
@@ -134,6 +136,16 @@ def _fail_of_system(error: OSError) -> int:
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1
+
+
+def _plain(message: str) -> str:
+    """What click says of numbers, in plain words."""
+    import re
+
+    message = re.sub(r"a valid integer( range)?", "a whole number", message)
+    message = re.sub(r"a valid float( range)?", "a number", message)
+    message = re.sub(r"is not in the range x>=([\d.]+)", r"is too small: at least \1", message)
+    return re.sub(r"is not in the range x>([\d.]+)", r"is too small: more than \1", message)
 
 
 def _print_error(message: str, problems: Sequence[str] = ()) -> None:
