@@ -21,6 +21,9 @@ POINTS = 720
 MOST_POINTS = 400_000
 """Points of all curves together, 20 bytes each."""
 
+MOST_CURVES = 20_000
+"""Curves, however short: each takes half a kilobyte besides its points."""
+
 MOST_AHEAD_MS = 60_000
 """A sample from so far in the future has a wrong clock; the time of its arrival counts."""
 
@@ -118,7 +121,7 @@ class Samples:
             self._curves.move_to_end(key)
             known = 0 < sample.at_ms <= now + MOST_AHEAD_MS
             self._points += curve.add(sample.at_ms if known else now, sample)
-        while self._points > MOST_POINTS:
+        while self._points > MOST_POINTS or len(self._curves) > MOST_CURVES:
             _, oldest = self._curves.popitem(last=False)
             self._points -= len(oldest.times)
 

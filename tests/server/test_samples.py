@@ -76,6 +76,13 @@ def test_all_curves_together_are_bounded_and_the_oldest_gives_way(monkeypatch: p
     assert known == list(range(20, 30))
 
 
+def test_very_many_short_curves_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_CURVES", 5)
+    samples, now = Samples(), now_ms()
+    samples.take(1, [Sample(job, 1, 1.0, MB, 1, now) for job in range(8)])
+    assert [job for job in range(8) if samples.curve(1, job, 1)] == [3, 4, 5, 6, 7]
+
+
 def test_an_attempt_that_begins_anew_in_another_run_has_an_empty_curve() -> None:
     samples = filled(10)
     samples.started(1, [Started(7, 1, now_ms(), 99)])
