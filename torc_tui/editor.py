@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shlex
 import shutil
@@ -45,6 +46,14 @@ def edit(app: Console, path: Path, line: int | None = None) -> None:
         raise InputError(f"editor {command[0]!r} cannot be started: {error.strerror}; set EDITOR to another") from None
     if code != 0:
         raise InputError(f"editor {command[0]!r} ended with exit code {code}")
+
+
+async def edit_and_tell(app: Console, path: Path) -> str:
+    """Edit a file; gives the line that says whether it was changed. InputError as of `edit`."""
+    before = (await asyncio.to_thread(path.stat)).st_mtime_ns
+    edit(app, path)
+    changed = (await asyncio.to_thread(path.stat)).st_mtime_ns != before
+    return f"{path.name} is changed" if changed else f"{path.name} is as it was"
 
 
 def pager_command() -> list[str]:

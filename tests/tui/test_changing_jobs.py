@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import pytest
 from server_process import ServerProcess
 
 from tests.tui.driver import Driver, Workshop, console, driven
@@ -176,4 +178,34 @@ async def test_what_jobs_cannot_be_given_is_said_with_the_reason(tui_server: Ser
         assert "nothing to disable: 1 completed, 1 failed" in driver.said
     async with console(tui_server.url, view=f"jobs {workflow_id}", read_only=True) as driver:
         await driver.press("e")
-        assert "edit: this console is read-only (--read-only)" in driver.said
+        assert "resources: this console is read-only (--read-only)" in driver.said
+
+
+@driven
+async def test_a_file_that_a_job_reads_is_mended_from_the_job(
+    tui_server: ServerProcess, workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "count.sh").write_text("wc wrods.txt\n")
+    workflow_id, _ = workshop.workflow("mended", initialize=False, origin=str(tmp_path))
+    made = {
+        name: workshop.http.post("/files", json={"workflow_id": workflow_id, "name": name, "path": name}).json()["id"]
+        for name in ("count.sh", "counted.txt")
+    }
+    jobs = [
+        {"name": "one", "input_file_ids": [made["count.sh"]]},
+        {"name": "two", "input_file_ids": [made["count.sh"]], "output_file_ids": [made["counted.txt"]]},
+        {"name": "none"},
+    ]
+    for job in jobs:
+        workshop.http.post("/jobs", json={"workflow_id": workflow_id, "command": "bash count.sh", **job})
+    monkeypatch.setenv("VISUAL", "sed -i s/wrods/words/")
+    async with console(tui_server.url, view=f"jobs {workflow_id}") as driver:
+        await driver.press("f")
+        assert "count.sh is changed" in driver.said
+        assert (tmp_path / "count.sh").read_text() == "wc words.txt\n"
+        await driver.press("down", "f")
+        await driver.sees("Edit a file of two")
+        await driver.press("down", "enter")
+        assert "counted.txt is not on this machine, or not there yet" in driver.said
+        await driver.press("down", "f")
+        assert "no files are declared for none" in driver.said

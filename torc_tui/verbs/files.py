@@ -29,10 +29,7 @@ async def _path(context: Context) -> Path:
 
 async def _edit(context: Context) -> None:
     path = await _path(context)
-    before = (await asyncio.to_thread(path.stat)).st_mtime_ns
-    editor.edit(context.app, path)
-    changed = (await asyncio.to_thread(path.stat)).st_mtime_ns != before
-    context.app.say(f"{path.name} is changed" if changed else f"{path.name} is as it was")
+    context.app.say(await editor.edit_and_tell(context.app, path))
 
 
 async def _view(context: Context) -> None:

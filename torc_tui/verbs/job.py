@@ -5,17 +5,21 @@ What is meant is the job of the screen, the one under the cursor, those marked, 
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Awaitable, Callable, Collection
+from pathlib import Path
 
-from torc_core.client import endpoints, failures
+from torc_core.client import console, endpoints, failures
 from torc_core.client.job_changes import Which, change_jobs, retry_jobs_of
 from torc_core.errors import TorcError
-from torc_tui import job_changes
+from torc_tui import editor, job_changes
 from torc_tui.actions import Action, Effect, Group, Place, Reason
 from torc_tui.context import Context
 from torc_tui.plans import Plan
 from torc_tui.rendering.numbers import many
 from torc_tui.retrying import plan_retry
+from torc_tui.screens.chooser import Choice
 from torc_tui.screens.edit_form import EditForm
 from torc_tui.store import Store
 
@@ -104,6 +108,25 @@ async def _edit(context: Context) -> None:
         await _carry_out(context, await job_changes.plan_edit(context.store, which, called, edit))
 
 
+async def _files(context: Context) -> None:
+    """The files of a job, those it reads first; one is opened at once."""
+    thing = context.things("job")[0]
+    detail = await context.store.ask(console.job_detail(thing.id))
+    rows = [("reads", row) for row in detail.inputs] + [("writes", row) for row in detail.outputs]
+    if not rows:
+        raise TorcError(f"no files are declared for {thing.name}; its command is all that is known")
+    paths = [os.path.join(detail.origin or ".", row["path"]) for _, row in rows]
+    chosen: str | None = paths[0]
+    if len(rows) > 1:
+        choices = [Choice(path, row["path"], how) for path, (how, row) in zip(paths, rows, strict=True)]
+        chosen = await context.app.choose(f"Edit a file of {thing.name}", choices)
+    if chosen is None:
+        return
+    if not await asyncio.to_thread(os.path.isfile, chosen):
+        raise TorcError(f"{chosen} is not on this machine, or not there yet")
+    context.app.say(await editor.edit_and_tell(context.app, Path(chosen)))
+
+
 async def _why(context: Context) -> None:
     thing = context.things("job")[0]
     told = await context.store.ask(endpoints.explain_job(thing.id))
@@ -116,7 +139,9 @@ ACTIONS = (
            _reason(CAN_CANCEL, "it has ended already"), 20),
     Action("job.retry", "retry", "Run failed jobs again, in the same run, under the next attempt", "R",
            ALSO_IN_LOG, _retry, Group.ACT, True, _reason(CAN_RETRY, "it did not fail"), 15),
-    Action("job.edit", "edit", "Other cpus, memory, gpus, runtime or priority for jobs that do not run", "e", HERE,
+    Action("job.files", "files", "Edit a file that the job reads or writes in your editor ($EDITOR)", "f", HERE,
+           _files, Group.ACT, False, _some, 27),
+    Action("job.edit", "resources", "Other cpus, memory, gpus, runtime or priority for jobs that do not run", "e", HERE,
            _edit, Group.ACT, True, _reason(CAN_EDIT, "it runs, and keeps what it has"), 28),
     Action("job.disable", "disable", "Disable waiting jobs: they do not run until enabled", "-", HERE,
            _changing(job_changes.plan_disable), Group.ACT, True, _reason(WAITING, "it does not wait")),
