@@ -24,6 +24,7 @@ from torc_tui.screens.edit_form import EditForm
 from torc_tui.store import Store
 
 HERE = frozenset({Place.JOBS, Place.JOB})
+FILES_OF = HERE | {Place.FAILURES}
 ALSO_IN_LOG = HERE | {Place.LOG, Place.PLOT}
 
 WAITING = ("uninitialized", "blocked", "ready")
@@ -139,7 +140,7 @@ ACTIONS = (
            _reason(CAN_CANCEL, "it has ended already"), 20),
     Action("job.retry", "retry", "Run failed jobs again, in the same run, under the next attempt", "R",
            ALSO_IN_LOG, _retry, Group.ACT, True, _reason(CAN_RETRY, "it did not fail"), 15),
-    Action("job.files", "files", "Edit a file that the job reads or writes in your editor ($EDITOR)", "f", HERE,
+    Action("job.files", "files", "Edit a file that the job reads or writes in your editor ($EDITOR)", "f", FILES_OF,
            _files, Group.ACT, False, _some, 27),
     Action("job.edit", "resources", "Other cpus, memory, gpus, runtime or priority for jobs that do not run", "e", HERE,
            _edit, Group.ACT, True, _reason(CAN_EDIT, "it runs, and keeps what it has"), 28),
