@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from server_process import ServerProcess
 
+from tests.real import start_runner
 from tests.tui.driver import Driver, Runner, Workshop
 from tests.tui.test_console import drive
 from torc_core.models.exchange import Sample
@@ -267,3 +268,31 @@ def test_earlier_attempts_can_be_looked_at(tui_server: ServerProcess, workshop: 
 
     drive(tui_server.url, script, view=f"plot {job_id}")
     runner.leave()
+
+
+def test_a_real_job_is_seen_at_work_from_its_second_second_on(
+    tui_server: ServerProcess, workshop: Workshop, tmp_path: Path
+) -> None:
+    eater = "exec python3 -c 'x = bytearray(100_000_000); import time; time.sleep(1000)'"
+    workflow_id, (job_id,) = workshop.workflow("at_work", {"name": "hungry", "command": eater})
+    runner = start_runner(tui_server, workflow_id, tmp_path)
+
+    async def script(d: Driver) -> None:
+        def shows(text: str) -> bool:
+            d.screen.ticked()
+            return text in d.line("hungry")
+
+        await d.until(lambda: shows(" MB"), 20)
+        used = d.line("hungry").split(" MB")[0].split()[-1]
+        assert 95 <= int(used) < 200
+        await d.press("p")
+        await d.sees("now")
+        (await asyncio.to_thread(workshop.http.put, f"/workflows/{workflow_id}/cancel")).raise_for_status()
+        await d.until(lambda: "last" in d.line("▌memory"), 20)
+        assert f"({job_id})" in d.text
+
+    try:
+        drive(tui_server.url, script, view=f"jobs {workflow_id}")
+    finally:
+        runner.terminate()
+        runner.communicate(timeout=20)
