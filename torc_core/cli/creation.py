@@ -90,7 +90,9 @@ def create(app: App, spec: WorkflowSpec, *, initialize: bool) -> PlanAnswer:
 @click.argument("file")
 @click.option("--dry-run", is_flag=True, help="Only check the file and say what it would make.")
 @click.option("--strict", is_flag=True, help="Unknown keys in the file are errors.")
-@click.option("--skip-checks", is_flag=True, help="Schedulers may take more nodes than any of their jobs needs.")
+@click.option(
+    "--skip-checks", is_flag=True, help="Do not check whether schedulers take more nodes than their jobs need."
+)
 @pass_app
 def create_command(app: App, file: str, dry_run: bool, strict: bool, skip_checks: bool) -> int:
     """Make a workflow of FILE (- is standard input), without running it.

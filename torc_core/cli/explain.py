@@ -16,8 +16,8 @@ from torc_core.client import endpoints
 def explain(app: App, job: str, of: str | None) -> None:
     """Say why a job does not run, or how it ended.
 
-    JOB is an id, or a name in the workflow of -w. Told are the jobs it waits for, what it needs that no machine offers,
-    who runs it, its exit code and last errors.
+    JOB is an id, or a name in the workflow of -w. It tells which jobs it waits for, what it needs that no machine
+    offers, who runs it, its exit code and last errors.
     """
     answer = app.client.send(endpoints.explain_job(job_id(app, job, of)))
     if app.json:

@@ -35,7 +35,9 @@ def jobs() -> None:
 
 @jobs.command("list")
 @click.argument("workflow", required=False)
-@click.option("-s", "--status", metavar="STATUS", callback=one_of(STATUSES), help="Only these.")
+@click.option(
+    "-s", "--status", metavar="STATUS", callback=one_of(STATUSES), help="Only those of this status, such as failed."
+)
 @click.option(
     "--upstream-job-id", "upstream", metavar="JOB", help="Only those that depend directly on JOB (id or name)."
 )

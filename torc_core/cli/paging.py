@@ -45,16 +45,16 @@ def page_options(fields: tuple[str, ...], *, short: bool = False) -> Callable[[C
 
     options = [
         click.option(
-            *names("--limit", "-l"), type=click.IntRange(0), default=10_000, show_default=True, help="So many at most."
+            *names("--limit", "-l"), type=click.IntRange(0), default=10_000, show_default=True, help="Show N at most."
         ),
-        click.option(*names("--offset", "-o"), type=click.IntRange(0), default=0, help="Pass over so many."),
+        click.option(*names("--offset", "-o"), type=click.IntRange(0), default=0, help="Skip the first N."),
         click.option(
             *names("--sort-by", "-s"),
             metavar="FIELD",
             callback=one_of(fields),
             help=f"Order of the list: {', '.join(fields)}.  [default: id]",
         ),
-        click.option(*names("--reverse-sort", "-r"), is_flag=True, help="Turn the order round."),
+        click.option(*names("--reverse-sort", "-r"), is_flag=True, help="Reverse the order."),
     ]
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -24,7 +24,7 @@ LISTED = 10_000
 
 @command()
 @click.argument("id_or_name", metavar="[WORKFLOW]", required=False)
-@click.option("--force", is_flag=True, help="Although input files or user data are missing.")
+@click.option("--force", is_flag=True, help="Even if input files or user data are missing.")
 @click.option("--dry-run", is_flag=True, help="Only list the jobs that would run again, and why.")
 @pass_app
 def reinitialize(app: App, id_or_name: str | None, force: bool, dry_run: bool) -> int:

@@ -47,7 +47,9 @@ def results() -> None:
 @click.option("-r", "--run-id", type=int, help="Only those of this run.")
 @click.option("--return-code", type=int, help="Only those with this exit code.")
 @click.option("--failed", is_flag=True, help="Only those that did not succeed.")
-@click.option("-s", "--status", metavar="STATUS", callback=one_of(STATUSES), help="Only these.")
+@click.option(
+    "-s", "--status", metavar="STATUS", callback=one_of(STATUSES), help="Only those of this status, such as failed."
+)
 @click.option("--compute-node", "node", metavar="NODE", help="Only those of this runner (id or host).")
 @click.option("--all-runs", is_flag=True, help="Also those that a later attempt replaced.")
 @page_options(RESULT_FIELDS)

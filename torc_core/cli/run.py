@@ -15,10 +15,14 @@ from torc_core.errors import InputError, TorcError
 
 @file_command()
 @click.argument("workflow", metavar="FILE|ID")
-@click.option("--max-parallel-jobs", type=click.IntRange(1), help="Run so many at once, whatever they need.")
-@click.option("--num-cpus", type=click.IntRange(1), help="Offer so many CPUs.  [default: all there are]")
-@click.option("--memory-gb", type=click.FloatRange(0, min_open=True), help="Offer so much memory.")
-@click.option("--num-gpus", type=click.IntRange(0), help="Offer so many GPUs.")
+@click.option("--max-parallel-jobs", type=click.IntRange(1), help="Run N jobs at once, whatever they need.")
+@click.option("--num-cpus", type=click.IntRange(1), help="CPUs that the jobs may use in all.  [default: all there are]")
+@click.option(
+    "--memory-gb",
+    type=click.FloatRange(0, min_open=True),
+    help="Memory in GiB that they may use in all.  [default: all there is]",
+)
+@click.option("--num-gpus", type=click.IntRange(0), help="GPUs that they may use in all.  [default: all there are]")
 @click.option("-o", "--output-dir", help="Where the jobs' output goes.  [default: output, where it was created]")
 @click.option("--strict", is_flag=True, help="Unknown keys in the file are errors.")
 @click.option("--skip-checks", is_flag=True, help="Do not look whether input files exist and schedulers fit.")

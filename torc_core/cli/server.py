@@ -96,7 +96,9 @@ def status(app: App) -> int:
 
 
 @server.command()
-@click.option("-n", "--lines", type=click.IntRange(0), default=50, show_default=True, help="So many of the last.")
+@click.option(
+    "-n", "--lines", type=click.IntRange(0), default=50, show_default=True, help="Begin with the last N lines."
+)
 @click.option("--follow", is_flag=True, help="Go on with what is written, until Ctrl-C.")
 @pass_app
 def log(app: App, lines: int, follow: bool) -> None:

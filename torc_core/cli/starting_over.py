@@ -18,7 +18,7 @@ from torc_core.models.progress import Summary
 
 @command()
 @click.argument("id_or_name", metavar="[WORKFLOW]", required=False)
-@click.option("--force", is_flag=True, help="Although input files are missing.")
+@click.option("--force", is_flag=True, help="Even if input files are missing.")
 @click.option("--no-prompts", is_flag=True, help="The same as --yes.")
 @click.option("--dry-run", is_flag=True, help="Only say which input files are missing.")
 @pass_app
@@ -89,7 +89,7 @@ def _tell_dry_run(app: App, number: int, missing: list[str]) -> int:
 @click.argument("id_or_name", metavar="[WORKFLOW]", required=False)
 @click.option("--failed-only", is_flag=True, help="Only jobs that did not succeed, and all below them.")
 @click.option("-r", "--reinitialize", is_flag=True, help="Then make what was reset ready or blocked, as a new run.")
-@click.option("--force", is_flag=True, help="Although jobs are running: they are stopped.")
+@click.option("--force", is_flag=True, help="Even if jobs are running; they are stopped.")
 @click.option("--no-prompts", is_flag=True, help="The same as --yes.")
 @pass_app
 def reset_status(
