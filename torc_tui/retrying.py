@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from torc_core.client.request import Request
 from torc_core.errors import TorcError
 from torc_core.models.failures import Concerned, Retry
-from torc_tui import launch
+from torc_tui import launch, workflow_inputs
 from torc_tui.plans import Plan, typed_count
 from torc_tui.rendering.numbers import many
 from torc_tui.store import Store
@@ -18,6 +18,9 @@ Asked = Callable[[bool], Request[Retry]]
 """Makes the request, with whether it is only to say what it would do."""
 
 FLOWS_NAMED = 3
+
+RECORDED = 20
+"""Files of so many workflows are looked at before their jobs run again."""
 
 
 async def plan_retry(store: Store, asked: Sequence[Asked], what: str, *, confirm: bool | None = None) -> Plan:
@@ -33,6 +36,7 @@ async def plan_retry(store: Store, asked: Sequence[Asked], what: str, *, confirm
     idle = [flow for flow in told.workflows if not flow.active_nodes]
 
     async def apply() -> str:
+        await asyncio.gather(*(_record(store, flow.id) for flow in told.workflows[:RECORDED]))
         done = _together([await store.ask(make(False)) for make in asked])
         said = f"{many(done.jobs, 'job')} run{'s' * (done.jobs == 1)} again"
         if done.blocked:
@@ -50,6 +54,11 @@ async def plan_retry(store: Store, asked: Sequence[Asked], what: str, *, confirm
         confirm=told.jobs > 1 if confirm is None else confirm, danger=False, type_this=typed_count(told.jobs),
         details=told.names if told.jobs > 1 else [], details_total=told.jobs,
     )  # fmt: skip
+
+
+async def _record(store: Store, workflow_id: int) -> None:
+    """What runs again runs with the inputs as they are now, which may have been mended."""
+    await workflow_inputs.record(store, workflow_id, await workflow_inputs.look(store, workflow_id))
 
 
 def _them(jobs: int) -> str:

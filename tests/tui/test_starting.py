@@ -96,6 +96,28 @@ async def test_initializing_starts_everything_over(
 
 
 @driven
+async def test_a_job_that_ran_again_with_a_mended_file_has_not_changed_since(
+    tui_server: ServerProcess, workshop: Workshop, tmp_path: Path
+) -> None:
+    path = tmp_path / "words.txt"
+    path.write_text("one tow\n")
+    workflow_id, file = reading(workshop, tmp_path, "mended since")
+    seen(workshop, workflow_id, file, path)
+    workshop._post(f"/workflows/{workflow_id}/initialize_jobs")
+    workshop.end(workflow_id, count=1)
+    runner = workshop.runner(workflow_id)
+    async with console(tui_server.url, view=f"jobs {workflow_id} status=failed") as driver:
+        path.write_text("one two three\n")
+        await driver.press("R")
+        await driver.until(lambda: "1 job runs again" in driver.said)
+        while jobs := runner.claim():
+            runner.finish_all(jobs)
+        await driver.press("I")
+        await driver.until(lambda: "nothing has changed in workflow" in driver.said)
+    runner.leave()
+
+
+@driven
 async def test_nothing_left_to_run_says_what_could_run_again(
     tui_server: ServerProcess, workshop: Workshop, tmp_path: Path
 ) -> None:

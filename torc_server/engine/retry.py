@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torc_core.models.status import ENDED, JobStatus
 from torc_server.engine.complete import camel, job_and_run
+from torc_server.engine.inputs import keep_hashes_of
 from torc_server.engine.notes import note
 from torc_server.engine.transition import force_status
 from torc_server.engine.unblock import block_again, block_early
@@ -41,6 +42,7 @@ def retry_job(batch: Batch, job_id: int, run_id: int, max_retries: int) -> None:
     if status in ENDED:  # otherwise nothing below has been decided by it
         block_again(batch, [job_id])
     block_early(batch, [job_id])
+    keep_hashes_of(batch, [job_id])  # it runs with what is there now
 
 
 def note_retry(batch: Batch, workflow_id: int, job_id: int, name: str, attempt: int, run_id: int) -> None:

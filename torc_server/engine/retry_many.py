@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from torc_core.models.failures import Concerned, Refused, Retry
 from torc_core.models.status import ENDED, JobStatus
 from torc_server.engine.graph import below
+from torc_server.engine.inputs import keep_hashes_of
 from torc_server.engine.retry import note_retry
 from torc_server.engine.transition import set_status
 from torc_server.engine.unblock import CANCELED_FROM_UPSTREAM, block_again, block_early
@@ -128,4 +129,5 @@ def retry_portion(batch: Batch, jobs: Sequence[tuple[int, int]]) -> list[Refused
         note_retry(batch, row.workflow_id, row.id, row.name, row.attempt_id, row.run_id)
     block_again(batch, [row.id for row in fit if JobStatus(row.status) in ENDED])  # others decided nothing below
     block_early(batch, ids)
+    keep_hashes_of(batch, ids)
     return refused
