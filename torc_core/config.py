@@ -7,6 +7,7 @@ Later ones win: built-in defaults, /etc/torc/config.toml, the user's torc/config
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -90,10 +91,25 @@ def _checked(layer: dict[str, Any], source: str, *, strict: bool = True) -> dict
     try:
         config = msgspec.convert(layer, Config, strict=strict)
     except msgspec.ValidationError as error:
-        raise InputError(f"{source}: {str(error).replace('`$.', '`')}") from None
+        raise InputError(f"{source}: {_plain(str(error))}") from None
     if config.client.format not in ("table", "json"):
         raise InputError(f"{source}: client.format is {config.client.format!r}; one of table, json")
     return layer
+
+
+_KINDS = {
+    **{"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"},
+    **{"object": "a table", "array": "a list"},
+}
+
+
+def _plain(message: str) -> str:
+    """`client.run.num_cpus must be a whole number, not text`, of what msgspec says."""
+    match = re.fullmatch(r"Expected `(\w+)[^`]*`, got `(\w+)[^`]*` - at `\$\.([^`]*)`", message)
+    if match is None:
+        return message.replace("`$.", "`")
+    wanted, got, key = match.groups()
+    return f"{key} must be {_KINDS.get(wanted, wanted)}, not {_KINDS.get(got, got)}"
 
 
 def _environment_layers(environment: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -26,10 +26,11 @@ WORKING = [
     "events WF", "events list WF",
     "workflows create FILE", "workflows create FILE --dry-run", "workflows list", "workflows get WF",
     "workflows status WF", "workflows initialize WF --yes", "workflows initialize WF --dry-run",
-    "workflows reset-status WF --yes", "workflows cancel WF", "workflows delete WF --yes",
+    "workflows reset-status WF --yes", "workflows reinitialize WF", "workflows reinitialize WF --dry-run",
+    "workflows execution-plan WF", "workflows cancel WF", "workflows delete WF --yes",
     "workflows execution-plan FILE",
     "jobs list WF", "jobs get JOB", "jobs logs JOB", "jobs logs JOB --follow", "jobs retry JOB", "jobs cancel WAITING",
-    "results list WF", "reports summary WF", "reports results WF",
+    "results list WF", "compute-nodes list WF", "compute-nodes get NODE", "reports summary WF", "reports results WF",
 ]  # fmt: skip
 
 FAILING = [
@@ -58,6 +59,7 @@ def words(torc: Torc) -> dict[str, str]:
         "BAD": str(torc.write("name: bad\njobs: 3\n", "bad.yaml")),
         "WF": str(number),
         "JOB": str(job),
+        "NODE": str(torc("compute-nodes", "list", number, "-f", "json").json["compute_nodes"][0]["id"]),
         "WAITING-WF": str(waiting),
         "WAITING": str(torc("jobs", "list", waiting, "-f", "json").json["jobs"][0]["id"]),
     }

@@ -92,7 +92,7 @@ def test_the_format_of_the_configuration_gives_way_to_the_option(torc: Torc) -> 
 def test_a_wrong_configuration_names_file_and_key(torc: Torc) -> None:
     (torc.folder / "torc.toml").write_text('[client.run]\nnum_cpus = "many"\n')
     shown = torc("workflows", "list", code=2)
-    assert shown.err == "torc: torc.toml: Expected `int | null`, got `str` - at `client.run.num_cpus`\n"
+    assert shown.err == "torc: torc.toml: client.run.num_cpus must be a whole number, not text\n"
 
 
 def test_errors_are_json_too_when_asked_for(torc: Torc) -> None:

@@ -191,11 +191,9 @@ def print_run(
 
 def _print_end(summary: Summary, failed: list[FailedJob], more: int, seconds: float, result: int) -> None:
     ends = {EXIT_INTERRUPTED: "was stopped", CannotFinishError.exit_code: "cannot go on"}
-    how = (
-        "was canceled"
-        if summary.is_canceled
-        else ends.get(result, "ended" if summary.is_complete else "was broken off")
-    )
+    how = ends.get(result, "ended" if summary.is_complete else "was broken off")
+    if summary.is_canceled:
+        how = "was canceled"
     click.echo(
         f"Workflow {summary.workflow_id} '{summary.name}' {how} after {duration(seconds)}: {ordered_counts(summary)}"
     )
