@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 import click
+import msgspec
 
 from torc_core.cli.app import App, command, pass_app
 from torc_core.cli.news import News
-from torc_core.cli.output import print_json, print_json_line
+from torc_core.cli.output import print_json_line
 from torc_core.cli.output_folder import output_folder, stdio_path
 from torc_core.cli.select import job_argument, job_id
 from torc_core.cli.tail import LOOK_EVERY_S, Lines, chunks, copy_rest
@@ -91,25 +92,43 @@ def _note_silence(app: App, job: Job, streams: list[str]) -> None:
 
 
 def _print_as_json(job: Job, attempt: Attempt, paths: dict[str, Path]) -> None:
-    print_json(
-        {
-            "job_id": job.id,
-            "job_name": job.name,
-            "workflow_id": job.workflow_id,
-            "status": job.status,
-            "run_id": attempt.run_id,
-            "attempt_id": attempt.attempt_id,
-            **{STREAMS[stream]: {"path": str(path), "lines": _lines(path)} for stream, path in paths.items()},
-        }
-    )
+    """One object, written as the files are read: they may be larger than memory. `lines` is null without a file."""
+    head = {
+        "job_id": job.id,
+        "job_name": job.name,
+        "workflow_id": job.workflow_id,
+        "status": job.status,
+        "run_id": attempt.run_id,
+        "attempt_id": attempt.attempt_id,
+    }
+    write = sys.stdout.write
+    write("{\n")
+    for name, value in head.items():
+        write(f'  "{name}": {_json(value)},\n')
+    for position, (stream, path) in enumerate(paths.items()):
+        write(f'  "{STREAMS[stream]}": {{\n    "path": {_json(str(path))},\n    "lines": ')
+        _print_lines(path)
+        write("\n  },\n" if position + 1 < len(paths) else "\n  }\n")
+    write("}\n")
 
 
-def _lines(path: Path) -> list[str] | None:
-    """None when there is no such file."""
+def _print_lines(path: Path) -> None:
     try:
-        return path.read_text(errors="replace").splitlines()
+        file = path.open("rb")
     except FileNotFoundError:
-        return None
+        sys.stdout.write("null")
+        return
+    separator = "["
+    with file:
+        for line in file:
+            text = line.removesuffix(b"\n").decode(errors="replace")
+            sys.stdout.write(f"{separator}\n      {_json(text)}")
+            separator = ","
+    sys.stdout.write("[]" if separator == "[" else "\n    ]")
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _path(job: Job, attempt: Attempt, stream: str) -> Path:
