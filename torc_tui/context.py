@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from torc_core.models.console import Row
@@ -32,6 +32,7 @@ class Context:
 
     app: Console
     screen: ConsoleScreen
+    _meant: dict[str, list[Thing]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def store(self) -> Store:
@@ -47,8 +48,13 @@ class Context:
         return self.screen.table
 
     def things(self, kind: str) -> list[Thing]:
-        """The workflows or jobs that are meant: those marked, else the one under the cursor or of the screen."""
-        return self.screen.things(kind)
+        """The workflows or jobs that are meant: those marked, else the one under the cursor or of the screen.
+
+        They stay the same however often they are asked for: what arrives meanwhile changes nothing.
+        """
+        if kind not in self._meant:
+            self._meant[kind] = self.screen.things(kind)
+        return self._meant[kind]
 
     def why_not(self, action: Action) -> str | None:
         """Why an action cannot be done now, or None."""

@@ -194,10 +194,13 @@ class Pacer:
         self._allowed = asyncio.Event()
         self._allowed.set()
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
         self.busy = False
 
     def touch(self) -> None:
         """It has to be done."""
+        if self._closed:
+            return
         self._wanted.set()
         if self._task is None:
             self._task = asyncio.ensure_future(self._run())
@@ -212,6 +215,8 @@ class Pacer:
 
     def close(self) -> None:
         """Never again."""
+        self._closed = True
+        self._wanted.clear()
         if self._task:
             self._task.cancel()
             self._task = None

@@ -105,6 +105,10 @@ async def _forget(context: Context) -> None:
     )
 
 
+def _some_workflow(context: Context) -> str | None:
+    return None if context.things("workflow") else "no run is meant"
+
+
 def _workflow(context: Context) -> None:
     (thing, *_) = context.things("workflow")
     context.app.open(WorkflowScreen(context.store, thing.id, thing.name))
@@ -155,9 +159,10 @@ ACTIONS = (
            Group.ACT, True, _one_ended, 10),
     Action("run.forget", "forget", "Take runs that have ended from the list", "D,delete", HERE, _forget, Group.ACT,
            False, _ended, 40),
-    Action("run.workflow", "workflow", "Go to the workflow of the run", "d", LIST, _workflow, Group.LOOK, footer=30),
+    Action("run.workflow", "workflow", "Go to the workflow of the run", "d", LIST, _workflow, Group.LOOK,
+           reason=_some_workflow, footer=30),
     Action("run.open_workflow", "workflow", "Go to the workflow of the run", "enter,d", ONE, _workflow, Group.LOOK,
-           footer=0),
+           reason=_some_workflow, footer=0),
     Action("output.down", "down", "A line down", "down,j", TEXT, _scroll(1), Group.MOVE),
     Action("output.up", "up", "A line up", "up,k", TEXT, _scroll(-1), Group.MOVE),
     Action("output.page_down", "page down", "A screen down", "pagedown,space", TEXT, _scroll(0, 1), Group.MOVE),

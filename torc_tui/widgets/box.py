@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
@@ -38,6 +40,15 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
 
     ready_for_keys = False
     """Keys are held back until it is there."""
+
+    _answered = False
+
+    def dismiss(self, result: T | None = None) -> AwaitComplete:
+        """Give its answer, the first one: a second key on its way would take away the screen behind it."""
+        if self._answered:
+            return AwaitComplete(asyncio.sleep(0))
+        self._answered = True
+        return super().dismiss(result)
 
     @property
     def typing(self) -> Field | None:
