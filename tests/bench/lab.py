@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -132,7 +133,7 @@ class Lab:
         found = re.findall(r"cpu_s=([0-9.]+)", newest.read_text())
         return float(found[-1])
 
-    def query(self, sql: str, *params: object) -> list[tuple[float, ...]]:
+    def query(self, sql: str, *params: object) -> list[tuple[Any, ...]]:
         """Read the server's database."""
         with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as conn:
             return conn.execute(sql, params).fetchall()
