@@ -221,3 +221,10 @@ def test_the_path_of_a_long_cycle_is_shortened(stage: Stage) -> None:
     assert len(path) == 13
     assert path[0] == path[-1]
     assert "…" in path
+
+
+def test_too_many_dependencies_through_files_are_refused(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torc_server.engine.initialize.MOST_IMPLIED", 8)
+    jobs = [*(job(f"a{i}", writes="f") for i in range(3)), *(job(f"b{i}", reads="f") for i in range(3))]
+    with pytest.raises(Invalid, match="file relations imply 9 dependencies, a workflow may have 8"):
+        stage.flow(*jobs)

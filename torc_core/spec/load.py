@@ -17,6 +17,7 @@ from torc_core.spec.model import WorkflowSpec
 from torc_core.spec.reading import nested_too_deeply, read_document, read_text
 from torc_core.spec.references import resolve_references
 from torc_core.spec.schedulers import check_schedulers
+from torc_core.spec.sizes import check_sizes
 
 
 @dataclass(slots=True)
@@ -79,6 +80,8 @@ def check_document(
     expand(spec, source)
     resolve_references(spec, source)
     check_schedulers(spec, source, nodes=not skip_checks)
+    if not source.errors:
+        check_sizes(spec, source)
     for job, cycle in Graph(spec).cycles():
         source.error((*spec.jobs[job].place, "name"), f"cycle: {cycle}")
     errors, warnings = _in_order(source.errors), _in_order(source.warnings)

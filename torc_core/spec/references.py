@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 from msgspec import json
 
 from torc_core.spec.document import Path, Source
 from torc_core.spec.model import DEFAULT_REQUIREMENTS, ActionSpec, Barrier, JobSpec, WorkflowSpec
 from torc_core.spec.names import Names
+from torc_core.spec.sizes import MOST
 from torc_core.spec.values import quoted
 
 EXPANDED_EDGES = 1_000
@@ -49,6 +51,9 @@ class _Resolver:
         self._contents = {record.name: record.data for record in spec.user_data if record.name}
         self._uses = Counter(tuple(job.depends_on_regexes) for job in spec.jobs if job.depends_on_regexes)
         self._parents: dict[tuple[str, ...], _Parents] = {}
+        self._related = 0
+        self._excess: dict[tuple[str, tuple[str, ...]], list[Any]] = {}
+        """Regexes that found too much: the first job with it, what was found, and for how many jobs."""
         self._found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
         self._job: JobSpec | None = None
         self._said: Counter[Path] = Counter()
@@ -106,6 +111,14 @@ class _Resolver:
         for (path, _), (message, count) in self._repeated.items():
             more = f" (and {count - 1:,} more like this)" if count > 1 else ""
             self._source.error(path, message + more)
+        for (key, patterns), (job, found, _) in self._excess.items():
+            jobs = sum(tuple(getattr(one, key)) == patterns for one in self._spec.jobs)
+            message = (
+                f"{key} {quoted(' '.join(patterns))} finds {len(found):,} for each of {jobs:,} jobs, that makes"
+                f" {jobs * len(found):,}; a workflow may have {MOST:,}: have one job gather them into one file, or wait"
+                " with depends_on_regexes for the jobs that make them, which may be any number"
+            )
+            self._source.error((*job.place, key), message)
 
     def _report(self, path: Path, message: str) -> None:
         if self._job is None or self._job.place not in self._source.expanded:
@@ -158,7 +171,11 @@ class _Resolver:
         if patterns:
             found = self._matches(job, key, patterns, known)
             named = getattr(job, exact)
-            setattr(job, exact, _merged(named, found) if named else found)
+            self._related += len(found)
+            if self._related > MOST:
+                self._excess.setdefault((key, tuple(patterns)), [job, found, 0])[2] += 1
+            else:
+                setattr(job, exact, _merged(named, found) if named else found)
 
     def _matches(self, job: JobSpec, key: str, patterns: list[str], known: Names) -> list[str]:
         """The names that any of the patterns finds; jobs with the same patterns share the list."""

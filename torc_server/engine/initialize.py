@@ -142,8 +142,30 @@ def uninitialize(batch: Batch, rows: list[Row]) -> None:
     )
 
 
+MOST_IMPLIED = 2_000_000
+"""So many dependencies may follow from files, and as many from user data (torc_core/spec/sizes.py)."""
+
+_PRODUCTS = """
+SELECT sum(made.n * used.n) FROM (
+  SELECT {kind}_id, count(*) AS n FROM job_output_{kind} JOIN job ON job.id = job_id WHERE workflow_id = ?1 GROUP BY 1
+) AS made JOIN (
+  SELECT {kind}_id, count(*) AS n FROM job_input_{kind} JOIN job ON job.id = job_id WHERE workflow_id = ?1 GROUP BY 1
+) AS used ON used.{kind}_id = made.{kind}_id
+"""
+
+
 def refuse_cycle(conn: Connection, workflow_id: int) -> None:
-    """Raise Invalid with the path when dependencies, stored or implied, form a cycle: such jobs would wait for ever."""
+    """Raise Invalid with the path when dependencies, stored or implied, form a cycle: such jobs would wait for ever.
+
+    Also when files or user data imply more than MOST_IMPLIED.
+    """
+    for kind in ("file", "user_data"):
+        products = conn.exec_driver_sql(_PRODUCTS.format(kind=kind), (workflow_id,)).scalar_one() or 0
+        if products > MOST_IMPLIED:
+            raise Invalid(
+                f"{kind} relations imply {products:,} dependencies, a workflow may have {MOST_IMPLIED:,}: put one job"
+                " between those that write and those that read"
+            )
     children: dict[int, list[int]] = {}
     waiting: dict[int, int] = {}
     edges = conn.exec_driver_sql(
