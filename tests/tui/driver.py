@@ -113,6 +113,16 @@ async def console(url: str, *, size: tuple[int, int] = (140, 40), **options: Any
         yield driver
 
 
+def drive(url: str, script: Callable[[Driver], Awaitable[None]], **options: Any) -> None:
+    """Run a script against a console."""
+
+    async def run() -> None:
+        async with console(url, **options) as driver:
+            await script(driver)
+
+    asyncio.run(run())
+
+
 def driven(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     """A test that is a coroutine, with its fixtures by name."""
 

@@ -6,28 +6,15 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from server_process import ServerProcess
 
-from tests.tui.driver import Driver, Workshop, console
-from torc_tui.actions import Group
+from tests.tui.driver import Driver, Workshop, console, drive
 from torc_tui.screens.job import JobScreen
 from torc_tui.screens.workflow import WorkflowScreen
 from torc_tui.store import State
-
-
-def drive(url: str, script: Callable[[Driver], Awaitable[None]], **options: Any) -> None:
-    """Run a script against a console."""
-
-    async def run() -> None:
-        async with console(url, **options) as driver:
-            await script(driver)
-
-    asyncio.run(run())
 
 
 def counts(workshop: Workshop, workflow_id: int) -> dict[str, int]:
@@ -74,56 +61,6 @@ def test_escape_comes_back_to_the_same_row(tui_server: ServerProcess, workshop: 
         assert isinstance(d.screen, JobScreen)
         await d.press("escape")
         assert (d.table.cursor_id, d.table.top) == place
-
-    drive(tui_server.url, script, view=f"jobs {workflow_id}")
-
-
-def test_a_filter_applies_while_it_is_typed_and_escape_takes_it_back(
-    tui_server: ServerProcess, workshop: Workshop
-) -> None:
-    workflow_id, _ = workshop.workflow("filtered", *({"name": f"work_{i}"} for i in range(5)))
-    workshop.end(workflow_id, work_3=1)
-
-    async def script(d: Driver) -> None:
-        await d.press("slash")
-        await d.type("status=failed")
-        await d.sees("1 of 5")
-        assert "work_3" in d.text
-        assert "work_2" not in d.text
-        await d.press("enter")
-        assert d.table.view.filter == "status=failed"
-        await d.press("slash")
-        await d.type(" work_9")
-        await d.sees("Nothing matches")
-        await d.press("escape")
-        await d.sees("1 of 5")
-        await d.press("escape")
-        await d.sees("work_2")
-
-    drive(tui_server.url, script, view=f"jobs {workflow_id}")
-
-
-def test_a_wrong_filter_says_what_is_wrong_and_what_was_meant(tui_server: ServerProcess, workshop: Workshop) -> None:
-    workflow_id, _ = workshop.workflow("wrong_filter", {})
-
-    async def script(d: Driver) -> None:
-        await d.press("slash")
-        await d.type("statsu=failed")
-        await d.sees("nearest: 'status'")
-
-    drive(tui_server.url, script, view=f"jobs {workflow_id}")
-
-
-def test_sorting_by_the_menu_and_the_other_way_round(tui_server: ServerProcess, workshop: Workshop) -> None:
-    workflow_id, _ = workshop.workflow("sorted", *({"name": name} for name in ("b", "c", "a")))
-
-    async def script(d: Driver) -> None:
-        for expected in (["a", "b", "c"], ["c", "b", "a"]):
-            await d.press("s")
-            await d.type("name")
-            await d.press("enter")
-            await d.until(lambda expected=expected: [r["name"] for _, r in sorted(d.table.rows)] == expected)
-            assert d.table.cursor == 0
 
     drive(tui_server.url, script, view=f"jobs {workflow_id}")
 
@@ -236,71 +173,6 @@ def test_nothing_can_be_changed_in_a_read_only_console(tui_server: ServerProcess
         assert counts(workshop, workflow_id) == {"ready": 1}
 
     drive(tui_server.url, script, read_only=True)
-
-
-def test_help_shows_every_action_of_the_screen_with_its_keys(tui_server: ServerProcess, workshop: Workshop) -> None:
-    workflow_id, _ = workshop.workflow("helped", {})
-
-    async def script(d: Driver) -> None:
-        await d.press("question_mark")
-        for action in d.app.registry.possible(d.screen.places):
-            if action.group is not Group.MOVE:
-                reason = d.screen.context.why_not(action)
-                assert (f"{action.title}: {reason}" if reason else action.help[:40]) in d.text
-
-    drive(tui_server.url, script, view=f"jobs {workflow_id}", size=(140, 60))
-
-
-def test_the_palette_does_what_is_chosen_by_name(tui_server: ServerProcess, workshop: Workshop) -> None:
-    workflow_id, _ = workshop.workflow("by_name", {})
-
-    async def script(d: Driver) -> None:
-        await d.press("ctrl+p")
-        await d.type("workflow: cancel")
-        await d.press("enter")
-        await d.sees("Cancel workflow by_name")
-        await d.press("escape")
-
-    drive(tui_server.url, script, view=f"jobs {workflow_id}")
-
-
-@pytest.mark.parametrize(
-    ("text", "address"),
-    [("job {job}", "job {job}"), ("wf addressed", "jobs {wf}"), ("results {wf}", "results {wf}"),
-     ("jobs {wf} name=none", "jobs {wf}"), ("workflows", "workflows"), ("{wf}", "jobs {wf}")],
-)  # fmt: skip
-def test_an_address_goes_there(tui_server: ServerProcess, workshop: Workshop, text: str, address: str) -> None:
-    workflow_id, ids = workshop.workflow("addressed", {})
-    names = {"wf": workflow_id, "job": ids[0]}
-
-    async def script(d: Driver) -> None:
-        await d.go(text.format(**names))
-        assert d.screen.address == address.format(**names)
-
-    drive(tui_server.url, script, view=f"events {workflow_id}")
-
-
-def test_what_is_typed_after_a_colon_is_completed(tui_server: ServerProcess, workshop: Workshop) -> None:
-    workflow_id, _ = workshop.workflow("completed_by_name", {})
-
-    async def script(d: Driver) -> None:
-        await d.press("colon")
-        await d.type("wf completed")
-        await d.sees("wf completed_by_name")
-        await d.press("right", "enter")
-        await d.until(lambda: d.screen.address == f"jobs {workflow_id}")
-
-    drive(tui_server.url, script)
-
-
-def test_a_wrong_address_says_what_there_is(tui_server: ServerProcess) -> None:
-    async def script(d: Driver) -> None:
-        await d.press("colon")
-        await d.type("nowhere")
-        await d.press("enter")
-        await d.until(lambda: "'nowhere' is no place" in d.said)
-
-    drive(tui_server.url, script)
 
 
 def test_the_inspector_follows_its_job(tui_server: ServerProcess, workshop: Workshop) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from server_process import ServerProcess
 
-from tests.tui.driver import Driver, LagProbe, console
+from tests.tui.driver import Driver, LagProbe, drive
 from torc_tui import local_runs, workflow_files
 from torc_tui.screens.create import CreateScreen
 from torc_tui.screens.workflow import WorkflowScreen
@@ -35,14 +32,6 @@ jobs:
     command: cat ${{files.input.greeting}}
     resource_requirements: small
 """
-
-
-def drive(url: str, script: Callable[[Driver], Awaitable[None]], **options: Any) -> None:
-    async def run() -> None:
-        async with console(url, **options) as driver:
-            await script(driver)
-
-    asyncio.run(run())
 
 
 def file_of(name: str, text: str = GOOD) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import httpx
 import pytest
 from server_process import ServerProcess
 
-from tests.tui.driver import Driver, Workshop, console
+from tests.tui.driver import Driver, Workshop, drive
 from torc_tui.screens.failures import FailuresScreen
 from torc_tui.screens.job import JobScreen
 from torc_tui.screens.log import LogScreen
@@ -35,14 +35,6 @@ def shop(other: ServerProcess) -> Iterator[Workshop]:
         yield made
         for workflow in http.get("/workflows").json()["items"]:
             http.delete(f"/workflows/{workflow['id']}")
-
-
-def drive(url: str, script: Callable[[Driver], Awaitable[None]], **options: Any) -> None:
-    async def run() -> None:
-        async with console(url, **options) as driver:
-            await script(driver)
-
-    asyncio.run(run())
 
 
 def write(folder: Path, job: dict[str, Any], stream: str, text: str | bytes) -> Path:

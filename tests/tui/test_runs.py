@@ -8,14 +8,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from server_process import ServerProcess
 
-from tests.tui.driver import Driver, console
+from tests.tui.driver import Driver, drive
 from torc_core import local_server, run_records
 from torc_core.client import endpoints
 from torc_core.client.http import Address, Client
@@ -32,14 +32,6 @@ from torc_tui.screens.workflow import WorkflowScreen
 from torc_tui.store import State
 
 PATIENT = {"name": "waits", "command": "until test -e go; do sleep 0.02; done"}
-
-
-def drive(url: str, script: Callable[[Driver], Awaitable[None]], **options: Any) -> None:
-    async def run() -> None:
-        async with console(url, **options) as driver:
-            await script(driver)
-
-    asyncio.run(run())
 
 
 @pytest.fixture(autouse=True)
