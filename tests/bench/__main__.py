@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from tests.bench import console, engine, neighbours, scale
+from tests.bench import console, engine, killed, neighbours, reinitialise, scale
 
 ROWS: dict[str, tuple[Callable[[int, int], None], int]] = {
     "throughput": (engine.throughput, 5000),
@@ -21,6 +21,8 @@ ROWS: dict[str, tuple[Callable[[int, int], None], int]] = {
     "dry-run": (scale.dry_run, 1_000_000),
     "barrier": (scale.barrier, 100_000),
     "neighbours": (neighbours.neighbours, 100_000),
+    "killed": (killed.killed, 100_000),
+    "reinitialise": (reinitialise.reinitialise, 100_000),
     "console": (console.console, 10_000),
 }
 """What measures it, given how many rounds and jobs, and its full number of jobs."""

@@ -1,9 +1,10 @@
-"""A runner that runs nothing: it takes jobs over HTTP and reports each as completed in its next call."""
+"""A runner that runs nothing: it takes jobs over HTTP, makes their output files, and reports them as completed."""
 
 from __future__ import annotations
 
 import time
 import uuid
+from pathlib import Path
 
 import httpx
 import msgspec
@@ -15,15 +16,17 @@ from torc_core.models.exchange import (
     ExchangeAnswer,
     ExchangeRequest,
     FreeResources,
+    OutputStat,
     Started,
 )
 
 
 class FakeRunner:
-    """Takes up to `slots` jobs at a time, whatever they need."""
+    """Takes up to `slots` jobs at a time, whatever they need; their files are made in `folder`."""
 
-    def __init__(self, url: str, workflow_id: int, slots: int) -> None:
+    def __init__(self, url: str, workflow_id: int, slots: int, folder: Path) -> None:
         self._slots = slots
+        self._folder = folder
         self._http = httpx.Client(base_url=url, timeout=60)
         node = {
             "workflow_id": workflow_id, "hostname": "bench", "pid": 1, "start_time": "2026-01-01T00:00:00Z",
@@ -45,11 +48,24 @@ class FakeRunner:
             held=pairs,
             started=[Started(pair.job_id, pair.attempt_id, now, 1) for pair in pairs],
             results=[
-                AttemptResult(job.job_id, job.run_id, job.attempt_id, "completed", 0, now, now) for job in self._held
+                AttemptResult(
+                    job.job_id, job.run_id, job.attempt_id, "completed", 0, now, now, outputs=self._outputs(job)
+                )
+                for job in self._held
             ],
         )
         self._held = answer.jobs
         return len(self._held)
+
+    def _outputs(self, job: Assignment) -> list[OutputStat]:
+        """Write the job's files and say how they are."""
+        found = []
+        for file_id, name in job.output_files:
+            path = self._folder / name
+            path.write_text(job.name)
+            stat = path.stat()
+            found.append(OutputStat(file_id, stat.st_mtime, stat.st_size))
+        return found
 
     def close(self) -> None:
         """Report the last ones and leave."""

@@ -182,7 +182,7 @@ def _edges(it: Lab, half: int) -> None:
 def _run(it: Lab, n: int) -> None:
     """Complete all jobs as a runner does and compare what one costs late with what it costs early."""
     slots, costs = 50, []
-    runner = FakeRunner(it.env["TORC_API_URL"], it.last_workflow(), slots)
+    runner = FakeRunner(it.env["TORC_API_URL"], it.last_workflow(), slots, it.folder)
     worst = 0.0
     for _ in range(n // slots):
         before = time.perf_counter()

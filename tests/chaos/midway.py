@@ -25,6 +25,8 @@ class Midway:
     def __init__(self, server: ServerProcess, jobs: int, limit_s: float = 60) -> None:
         self.server = server
         self.jobs = jobs
+        self.settled_s = 0.0
+        """Seconds from the kill until a started server had finished what was begun."""
         self._limit_s = limit_s
         self._plan = plan_of(
             [PlannedJob(f"j{i}", f"echo {i}", depends_on=[i - 1] if i % LAYER else []) for i in range(jobs)]
@@ -101,11 +103,13 @@ class Midway:
         deadline = time.monotonic() + self._limit_s
         while done() < part * self.jobs:
             assert time.monotonic() < deadline, "the work does not get on"
+        killed = time.monotonic()
         self.server.crash()
         thread.join()
         assert 0 < done() < self.jobs, "killed too late"
         self.server.start()
         until(self._settled, "the end of all work", self._limit_s)
+        self.settled_s = time.monotonic() - killed
 
     def _cut_off(self, call: Callable[[httpx.Client], httpx.Response]) -> None:
         with self.server.client() as http:
