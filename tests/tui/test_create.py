@@ -136,16 +136,21 @@ def test_a_file_that_changes_on_the_disk_is_read_again_and_keeps_its_place(tui_s
 
 
 def test_among_several_errors_the_arrows_move_and_the_text_follows(tui_server: ServerProcess) -> None:
-    jobs = "".join(f"  - name: job_{i}\n    command: echo {i}\n    depends_on: [nobody_{i}]\n" for i in range(40))
-    Path("several.yaml").write_text(f"name: several\njobs:\n{jobs}")
+    good = "".join(f"  - name: job_{i}\n    command: echo {i}\n" for i in range(60))
+    first = "  - name: first\n    command: echo\n    priority: high\n"
+    second = "  - name: second\n    command: echo\n    cancel_on_blocking_job_failure: 3\n"
+    last = "  - name: last\n    command: echo\n    env: none\n"
+    Path("several.yaml").write_text(f"name: several\njobs:\n{first}{second}{good}{last}")
 
     async def script(d: Driver) -> None:
         await d.go("new several.yaml")
-        await d.sees("✖ 40 errors")
+        await d.sees("✖ 3 errors")
         assert create_screen(d).error_line == 5
-        await d.press("down", "down", "end")
-        assert create_screen(d).error_line == 122
-        assert "▌122" in d.line("depends_on: [nobody_39]")
+        await d.press("down")
+        assert create_screen(d).error_line == 8
+        await d.press("down", "end")
+        assert create_screen(d).error_line == 131
+        assert "▌131" in d.line("env: none")
         await d.press("home", "enter")
         assert create_screen(d).error_line == 5
 

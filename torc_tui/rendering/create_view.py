@@ -82,7 +82,7 @@ def _asked(outline: Outline) -> str:
         largest.append(f"{totals.max_nodes} nodes")
     said = f"{numbers.duration(totals.cpu_seconds)} of cpu time; the largest job {', '.join(largest)}"
     if totals.without_requirements == outline.counts.get("jobs"):
-        return f"nothing special: every job counts as {', '.join(largest[:2])}"
+        return f"nothing special: every job counts as {largest[0]}, and nothing is limited"
     return said
 
 

@@ -14,13 +14,17 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Input
 
-from torc_tui.rendering.cells import Line, between, fitted
+from torc_tui.rendering.cells import Line, between, fitted, width_of
 from torc_tui.rendering.strips import strip
 from torc_tui.widgets.box import Box, Dialog
 from torc_tui.widgets.field import Field
 
 if TYPE_CHECKING:
     from torc_tui.console import Console
+
+
+SENTENCE = 24
+"""Notes longer than this are read from left to right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +47,13 @@ class ChoiceList(Widget):
         self.choices: list[Choice] = []
         self.cursor = 0
         self.top = 0
+        self._notes_at: int | None = None
+        """Where notes begin that are sentences; shorter ones stand at the right."""
 
     def show(self, choices: list[Choice], cursor: int = 0) -> None:
         self.choices, self.cursor, self.top = choices, cursor, 0
+        sentences = any(len(choice.note) > SENTENCE for choice in choices)
+        self._notes_at = max(len(choice.title) for choice in choices) + 4 if sentences else None
         self._settle()
         self.refresh()
 
@@ -82,7 +90,11 @@ class ChoiceList(Widget):
         role = "dim" if choice.reason else "strong" if here else "text"
         note = choice.reason or choice.note
         mark = "▌" if here else " "
-        line = between([(mark, "accent"), (f" {choice.title}", role)], [(note, "dim"), (" ", "")], width)
+        left: Line = [(mark, "accent"), (f" {choice.title}", role)]
+        if self._notes_at is None:
+            line = between(left, [(note, "dim"), (" ", "")], width)
+        else:
+            line = fitted([*left, (" " * (self._notes_at - width_of(left)), ""), (note, "dim")], width)
         styles = palette.cursor_styles if here else palette.styles
         return strip([(characters.text(text), role) for text, role in line], styles, width)
 
