@@ -101,7 +101,7 @@ def test_files_and_user_data_of_one_name_become_one() -> None:
     spec = load(
         """
 name: x
-jobs: []
+jobs: [{name: j, command: c}]
 files: [{name: "f{i}", path: "p{i}", parameters: {i: "1:2", j: "1:3"}}]
 user_data: [{name: same, data: [1], parameters: {i: "1:2"}}]
 """

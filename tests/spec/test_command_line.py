@@ -64,7 +64,7 @@ def test_errors_and_warnings_are_in_the_json(given: pytest.MonkeyPatch, capsys: 
     assert main(["workflows", "create", "-", "--dry-run", "-f", "json"]) == 2
     report = json.loads(capsys.readouterr().out)
     assert (report["valid"], report["errors"]) == (False, ["<stdin>:3:7: jobs must be a list, not the number 5"])
-    assert report["warnings"] == ['<stdin>:2:1: unknown key "flag" in the workflow']
+    assert report["warnings"] == ['<stdin>:2:1: unknown key "flag" in the workflow is ignored']
     assert report["summary"]["job_count"] == 0
 
 

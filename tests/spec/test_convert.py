@@ -158,8 +158,12 @@ def test_the_command_writes_to_standard_output_or_a_file(tmp_path: Path, capsys:
     [
         ("name: x\n", "o.kdl", "flow.yaml has 1 error; nothing was written"),
         ("name: [\n", "o.kdl", "flow.yaml has 1 error; nothing was written"),
-        ("name: x\njobs: []\n", "no/such/o.kdl", "o.kdl cannot be written: No such file or directory"),
-        ("name: x\njobs: []\n", "flow.yaml", "flow.yaml is the file itself; name another one"),
+        (
+            "name: x\njobs: [{name: j, command: c}]\n",
+            "no/such/o.kdl",
+            "o.kdl cannot be written: No such file or directory",
+        ),
+        ("name: x\njobs: [{name: j, command: c}]\n", "flow.yaml", "flow.yaml is the file itself; name another one"),
     ],
 )
 def test_the_command_says_why_it_writes_nothing(

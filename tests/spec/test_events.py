@@ -89,7 +89,7 @@ def test_many_that_wait_for_many_cost_their_sum() -> None:
 
 
 def test_an_empty_workflow_has_no_events() -> None:
-    assert ExecutionPlan(load("name: x\njobs: []\n")).events == []
+    assert ExecutionPlan(WorkflowSpec(name="x")).events == []
 
 
 def test_runs_of_numbers_are_compacted() -> None:

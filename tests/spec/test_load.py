@@ -62,7 +62,11 @@ def load(text: str, format: str = "yaml") -> WorkflowSpec:
     ],
 )
 def test_yaml_scalars_are_those_of_yaml_1_2(written: str, value: object) -> None:
-    data = load(f"name: x\njobs: []\nuser_data:\n  - name: d\n    data: {{v: {written}}}\n").user_data[0].data
+    data = (
+        load(f"name: x\njobs: [{{name: j, command: c}}]\nuser_data:\n  - name: d\n    data: {{v: {written}}}\n")
+        .user_data[0]
+        .data
+    )
     assert data == {"v": value}
     assert type(data["v"]) is type(value)
 
@@ -157,18 +161,21 @@ jobs: [{name: a, command: b, depends_on: null, cancel_on_blocking_job_failure: ~
 
 
 def test_empty_lists_of_unsupported_things_do_no_harm() -> None:
-    assert load("name: x\njobs: []\nactions: []\nslurm_schedulers: []\nparameters: {}\n").jobs == []
+    assert (
+        load("name: x\njobs: [{name: j, command: c}]\nactions: []\nslurm_schedulers: []\nparameters: {}\n").actions
+        == []
+    )
 
 
 def test_numbers_and_truth_values_in_env_keep_their_text() -> None:
-    text = "name: x\njobs: []\nenv: {A: 1.10, B: 010, C: True, D: 0x1F, E: 1e3, F: yes, G: ''}\n"
+    text = "name: x\njobs: [{name: j, command: c}]\nenv: {A: 1.10, B: 010, C: True, D: 0x1F, E: 1e3, F: yes, G: ''}\n"
     assert load(text).env == {"A": "1.10", "B": "010", "C": "True", "D": "0x1F", "E": "1e3", "F": "yes", "G": ""}
-    text = '{"name": "x", "jobs": [], "env": {"A": 1.10, "B": 7, "C": true, "D": 2.5}}'
+    text = '{"name": "x", "jobs": [{"name": "j", "command": "c"}], "env": {"A": 1.10, "B": 7, "C": true, "D": 2.5}}'
     assert load(text, "json").env == {"A": "1.10", "B": "7", "C": "true", "D": "2.5"}
 
 
 def test_numbers_in_json_data_are_plain_numbers() -> None:
-    text = '{"name": "x", "jobs": [], "user_data": [{"name": "d", "data": [1.10, 2.50]}]}'
+    text = '{"name": "x", "jobs": [{"name": "j", "command": "c"}], "user_data": [{"name": "d", "data": [1.10, 2.50]}]}'
     data = load(text, "json").user_data[0].data
     assert data == [1.1, 2.5]
     assert all(type(number) is float for number in data)
@@ -183,7 +190,10 @@ def test_yaml_and_json_mean_the_same() -> None:
 
 
 def test_extensions_in_any_case_and_a_byte_order_mark(tmp_path: Path) -> None:
-    for name, text in (("a.YML", "name: x\njobs: []\n"), ("b.Json", '{"name": "x", "jobs": []}')):
+    for name, text in (
+        ("a.YML", "name: x\njobs: [{name: j, command: c}]\n"),
+        ("b.Json", '{"name": "x", "jobs": [{"name": "j", "command": "c"}]}'),
+    ):
         path = tmp_path / name
         path.write_bytes(b"\xef\xbb\xbf" + text.encode())
         assert load_workflow(path).errors == []

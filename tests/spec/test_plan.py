@@ -90,7 +90,7 @@ def test_the_lines_are_those_of_the_wire_format_in_their_order() -> None:
 
 
 def test_what_is_not_said_is_sent_as_torcs_client_does() -> None:
-    start = read(plan_of("name: x\njobs: []\n"))[0]
+    start = read(plan_of("name: x\njobs: [{name: j, command: c}]\n"))[0]
     assert isinstance(start, PlanStart)
     assert msgspec.to_builtins(start.workflow) == {
         "name": "x",
@@ -111,7 +111,7 @@ def test_what_is_said_is_sent() -> None:
     text = """
 name: x
 user: other
-jobs: []
+jobs: [{name: j, command: c}]
 metadata: "{}"
 cwd: work
 env: {A: b}
@@ -156,7 +156,7 @@ def test_stages_and_the_longest_path_count_files_as_dependencies() -> None:
 
 
 def test_an_empty_workflow_has_no_stages() -> None:
-    plan = plan_of("name: x\njobs: []\n")
+    plan = build_plan(WorkflowSpec(name="x"), user="me", origin=Path("/"))
     assert (plan.stages(), plan.longest_path, plan.totals.cpu_seconds) == ([], [], 0)
 
 
@@ -196,7 +196,9 @@ def test_a_file_of_many_writers_and_readers_costs_their_sum() -> None:
     count = 20_000
     jobs = [JobSpec(name=f"w{n}", command="true", output_files=["f"]) for n in range(count)]
     jobs += [JobSpec(name=f"r{n}", command="true", input_files=["f"]) for n in range(count)]
-    spec = load_text('{"name": "x", "jobs": [], "files": [{"name": "f", "path": "p"}]}', "json", "flow").spec
+    spec = load_text(
+        '{"name": "x", "jobs": [{"name": "j", "command": "c"}], "files": [{"name": "f", "path": "p"}]}', "json", "flow"
+    ).spec
     assert spec is not None
     spec.jobs = jobs
     stages = build_plan(spec, user="me", origin=Path("/")).stages()
@@ -219,7 +221,9 @@ def acyclic_specs(draw: st.DrawFn) -> WorkflowSpec:
                 output_files=[f"f{rank}"],
             )
         )
-    text = "name: x\njobs: []\nfiles:\n" + "".join(f"  - {{name: f{n}, path: p{n}}}\n" for n in range(count))
+    text = "name: x\njobs: [{name: j, command: c}]\nfiles:\n" + "".join(
+        f"  - {{name: f{n}, path: p{n}}}\n" for n in range(count)
+    )
     spec = load_text(text, "yaml", "flow.yaml").spec
     assert spec is not None
     spec.jobs = draw(st.permutations(jobs))

@@ -12,7 +12,7 @@ from torc_core.cli.nearest import nearest_file
 from torc_core.cli.output import print_json
 from torc_core.errors import InputError
 from torc_core.models.plan import PlanAnswer
-from torc_core.spec import STANDARD_INPUT, Loaded, Plan, WorkflowSpec, build_plan, load_workflow
+from torc_core.spec import STANDARD_INPUT, Loaded, Plan, Problem, WorkflowSpec, build_plan, load_workflow
 from torc_core.spec.inputs import missing_inputs
 from torc_core.wording import count_of
 
@@ -54,7 +54,8 @@ def require_valid(app: App, file: str, loaded: Loaded, *, done: str = "created")
     `done` is what is not done then.
     """
     for warning in loaded.warnings:
-        app.note(f"warning: {warning}")
+        typo = "; did you mean " in warning.message  # what was meant is left out: the user has to see it
+        app.note(click.style(f"warning: {warning}", fg="yellow", bold=True) if typo else f"warning: {warning}")
     if loaded.spec is None:
         problems = [str(error) for error in loaded.errors]
         raise FileProblems(f"{shown(file)} has {count_of(len(problems), 'errors')}; nothing was {done}", problems)
@@ -113,6 +114,9 @@ def create_command(app: App, file: str, dry_run: bool, strict: bool, skip_checks
 
 def _dry_run(app: App, file: str, strict: bool) -> int:
     loaded = read(app, file, strict=strict)
+    for path in missing_inputs(loaded.spec, Path()) if loaded.spec else ():
+        message = f"input file {path!r} does not exist and no job makes it; 'torc run' refuses that"
+        loaded.warnings.append(Problem(message, shown(file)))
     if app.json:
         print_report(loaded, plan_of(loaded.spec) if loaded.spec else None)
         return 0 if loaded.spec else InputError.exit_code

@@ -133,9 +133,12 @@ def _warn_of_small_memory(spec: WorkflowSpec, source: Source) -> None:
         except UnitError:
             continue
         if size < SMALLEST_PROCESS:
+            written = requirement.memory.strip()
+            bytes_only = written.isdecimal()
+            meant = f"{written}m if megabytes are meant" if bytes_only else "4m at least"
             message = (
-                f"memory {requirement.memory}: any process takes more, so its jobs will be killed; write 4m at least,"
-                " or limit_resources: false in the workflow"
+                f"memory {written}{' is in bytes' if bytes_only else ''}: any process takes more, so its jobs will be"
+                f" killed; write {meant}, or limit_resources: false in the workflow"
             )
             source.warn((*requirement.place, "memory"), message)
 
@@ -148,6 +151,8 @@ def _note_unread(source: Source, item: Any, errors_before: int, kind: str) -> No
 
 def _jobs(source: Source, value: Any, path: Path) -> list[JobSpec]:
     jobs = []
+    if value == []:
+        source.error(path, "jobs is empty; a workflow has at least one, such as {name: first, command: date}")
     for index, item in enumerate(items(source, value, path)):
         place = (*path, index)
         before = len(source.errors)

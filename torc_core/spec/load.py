@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -88,9 +90,29 @@ def check_document(
     return Loaded(None if errors else spec, errors, warnings)
 
 
+ALIKE = 20
+"""So many problems that differ only in names and numbers are told one by one; of more, the first."""
+
+_PARTICULAR = re.compile(r'(?:; nearest: )?"(?:[^"\\]|\\.)*"|[0-9][0-9,.]*')
+
+
 def _in_order(problems: list[Problem]) -> list[Problem]:
-    """By place in the file; what is wrong in a value that aliases share is said once."""
-    return list(dict.fromkeys(sorted(problems, key=lambda problem: problem.order)))
+    """By place in the file; what is wrong in a value that aliases share is said once, so is what is wrong in many."""
+    ordered = list(dict.fromkeys(sorted(problems, key=lambda problem: problem.order)))
+    if len(ordered) <= ALIKE:
+        return ordered
+    kinds = [_PARTICULAR.sub("", problem.message) for problem in ordered]
+    counts = Counter(kinds)
+    told = []
+    for problem, kind in zip(ordered, kinds, strict=True):
+        count = counts[kind]
+        if count > ALIKE:
+            counts[kind] = 0
+            more = f" (and {count - 1:,} more like this)"
+            told.append(Problem(problem.message + more, problem.where, problem.order))
+        elif count:
+            told.append(problem)
+    return told
 
 
 @contextmanager

@@ -27,8 +27,10 @@ def read_mapping(
     for key, item in value.items():
         read = keys.get(key)
         if read is None:
-            near = Suggestions().nearest(key, keys)
-            source.unknown_key((*path, key), f"unknown key {values.quoted(key)} in {what}{near}")
+            near = Suggestions().nearest_word(key, keys)
+            meant = f'; did you mean "{near}"?' if near else ""
+            ignored = "" if source.strict else " is ignored"
+            source.unknown_key((*path, key), f"unknown key {values.quoted(key)} in {what}{ignored}{meant}")
         elif item is not None:
             result = read(source, item, (*path, key))
             if result is not None:

@@ -16,12 +16,17 @@ class Suggestions:
 
     def nearest(self, word: str, known: Collection[str]) -> str:
         """`; nearest: "prep"`, or nothing when no known word is near."""
+        found = self.nearest_word(word, known)
+        return f'; nearest: "{found}"' if found else ""
+
+    def nearest_word(self, word: str, known: Collection[str]) -> str | None:
+        """The known word that is nearest, if any is near."""
         if self._left <= 0:
-            return ""
+            return None
         self._left -= len(known)
         found = get_close_matches(word, known, n=1, cutoff=0.6) or [
             other
             for other in known
             if min(len(word), len(other)) >= 3 and (other.startswith(word) or word.startswith(other))
         ]
-        return f'; nearest: "{found[0]}"' if found else ""
+        return found[0] if found else None

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from torc_core.spec.document import Path, Source, path_text
+from torc_core.spec.spelled import duration_for, memory_for
 from torc_core.spec.suggest import Suggestions
 from torc_core.units import MAX_INTEGER, UnitError, parse_duration, parse_memory, parse_walltime
 
@@ -129,22 +130,43 @@ def choice(*options: str) -> Reader:
 
 def memory(source: Source, value: Any, path: Path) -> str | None:
     """A size in the grammar of units.parse_memory."""
-    return _unit(source, value, path, parse_memory)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        written = source.document.written(path, value)
+        meant = memory_for(f"{written}m"), memory_for(f"{written}g")
+        options = f"; write {meant[0]} for megabytes, {meant[1]} for gigabytes" if all(meant) else ""
+        source.error(path, f"{label(path)} {written} has no unit{options}")
+        return None
+    return _unit(source, value, path, parse_memory, memory_for)
 
 
 def duration(source: Source, value: Any, path: Path) -> str | None:
     """A length of time in the grammar of units.parse_duration."""
-    return _unit(source, value, path, parse_duration)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        written = source.document.written(path, value)
+        meant = duration_for(f"{written}m"), duration_for(f"{written}h")
+        options = f"; write {meant[0]} for minutes, {meant[1]} for hours" if all(meant) else ""
+        source.error(path, f"{label(path)} {written} has no unit{options}")
+        return None
+    return _unit(source, value, path, parse_duration, duration_for)
 
 
-def _unit(source: Source, value: Any, path: Path, parse: Callable[[str], int]) -> str | None:
+def _unit(
+    source: Source,
+    value: Any,
+    path: Path,
+    parse: Callable[[str], int],
+    meant: Callable[[str], str | None] = lambda _text: None,
+) -> str | None:
     found = text(source, value, path)
     if found is None:
         return None
     try:
         parse(found)
     except UnitError as error:
-        source.error(path, f"{label(path)} {quoted(found)}: {error}; write {error.expected}")
+        if suggestion := meant(found):
+            source.error(path, f"{label(path)} {quoted(found)} is not a form that torc reads; write {suggestion}")
+        else:
+            source.error(path, f"{label(path)} {quoted(found)}: {error}; write {error.expected}")
         return None
     return found
 
