@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 
 import uvicorn
@@ -24,6 +26,12 @@ KEEP_ALIVE_S = 75
 
 GRACE_S = 5
 """How long requests may take to finish after a stop."""
+
+COLLECT_AFTER = (20_000, 20, 100)
+"""Thresholds of the garbage collector: what a large workflow's rows need for a moment is seldom looked through."""
+
+SWITCH_S = 0.0005
+"""How long a thread may keep the others from running Python: a step goes from one to the next several times."""
 
 
 def serve(settings: Settings, listening: socket.socket) -> None:
@@ -66,6 +74,17 @@ def _announce(settings: Settings, listening: socket.socket) -> None:
     log.info("listening on http://%s:%s/torc-service/v1, database %s", host, port, settings.database)
 
 
+def _be_responsive() -> None:
+    """No thread is to hold up the others for long: not with collecting garbage either, which nothing interrupts.
+
+    What is there after the start stays, and need not be looked through again.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
+    sys.setswitchinterval(SWITCH_S)
+
+
 class Uvicorn(uvicorn.Server):
     """Uvicorn without its ten wake-ups a second: it waits for a signal, and says its port when it serves."""
 
@@ -90,6 +109,7 @@ class Uvicorn(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Say the port, for who started the server with port 0."""
         await super().startup(sockets)
+        _be_responsive()
         for sock in sockets or []:
             print(f"TORC_SERVER_PORT={sock.getsockname()[1]}", flush=True)
 
