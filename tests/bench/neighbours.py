@@ -19,6 +19,9 @@ from tests.bench.table import row
 CHAIN = 20_000
 """Longer than all of it takes: it is canceled at the end."""
 
+ALONE_S = 2.0
+"""How long the chain is measured beside nothing, for comparison."""
+
 
 def neighbours(_rounds: int, n: int) -> None:
     """The steps of a chain, and the write-ahead log, meanwhile; somebody reads a long list slowly all the time."""
@@ -34,6 +37,7 @@ def _measure(it: Lab, where: str, n: int) -> None:
     _until(lambda: len(it.stamps(1)) > 200)
     with Watch(it) as watch:
         phases = {
+            "nothing": _timed(lambda: time.sleep(ALONE_S)),
             "create": _timed(lambda: it.measure("workflows", "create", large)),
             "initialise": _timed(lambda: it.measure("workflows", "initialize", "2", "--yes")),
             "reset": _timed(lambda: it.measure("workflows", "reset-status", "2", "--yes")),
@@ -42,12 +46,11 @@ def _measure(it: Lab, where: str, n: int) -> None:
     it.measure("workflows", "cancel", "1")
     run.wait(30)
     stamps = it.stamps(1)
-    row(f"chain alone, {where}, median step", f"{_quantile(_steps(stamps, (0, stamps[200])), 0.5):.1f} ms")
     for name, phase in phases.items():
         steps = _steps(stamps, phase)
         told = f"median {_quantile(steps, 0.5):.1f}, worst {max(steps, default=0):.0f} ms, {len(steps)} steps"
         told += f"; fdatasync p99 {_quantile(watch.syncs_in(phase), 0.99):.1f} ms"
-        label = f"chain while {n} jobs: {name}, {where}, p99"
+        label = f"chain beside {n} jobs: {name}, {where}, p99"
         row(label, f"{_quantile(steps, 0.99):.1f} ms", "<= 60 ms", told)
     row(f"write-ahead log meanwhile, {where}, largest", f"{watch.largest / 1e6:.0f} MB", "<= 128 MB")
     row(f"list read slowly meanwhile, {where}", f"{watch.read / 1e6:.1f} MB")
