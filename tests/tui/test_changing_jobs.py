@@ -209,3 +209,41 @@ async def test_a_file_that_a_job_reads_is_mended_from_the_job(
         assert "counted.txt is not on this machine, or not there yet" in driver.said
         await driver.press("down", "f")
         assert "no files are declared for none" in driver.said
+
+
+@driven
+async def test_all_that_failed_for_one_cause_is_given_more_memory_and_runs_again(
+    tui_server: ServerProcess, workshop: Workshop
+) -> None:
+    workflow_id, ids = with_requirement(workshop, 4)
+    runner = workshop.runner(workflow_id)
+    for job in runner.claim():
+        out = job["job_id"] in ids[:3]
+        runner.finish(job, 137 if out else 0, "Killed", **({"cause": "over memory: 1.1 GiB used"} if out else {}))
+    async with console(tui_server.url, view=f"failures workflow_id={workflow_id}") as driver:
+        await driver.press("e")
+        await driver.sees("Resources of all that failed by over memory")
+        await edited(driver, memory="4g")
+        await driver.sees("3 jobs of requirement small: 1 cpu, 1g, 1h")
+        await driver.press("tab", "enter")
+        await driver.until(lambda: "3 jobs changed" in driver.said)
+        await driver.press("R", "tab", "enter")
+        await driver.until(lambda: "3 jobs run again" in driver.said)
+        await driver.press("right")
+    assert requirements(workshop, workflow_id)["small_2"]["memory"] == "4g"
+    assert sorted(job["job_id"] for job in runner.claim()) == ids[:3]
+    runner.leave()
+
+
+@driven
+async def test_single_failures_are_given_more_memory(tui_server: ServerProcess, workshop: Workshop) -> None:
+    workflow_id, ids = with_requirement(workshop, 3)
+    workshop.end(workflow_id, job_0=9, job_1=9, job_2=9)
+    async with console(tui_server.url, view=f"failures workflow_id={workflow_id}") as driver:
+        await driver.press("right", "down", "space", "space", "e")
+        await edited(driver, memory="3g")
+        await driver.sees("2 jobs of requirement small")
+        await driver.press("tab", "enter")
+        await driver.until(lambda: "2 jobs changed" in driver.said)
+    used = [workshop.http.get(f"/jobs/{job}").json()["resource_requirements_id"] for job in ids]
+    assert len(set(used)) == 2

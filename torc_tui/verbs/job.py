@@ -100,7 +100,11 @@ async def _retry(context: Context) -> None:
 
 
 async def _edit(context: Context) -> None:
-    which, called = meant(context)
+    await edit_jobs(context, *meant(context))
+
+
+async def edit_jobs(context: Context, which: Which, called: str) -> None:
+    """Let the user say what jobs are to ask for from now on, and change that."""
     told = await context.store.ask(change_jobs(which, "edit", dry_run=True))
     if not told.jobs:
         raise TorcError("jobs that run keep what they have; cancel or wait first")
