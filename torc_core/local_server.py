@@ -94,6 +94,12 @@ def find() -> tuple[Record, ServerInfo] | None:
     return (record, info) if record and info else None
 
 
+def silent() -> Record | None:
+    """What is recorded of a server that lives and does not answer, or does not know its token."""
+    record = read_record()
+    return record if record and _is_server(record) and _ask(record) is None else None
+
+
 def ensure(say: Callable[[str], None] = lambda _: None) -> Address:
     """The address of the user's own server, which is started when it is not there.
 

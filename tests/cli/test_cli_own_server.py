@@ -170,6 +170,8 @@ def test_one_that_does_not_answer_is_not_started_twice(own_torc: Torc, monkeypat
     rewrite(url="http://127.0.0.1:9")
     shown = own_torc("workflows", "list", code=1)
     assert f"(pid {record().pid}) does not answer; 'torc server stop' ends it" in shown.err
+    assert own_torc("server", "status", "-f", "json", code=1).json["pid"] == record().pid
+    assert "not answering; 'torc server stop' ends it" in own_torc("server", "status", code=1).out
     own_torc("server", "stop")
     own_torc("workflows", "list")
 

@@ -77,9 +77,9 @@ def status(app: App) -> int:
     """
     _require_own(app)
     found = local_server.find()
-    record, info = found or (None, None)
+    record, info = found or (local_server.silent(), None)
     facts = {
-        "status": "running" if found else "not running",
+        "status": "running" if found else "not answering; 'torc server stop' ends it" if record else "not running",
         "url": record.url if record else None,
         "pid": record.pid if record else None,
         "version": info.version if info else None,
