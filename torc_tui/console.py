@@ -29,6 +29,7 @@ from torc_tui.actions import Action, Registry
 from torc_tui.clipboard import copy_sequence
 from torc_tui.context import Context
 from torc_tui.crash import farewell
+from torc_tui.memory import spare_the_collector
 from torc_tui.plans import Plan
 from torc_tui.rendering.glyphs import Characters, terminal_characters
 from torc_tui.rendering.palette import MONO, PALETTES, Palette, theme
@@ -127,6 +128,8 @@ class Console(App[None], inherit_bindings=False):
     def _start_store(self) -> None:
         """After the first paint: nothing that the network does can delay it."""
         self._store_task = asyncio.ensure_future(self.store.run())
+        if not self.is_headless:
+            spare_the_collector()
 
     async def on_unmount(self) -> None:
         if self._store_task:

@@ -16,6 +16,7 @@ from torc_core.client.stream import Change
 from torc_tui.actions import Place
 from torc_tui.address import EXAMPLES, AddressSuggester
 from torc_tui.context import Context, Thing
+from torc_tui.memory import forget_closed_screens
 from torc_tui.rendering.cells import Line
 from torc_tui.widgets.action_bar import ActionBar
 from torc_tui.widgets.paged_table import PagedTable
@@ -193,6 +194,9 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
 
     def on_news(self, message: News) -> None:
         self.heard(message.change)
+
+    def on_unmount(self) -> None:
+        forget_closed_screens()
 
     def on_screen_suspend(self) -> None:
         self.slept()

@@ -10,6 +10,7 @@ from textual.await_complete import AwaitComplete
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
+from torc_tui.memory import forget_closed_screens
 from torc_tui.rendering.cells import Line, width_of
 from torc_tui.widgets.field import Field
 from torc_tui.widgets.text_line import TextLine
@@ -60,6 +61,9 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
             field.focus()
         self.ready_for_keys = True
         self.app.release_keys()
+
+    def on_unmount(self) -> None:
+        forget_closed_screens()
 
 
 def text_lines(lines: list[Line]) -> ComposeResult:

@@ -1,0 +1,29 @@
+"""A console that stays open keeps nothing of the screens that were closed."""
+
+from __future__ import annotations
+
+import gc
+
+from server_process import ServerProcess
+from textual.strip import Strip
+
+from tests.tui.driver import Workshop, console, driven
+
+
+def strips() -> int:
+    """How many drawn lines are kept by anything at all."""
+    gc.collect()
+    return sum(isinstance(each, Strip) for each in gc.get_objects())
+
+
+@driven
+async def test_lines_of_closed_screens_are_not_kept(tui_server: ServerProcess, workshop: Workshop) -> None:
+    workflow_id, ids = workshop.workflow("closed", {"name": "a"})
+    async with console(tui_server.url) as driver:
+        counts = []
+        for _ in range(4):
+            for place in (f"jobs {workflow_id}", f"job {ids[0]}", "failures"):
+                await driver.go(place)
+                await driver.press("question_mark", "escape", "escape")
+            counts.append(strips())
+        assert counts[-1] < counts[0] + 100, counts
