@@ -198,6 +198,8 @@ class _Reading:
             return self._object(node, shape.single[name], path, here)
         if name in shape.json:
             return self._json(node, path, here)
+        if node.children and not node.args:
+            return self._free(node, path, here)  # a key that nobody knows, or a mistake that is told later
         self._no_block(node, here, "a value")
         return self._first(node, here)
 

@@ -10,6 +10,16 @@ from torc_core.spec.document import Path, Source
 from torc_core.spec.suggest import Suggestions
 from torc_core.spec.values import Reader
 
+RENAMED = {
+    "blocked_by": "depends_on",
+    "blocked_by_job_names": "depends_on",
+    "blocked_by_regexes": "depends_on_regexes",
+    "blocked_by_job_name_regexes": "depends_on_regexes",
+    "resource_requirements_name": "resource_requirements",
+    "job_name_regex": "job_name_regexes",
+}
+"""Keys as torc called them before, and calls them now: jobs would run in another order without them."""
+
 
 def read_mapping(
     source: Source,
@@ -27,7 +37,7 @@ def read_mapping(
     for key, item in value.items():
         read = keys.get(key)
         if read is None:
-            near = Suggestions().nearest_word(key, keys)
+            near = RENAMED[key] if RENAMED.get(key) in keys else Suggestions().nearest_word(key, keys)
             meant = f'; did you mean "{near}"?' if near else ""
             ignored = "" if source.strict else " is ignored"
             source.unknown_key((*path, key), f"unknown key {values.quoted(key)} in {what}{ignored}{meant}")
