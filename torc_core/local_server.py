@@ -163,7 +163,7 @@ def _start(old: Record | None) -> Record:
     """Start a server, wait until it listens, and record it. The caller holds the lock."""
     token = old.token if old else secrets.token_urlsafe(32)
     port = old.port if old and _is_free(old.port) else 0
-    command = [sys.executable, "-m", "torc_server", "run", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-P", "-m", "torc_server", "run", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--database", str(home() / "torc.db"), "--idle-exit-s", str(IDLE_EXIT_S)]
     with log_path().open("ab") as log:
         log_start = log.tell()

@@ -40,7 +40,7 @@ class Checker:
     @staticmethod
     async def _start() -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "torc_tui.check_worker", start_new_session=True,
+            sys.executable, "-P", "-m", "torc_tui.check_worker", start_new_session=True,
             env={**os.environ, "PYTHONUTF8": "1"},
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip

@@ -87,7 +87,7 @@ def start_run(
     except OSError as error:
         raise TorcError(f"runs cannot be kept in {runs_folder()}: {error.strerror}; set XDG_STATE_HOME") from None
     variables = {**os.environ, **(environment or {})}
-    command = [sys.executable, "-m", "torc_tui.kept_runner", str(place / "exit.json"), "--url", address.url]
+    command = [sys.executable, "-P", "-m", "torc_tui.kept_runner", str(place / "exit.json"), "--url", address.url]
     command += ["--workflow", str(workflow_id), *options.arguments()]
     command += ["--output-dir", str(options.output_folder(folder))]
     try:

@@ -63,6 +63,12 @@ def test_a_file_runs_to_its_end_with_nothing_set_up(own_torc: Torc) -> None:
     assert local_server.find() is not None
 
 
+def test_python_files_of_the_user_are_not_taken_for_those_of_python(own_torc: Torc) -> None:
+    for name in ("select", "signal", "statistics", "torc_core"):
+        Path(f"{name}.py").write_text("raise SystemExit('this is the user\'s')")
+    assert own_torc("run", own_torc.write(THREE)).out.splitlines()[-1].endswith(": 3 completed")
+
+
 def test_the_next_command_finds_the_same_server(own_torc: Torc) -> None:
     own_torc("run", own_torc.write(THREE))
     before = local_server.read_record()

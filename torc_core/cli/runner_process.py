@@ -55,7 +55,7 @@ class RunnerProcess:
 
     def __init__(self, address: Address, workflow_id: int, name: str, folder: str, options: RunnerOptions) -> None:
         """Jobs work in `folder`. It is noted among this machine's runs (`run_records`), where the console lists it."""
-        command = [sys.executable, "-m", "torc_core.runner.main", "--url", address.url]
+        command = [sys.executable, "-P", "-m", "torc_core.runner.main", "--url", address.url]
         command += ["--workflow", str(workflow_id), *options.arguments()]
         environment = dict(os.environ)
         if address.password is not None:
