@@ -31,6 +31,9 @@ from torc_tui.screens.runs import RunsScreen
 from torc_tui.screens.workflow import WorkflowScreen
 from torc_tui.store import State
 
+SERVER_S = 40.0
+"""How long a server may take to start beside everything else."""
+
 PATIENT = {"name": "waits", "command": "until test -e go; do sleep 0.02; done"}
 
 
@@ -244,7 +247,7 @@ def test_the_own_server_is_shown_stopped_started_and_restarted() -> None:
         app = ConsoleApp(OwnServer(), characters=Characters())
         async with app.run_test(size=(140, 40)) as pilot:
             d = Driver(app, pilot)
-            await d.settle()
+            await d.until(lambda: app.idle, SERVER_S)
             await d.go("server")
             await d.sees("● running   pid ")
             await d.sees("torc.db  ")
@@ -259,13 +262,13 @@ def test_the_own_server_is_shown_stopped_started_and_restarted() -> None:
             await d.until(lambda: "you have stopped it" in app.store.connection.reason)
             assert local_server.find() is None
             await d.pilot.press("s")
-            await d.until(lambda: app.store.connection.state is State.LIVE)
+            await d.until(lambda: app.store.connection.state is State.LIVE, SERVER_S)
             await d.sees("● running   pid ")
             assert "it runs already" in (d.screen.context.why_not(app.registry.actions["server.start"]) or "")
             first = local_server.read_record()
             await d.pilot.press("R")
-            await d.until(lambda: local_server.read_record() != first and local_server.find() is not None)
-            await d.until(lambda: app.store.connection.state is State.LIVE)
+            await d.until(lambda: local_server.read_record() != first and local_server.find() is not None, SERVER_S)
+            await d.until(lambda: app.store.connection.state is State.LIVE, SERVER_S)
             second = local_server.read_record()
             assert first is not None
             assert second is not None
