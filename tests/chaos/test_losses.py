@@ -144,6 +144,29 @@ def test_a_server_without_descriptors_loses_nothing(server: ServerProcess, evide
     assert evidence.problems(server.database, workflow) == []
 
 
+def test_a_runner_without_descriptors_fails_no_job(server: ServerProcess, evidence: Evidence, tmp_path: Path) -> None:
+    """What it cannot start it gives back, and another runner has it; with descriptors it goes on itself."""
+    workflow = store(server, [evidence.job(f"j{i}", "sleep 0.02") for i in range(120)])
+    guard = start_runner(server, workflow, tmp_path, "--max-parallel-jobs", "2")
+    until(lambda: evidence.runs() > 30, "thirty jobs")
+    runner = runner_of(guard)
+    limits = resource.prlimit(runner, resource.RLIMIT_NOFILE)
+    resource.prlimit(runner, resource.RLIMIT_NOFILE, (3, limits[1]))
+    until(lambda: _is_quiet(evidence), "a runner that can start nothing")
+    until(lambda: not counts(server, workflow)["running"], "the end of what it had begun")
+    until(lambda: counts(server, workflow)["ready"] > 0, "jobs given back")
+    begun = evidence.runs()
+    helper = start_runner(server, workflow, tmp_path, "--max-parallel-jobs", "2")
+    until(lambda: evidence.runs() > begun + 20, "twenty jobs of another runner")
+    resource.prlimit(runner, resource.RLIMIT_NOFILE, limits)
+    for each in (guard, helper):
+        ended(each)
+        assert each.returncode == 0
+    assert counts(server, workflow)["completed"] == 120
+    assert evidence.runs() == 120
+    assert evidence.problems(server.database, workflow) == []
+
+
 def test_a_run_goes_on_while_its_guard_is_stopped(server: ServerProcess, evidence: Evidence, tmp_path: Path) -> None:
     workflow = store(server, [evidence.job(f"j{i}", "sleep 0.02") for i in range(60)])
     guard = start_runner(server, workflow, tmp_path, "--max-parallel-jobs", "4")

@@ -114,10 +114,10 @@ def children() -> list[int]:
 
 
 def process_ids() -> list[int]:
-    """Every process of the machine; empty where there is no /proc."""
+    """Every process of the machine; empty where there is no /proc, or no descriptor to read it with."""
     try:
         return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    except FileNotFoundError:
+    except OSError:
         return []
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from torc_core.crash import crash_point
 from torc_core.models.exchange import Assignment, Attempt, AttemptResult, OutputStat, Started
 from torc_core.runner import monitor, outputs
-from torc_core.runner.launch import CannotStart, Launcher, delete_output, stderr_tail
+from torc_core.runner.launch import CannotStart, Launcher, MachineFull, delete_output, stderr_tail
 from torc_core.runner.log import Log
 from torc_core.runner.resources import Pool
 from torc_core.runner.sessions import ProcessTable, Strays, end
@@ -107,8 +107,8 @@ class Jobs:
         self._look_at = float("inf")
         self._last_fd = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_FDS
 
-    def start(self, attempt: Attempt, job: Assignment) -> Running | Ended:
-        """Start a job; when that is impossible it has ended, as failed."""
+    def start(self, attempt: Attempt, job: Assignment) -> Running | Ended | None:
+        """Start a job; when that is impossible it has ended, as failed. None: the machine can start nothing now."""
         crash_point("runner.spawn.before")
         gpus = self._pool.take(job)
         now_ms = time.time_ns() // 1_000_000
@@ -116,6 +116,9 @@ class Jobs:
             process = self._launcher.start(job, gpus)
         except CannotStart as error:
             self._pool.give_back(job, gpus)
+            if isinstance(error, MachineFull):
+                self._log.warn(f"Job waits {_names(job)} cause={error}")
+                return None
             self._log.warn(f"Job start failed {_names(job)} cause={error}")
             return Ended(attempt, job, 0.0, _result(job, "failed", error.return_code, now_ms, now_ms, str(error)))
         crash_point("runner.spawn.after")

@@ -34,6 +34,13 @@ class CannotStart(Exception):
         self.return_code = return_code
 
 
+class MachineFull(CannotStart):
+    """There are no descriptors, processes or memory left to start anything with, which is no fault of the job."""
+
+
+_FULL = {errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM}
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """What all jobs of this runner share: workflow, server, folders and variables."""
@@ -207,6 +214,8 @@ def _cannot_start(error: OSError | ValueError, cwd: str) -> CannotStart:
         return CannotStart(f"working directory {cwd}: {error.strerror}", NOT_FOUND)
     if error.errno == errno.E2BIG:
         return CannotStart("cannot start: command and environment are too long for the system", NOT_STARTED)
+    if error.errno in _FULL:
+        return MachineFull(f"cannot start: {error.strerror}", NOT_STARTED)
     what = os.fsdecode(error.filename) + ": " if error.filename else ""
     return CannotStart(
         f"cannot start: {what}{error.strerror}", NOT_FOUND if error.errno == errno.ENOENT else NOT_STARTED

@@ -110,6 +110,8 @@ class Pool:
         self._memory = offer.memory_bytes
         self._gpus = list(offer.gpus)
         self._running = 0
+        self.paused_until = float("inf")
+        """Monotonic time until which nothing can be started; infinity when it can."""
 
     def free(self) -> FreeResources:
         """What another job may take, never negative."""
@@ -117,6 +119,8 @@ class Pool:
 
     def slots(self) -> int:
         """How many jobs may start now at most."""
+        if self.paused_until != float("inf"):
+            return 0
         if self.max_jobs is None:
             return max(self._cpus, 0)
         left = self.max_jobs - self._running

@@ -27,6 +27,9 @@ from torc_core.runner.wakeup import Wakeup
 START_AT_ONCE = 16
 """So many jobs are started before exits and answers are looked at again."""
 
+PAUSE_S = 0.5
+"""When the machine can start nothing more (descriptors, processes, memory), it is tried again after so long."""
+
 REMEMBERED = 10_000
 """Attempts that are over and must not be started again if an answer brings them twice."""
 
@@ -129,6 +132,7 @@ class Runner:
             self._watch.due(),
             self._scripts.due(),
             self._waiting.due(),
+            self._pool.paused_until,
             self._house_at,
             self._leave_by,
             self._stop_at,
@@ -188,14 +192,20 @@ class Runner:
 
     def _start_waiting(self, now: float) -> None:
         """Start what waits and fits, in the order it came."""
+        if self._pool.paused_until <= now:
+            self._pool.paused_until = float("inf")
+            self._conversation.ask_now()
         started = 0
         for attempt, job in list(self._waiting.jobs.items()) if self._pool.slots() else ():
             if started >= START_AT_ONCE or not self._pool.slots():
                 break
             if not self._pool.fits(job):
                 continue
-            self._waiting.take(attempt)
             begun = self._jobs.start(attempt, job)
+            if begun is None:  # what waits goes back to others if that lasts
+                self._pool.paused_until = now + PAUSE_S
+                break
+            self._waiting.take(attempt)
             started += 1
             if isinstance(begun, Running):
                 self._watch.started(begun)

@@ -13,7 +13,7 @@ import signal
 from collections.abc import Collection, Mapping
 
 from torc_core.models.exchange import Attempt
-from torc_core.runner.guard import children, process_ids
+from torc_core.runner.guard import process_ids
 
 RUNNER_VARIABLE = "TORC_RUNNER_UUID"
 """Set for every job: no process of another runner can be taken for one of ours."""
@@ -113,20 +113,21 @@ class Strays:
 
     def __init__(self) -> None:
         self._pids: set[int] = set()
-        self._path = f"/proc/self/task/{os.getpid()}/children"
-        self._listed = os.path.exists(self._path)
+        try:
+            self._children = os.open(f"/proc/self/task/{os.getpid()}/children", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            self._children = -1
 
     def look(self, leaders: Collection[int]) -> bool:
         """Whether there are children that are not leaders of running jobs.
 
-        Costs one small read while there are none. Where the kernel does not list children nothing is ever found.
+        Costs one small read, of a file that stays open. Where the kernel does not list children nothing is ever found.
         """
-        if not self._listed:
+        if self._children < 0:
             return False
-        with open(self._path, "rb", buffering=0) as file:
-            count = file.read(1 << 20).count(b" ")
-        if count != len(leaders) + len(self._pids):
-            self._pids = {pid for pid in children() if pid not in leaders}
+        listed = os.pread(self._children, 1 << 20, 0)
+        if listed.count(b" ") != len(leaders) + len(self._pids):
+            self._pids = {pid for pid in map(int, listed.split()) if pid not in leaders}
         return bool(self._pids)
 
     def reap(self, leaders: Collection[int]) -> None:
