@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TABS = ("jobs", "files", "data", "results", "events", "nodes", "requirements", "plan")
 
-CONSOLE = ("new", "examples", "runs", "run", "server", "failures", "log", "plot")
+CONSOLE = ("new", "examples", "runs", "run", "server", "failures", "log", "plot", "sort")
 """Places of the console itself: `torc_tui/places.py` opens them."""
 
 WORDS = ("workflows", "workflow", "wf", "job", *TABS, *CONSOLE)

@@ -14,6 +14,7 @@ from torc_tui.screens.plot import QUANTITIES, PlotScreen
 from torc_tui.screens.run import RunScreen
 from torc_tui.screens.runs import RunsScreen
 from torc_tui.screens.server import ServerScreen
+from torc_tui.widgets.table_source import View
 
 if TYPE_CHECKING:
     from torc_tui.console import Console
@@ -65,6 +66,20 @@ async def _plot(app: Console, words: str) -> None:
     await app.open(PlotScreen(app.store, int(number), quantity=quantity))
 
 
+async def _sort(app: Console, column: str) -> None:
+    """No place, but typed like one: the order of the table that is on screen."""
+    table = app.top_screen.table if app.top_screen else None
+    if table is None:
+        raise InputError(":sort: there is no table on this screen")
+    names = [each.name for each in table.source.columns if each.sortable]
+    if column.removeprefix("-") not in names:
+        raise InputError(f":sort {column}: sort by {', '.join(names)}; with - before it the other way round")
+    if column.startswith("-"):
+        table.show(View(column, table.view.filter))
+    else:
+        table.sort_by(column)
+
+
 PLACES: dict[str, Callable[[Console, str], Awaitable[None]]] = {
     "new": _new,
     "examples": _examples,
@@ -74,4 +89,5 @@ PLACES: dict[str, Callable[[Console, str], Awaitable[None]]] = {
     "failures": _failures,
     "log": _log,
     "plot": _plot,
+    "sort": _sort,
 }
