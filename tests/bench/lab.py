@@ -46,19 +46,24 @@ class Command:
 
 
 class Lab:
-    """A scratch folder on one file system, with a server that keeps its database there."""
+    """A scratch folder on one file system, with a server that keeps its database there.
 
-    def __init__(self, root: Path) -> None:
+    `code` is where the packages are when not these are measured but those of another commit.
+    """
+
+    def __init__(self, root: Path, code: Path | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="torc-bench-", dir=root))
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("TORC_")}
         self.env |= {"XDG_STATE_HOME": str(self.folder / "state"), "XDG_CONFIG_HOME": str(self.folder / "config")}
+        if code is not None:
+            self.env["PYTHONPATH"] = str(code.resolve())
         self.database = self.folder / "bench.db"
         self.server: subprocess.Popen[str] | None = None
 
-    def start_server(self) -> None:
-        """Start the server and wait until it says its port."""
+    def start_server(self, port: str = "0") -> None:
+        """Start the server and wait until it says its port, a free one unless told which."""
         self.server = subprocess.Popen(
-            [BIN / "torc-server", "run", "--port", "0", "--no-auth", "--database", str(self.database)],
+            [BIN / "torc-server", "run", "--port", port, "--no-auth", "--database", str(self.database)],
             env=self.env,
             stdout=subprocess.PIPE,
             stderr=open(self.folder / "server.log", "w"),  # noqa: SIM115 (the process keeps it)
@@ -148,9 +153,9 @@ class Lab:
 
 
 @contextlib.contextmanager
-def lab(root: Path) -> Iterator[Lab]:
+def lab(root: Path, code: Path | None = None) -> Iterator[Lab]:
     """A lab with its server running."""
-    it = Lab(root)
+    it = Lab(root, code)
     try:
         it.start_server()
         yield it
