@@ -5,8 +5,8 @@
 The runner numbers its calls; it may have at most one call that reports (answered as soon as it is committed) and one
 that only waits (held open by the server up to `wait_ms`, answered at once when a newer call arrives). It ignores an
 answer older than one it has already used. The server compares `held` with what it has assigned to the node and sends
-again what the node lacks, so a lost answer costs nothing; the runner ignores pairs it knows. Of a call that arrives after
-a newer one of its node the server takes `results` and `started`, ignores the rest, and answers at once with nothing.
+again what the node lacks, so a lost answer costs nothing; the runner ignores pairs it knows. Of a call that arrives
+after a newer one of its node the server takes `results` and `started`, ignores the rest and answers with nothing.
 
 Times are milliseconds since 1970 (`_ms`), memory is bytes, CPU is percent of one core.
 """
