@@ -26,6 +26,7 @@ class Place(Enum):
     WORKFLOW = "in a workflow"
     JOBS = "on jobs"
     FILES = "on files of a workflow"
+    REQUIREMENTS = "on requirements"
     JOB = "in the inspector"
     CREATE = "while a workflow is made"
     RUNS = "in the list of runs"

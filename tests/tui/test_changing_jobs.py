@@ -247,3 +247,24 @@ async def test_single_failures_are_given_more_memory(tui_server: ServerProcess, 
         await driver.until(lambda: "2 jobs changed" in driver.said)
     used = [workshop.http.get(f"/jobs/{job}").json()["resource_requirements_id"] for job in ids]
     assert len(set(used)) == 2
+
+
+@driven
+async def test_a_requirement_is_changed_for_all_jobs_that_have_it(
+    tui_server: ServerProcess, workshop: Workshop
+) -> None:
+    workflow_id, ids = with_requirement(workshop, 3)
+    async with console(tui_server.url, view=f"requirements {workflow_id} name=small") as driver:
+        await driver.press("e")
+        await driver.sees("Resources of jobs of small")
+        await edited(driver, num_cpus="4")
+        await driver.sees("3 jobs of requirement small: 1 cpu, 1g, 1h → 4 cpu, 1g, 1h.")
+        await driver.press("tab", "enter")
+        await driver.until(lambda: "3 jobs changed" in driver.said)
+        assert {name: row["num_cpus"] for name, row in requirements(workshop, workflow_id).items()} == {
+            "default": 1, "small": 4,
+        }  # fmt: skip
+        await driver.go(f"requirements {workflow_id} name=default")
+        await driver.press("e")
+        assert "no job has it" in driver.said
+    assert len(ids) == 3

@@ -207,6 +207,7 @@ JOBS = ConsoleTable(
             nullable=True,
         ),
         "requirements": Column("req.name", Kind.TEXT, shown=False),
+        "requirements_id": Column("job.resource_requirements_id", shown=False),
         "priority": Column("job.priority", shown=False),
         "command": Column("job.command", Kind.TEXT, shown=False),
     },

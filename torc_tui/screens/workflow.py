@@ -34,8 +34,8 @@ from torc_tui.widgets.table_source import View
 PREVIEW_AFTER_S = 0.08
 """How long the cursor rests on a job before its preview is asked for."""
 
-_PLACES = {"Jobs": Place.JOBS, "Files": Place.FILES}
-_TABS = {"job": "Jobs", "file": "Files"}
+_PLACES = {"Jobs": Place.JOBS, "Files": Place.FILES, "Requirements": Place.REQUIREMENTS}
+_TABS = {"job": "Jobs", "file": "Files", "requirement": "Requirements"}
 """Kind of thing -> the tab whose rows are such."""
 
 NOTHING = {

@@ -107,10 +107,22 @@ async def edit_jobs(context: Context, which: Which, called: str) -> None:
     """Let the user say what jobs are to ask for from now on, and change that."""
     told = await context.store.ask(change_jobs(which, "edit", dry_run=True))
     if not told.jobs:
-        raise TorcError("jobs that run keep what they have; cancel or wait first")
+        running = any(told.left_out.values())
+        raise TorcError("jobs that run keep what they have; cancel or wait first" if running else "no job has it")
     edit = await context.app.fill(EditForm(f"Resources of {called}", told))
     if edit is not None:
         await _carry_out(context, await job_changes.plan_edit(context.store, which, called, edit))
+
+
+async def _edit_requirement(context: Context) -> None:
+    """All jobs that have it are meant, so that it is changed itself; those that run keep it as it is."""
+    things, flows = context.things("requirement"), context.things("workflow")
+    which = Which(flows[0].id, filter=f"requirements_id={things[0].id}")
+    await edit_jobs(context, which, f"jobs of {things[0].name}")
+
+
+def _some_requirement(context: Context) -> str | None:
+    return None if context.things("requirement") else "no requirement is meant"
 
 
 async def _files(context: Context) -> None:
@@ -148,6 +160,8 @@ ACTIONS = (
            _files, Group.ACT, False, _some, 27),
     Action("job.edit", "resources", "Other cpus, memory, gpus, runtime or priority for jobs that do not run", "e", HERE,
            _edit, Group.ACT, True, _reason(CAN_EDIT, "it runs, and keeps what it has"), 28),
+    Action("requirement.edit", "change", "Other cpus, memory, gpus, runtime or priority for the jobs that have it", "e",
+           frozenset({Place.REQUIREMENTS}), _edit_requirement, Group.ACT, True, _some_requirement, 10),
     Action("job.disable", "disable", "Disable waiting jobs: they do not run until enabled", "-", HERE,
            _changing(job_changes.plan_disable), Group.ACT, True, _reason(WAITING, "it does not wait")),
     Action("job.enable", "enable", "Enable disabled jobs", "+", HERE, _changing(job_changes.plan_enable), Group.ACT,
