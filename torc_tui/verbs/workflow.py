@@ -72,7 +72,13 @@ def _named(thing: Thing) -> str:
 
 
 async def _summaries(store: Store, things: list[Thing]) -> list[Summary]:
-    return list(await asyncio.gather(*(store.ask(endpoints.summary(thing.id)) for thing in things)))
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(thing: Thing) -> Summary:
+        async with gate:
+            return await store.ask(endpoints.summary(thing.id))
+
+    return list(await asyncio.gather(*(one(thing) for thing in things)))
 
 
 def _title(verb: str, things: list[Thing]) -> str:
