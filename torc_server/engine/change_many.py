@@ -132,6 +132,14 @@ def disable_portion(batch: Batch, ids: Sequence[int]) -> int:
     return len(rows)
 
 
+_BEGUN = """
+SELECT EXISTS (SELECT 1 FROM status_count WHERE workflow_id = ?1 AND status NOT IN (0, 9) AND n > 0)
+ OR NOT EXISTS (SELECT 1 FROM status_count WHERE workflow_id = ?1 AND status = 0 AND n > 0)
+  AND EXISTS (SELECT 1 FROM job WHERE workflow_id = ?1 AND input_hash IS NOT NULL)
+"""
+"""Whether a workflow has been initialized: some job is neither at its start nor disabled, or was put to work once."""
+
+
 def enable_portion(batch: Batch, ids: Sequence[int]) -> int:
     """Put disabled jobs back: to the start when their workflow was never initialized, else blocked or ready.
 
@@ -142,10 +150,7 @@ def enable_portion(batch: Batch, ids: Sequence[int]) -> int:
         return 0
     enabled = [row[0] for row in rows]
     told = batch.json(enabled)
-    begun = batch.run(
-        "SELECT EXISTS (SELECT 1 FROM status_count WHERE workflow_id = ? AND status NOT IN (0, 9) AND n > 0)",
-        rows[0][1],
-    ).scalar_one()
+    begun = batch.run(_BEGUN, rows[0][1]).scalar_one()
     if not begun:
         set_status(batch, rows, JobStatus.UNINITIALIZED)
         recount_around(batch, enabled)
