@@ -18,6 +18,12 @@ from torc_core.models.plan import PlannedJob
 LAYER = 10
 """Of so many jobs one waits for none, each of the others for the one before it."""
 
+TRIES = 5
+"""How often the server is killed again when it came too late."""
+
+Call = Callable[[httpx.Client, int], object]
+"""Calls a server for the workflow of this id."""
+
 
 class Midway:
     """A server with a small workflow, and a large one that it is killed over."""
@@ -37,35 +43,36 @@ class Midway:
 
     def create(self, part: float) -> None:
         """Killed when `part` of the jobs are stored: nothing is left, and the same plan can be sent again."""
-        self._killed_while(lambda http: http.post("/workflows/from_plan", content=self._plan), self._stored, part)
+        self._killed_while(self._nothing, self._send, self._stored, part)
         self.is_gone()
         assert self._status_counts(self.store()) == self.begun
 
     def initialize_new(self, part: float) -> None:
         """Likewise when all jobs are stored and `part` of them are initialised, before anybody may see them."""
-        self._killed_while(lambda http: http.post("/workflows/from_plan", content=self._plan), self._begun, part)
+        self._killed_while(self._nothing, self._send, self._begun, part)
         self.is_gone()
         assert self._status_counts(self.store()) == self.begun
 
     def initialize(self, part: float) -> None:
         """Killed when `part` of the jobs are initialised: after the start all of them are."""
-        number = self.store()
-        self._post(f"/workflows/{number}/reset_job_status")
-        self._killed_while(lambda http: http.post(f"/workflows/{number}/initialize_jobs"), self._begun, part)
+
+        def begin() -> int:
+            number = self.store()
+            self._post(f"/workflows/{number}/reset_job_status")
+            return number
+
+        number = self._killed_while(begin, _call("POST", "/initialize_jobs"), self._begun, part)
         assert self._status_counts(number) == self.begun
 
     def reset(self, part: float) -> None:
         """Killed when `part` of the jobs are taken back: after the start all of them are."""
-        number = self.store()
-        self._killed_while(
-            lambda http: http.post(f"/workflows/{number}/reset_job_status"), lambda: self.jobs - self._begun(), part
-        )
+        call = _call("POST", "/reset_job_status")
+        number = self._killed_while(self.store, call, lambda: self.jobs - self._begun(), part)
         assert self._status_counts(number) == {"uninitialized": self.jobs}
 
     def delete(self, part: float) -> None:
         """Killed when `part` of the jobs are deleted: after the start nothing of the workflow is left."""
-        number = self.store()
-        self._killed_while(lambda http: http.delete(f"/workflows/{number}"), lambda: self.jobs - self._stored(), part)
+        self._killed_while(self.store, _call("DELETE", ""), lambda: self.jobs - self._stored(), part)
         self.is_gone()
 
     @property
@@ -94,11 +101,22 @@ class Midway:
             assert db.execute("SELECT id FROM workflow").fetchall() == [(self.small,)]
         assert self._status_counts(self.small) == {"ready": 3}
 
-    def _killed_while(
-        self, call: Callable[[httpx.Client], httpx.Response], done: Callable[[], int], part: float
-    ) -> None:
-        """Make the call, kill the server when `part` of the jobs are done, start it, wait for the end of all work."""
-        thread = threading.Thread(target=self._cut_off, args=(call,))
+    def _killed_while(self, begin: Callable[[], int], call: Call, done: Callable[[], int], part: float) -> int:
+        """Make the call, kill the server when `part` of the jobs are done, start it, wait for the end of all work.
+
+        `begin` makes the workflow that is called for; returns its id. On a busy machine the kill can come when all is
+        done: then it is tried again.
+        """
+        for _ in range(TRIES):
+            number = begin()
+            if self._cut_off(lambda http: call(http, number), done, part):  # noqa: B023
+                return number
+            self._clear()
+        raise AssertionError(f"killed too late {TRIES} times")
+
+    def _cut_off(self, call: Callable[[httpx.Client], object], done: Callable[[], int], part: float) -> bool:
+        """One try; False when it came too late."""
+        thread = threading.Thread(target=self._unanswered, args=(call,))
         thread.start()
         deadline = time.monotonic() + self._limit_s
         while done() < part * self.jobs:
@@ -106,18 +124,35 @@ class Midway:
         killed = time.monotonic()
         self.server.crash()
         thread.join()
-        assert 0 < done() < self.jobs, "killed too late"
+        midway = 0 < done() < self.jobs
         self.server.start()
         until(self._settled, "the end of all work", self._limit_s)
         self.settled_s = time.monotonic() - killed
+        return midway
 
-    def _cut_off(self, call: Callable[[httpx.Client], httpx.Response]) -> None:
+    def _unanswered(self, call: Callable[[httpx.Client], object]) -> None:
         with self.server.client() as http:
             http.timeout = httpx.Timeout(self._limit_s)
             try:
                 call(http)
             except httpx.TransportError:
                 return
+
+    def _clear(self) -> None:
+        """Delete the large workflow, where there is one."""
+        with closing(self._database()) as db:
+            numbers = [number for (number,) in db.execute("SELECT id FROM workflow WHERE id <> ?", (self.small,))]
+        with self.server.client() as http:
+            for number in numbers:
+                http.delete(f"/workflows/{number}", timeout=self._limit_s).raise_for_status()
+        until(lambda: self._count("workflow", f"id <> {self.small}") == 0, "the deletion", self._limit_s)
+
+    @staticmethod
+    def _nothing() -> int:
+        return 0
+
+    def _send(self, http: httpx.Client, _: int) -> object:
+        return http.post("/workflows/from_plan", content=self._plan)
 
     def _settled(self) -> bool:
         return self._count("workflow", "work IS NOT NULL OR state <> 'visible'") == 0
@@ -144,6 +179,11 @@ class Midway:
         with self.server.client() as http:
             found = http.get(f"/workflows/{number}/summary").raise_for_status().json()["counts"]
         return {status: n for status, n in found.items() if n}
+
+
+def _call(method: str, path: str) -> Call:
+    """A call to the workflow."""
+    return lambda http, number: http.request(method, f"/workflows/{number}{path}")
 
 
 def _workflow(answer: httpx.Response) -> int:
