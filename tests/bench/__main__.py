@@ -8,7 +8,18 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from tests.bench import console, engine, killed, neighbours, reinitialise, scale
+from tests.bench import (
+    console,
+    console_keys,
+    console_log,
+    console_tour,
+    engine,
+    killed,
+    neighbours,
+    reinitialise,
+    scale,
+    storm,
+)
 
 ROWS: dict[str, tuple[Callable[[int, int], None], int]] = {
     "throughput": (engine.throughput, 5000),
@@ -23,20 +34,27 @@ ROWS: dict[str, tuple[Callable[[int, int], None], int]] = {
     "neighbours": (neighbours.neighbours, 100_000),
     "killed": (killed.killed, 100_000),
     "reinitialise": (reinitialise.reinitialise, 100_000),
-    "console": (console.console, 10_000),
+    "console-run": (console.console, 10_000),
+    "console-keys": (console_keys.keys, 100_000),
+    "console-away": (console_keys.away, 1000),
+    "console-tour": (console_tour.tour, 100_000),
+    "console-slow": (console_tour.slow, 100_000),
+    "console-log": (console_log.log, 1000),
+    "console-storm": (storm.storm, 500),
 }
 """What measures it, given how many rounds and jobs, and its full number of jobs."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(ROWS))
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"{', '.join(ROWS)}; console means all that begin so")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="a tenth of the jobs, one round: does it work at all")
     options = parser.parse_args()
-    if unknown := set(options.rows) - set(ROWS):
+    chosen = {name for name in ROWS for asked in options.rows if name == asked or name.startswith(f"{asked}-")}
+    if unknown := {asked for asked in options.rows if not any(name.startswith(asked) for name in chosen)}:
         parser.error(f"no such row: {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
-    for name in options.rows or ROWS:
+    for name in [name for name in ROWS if name in chosen or not options.rows]:
         measure, n = ROWS[name]
         measure(1 if options.quick else options.rounds, max(n // 10, 20) if options.quick else n)
 

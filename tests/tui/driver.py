@@ -138,6 +138,9 @@ class LagProbe:
 
     def __init__(self) -> None:
         self.lags: list[float] = []
+        """Milliseconds that each look came late."""
+        self.cpu: list[float] = []
+        """Milliseconds of CPU time between two looks: what remains of a lag when nobody else has the machine."""
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> LagProbe:
@@ -150,13 +153,18 @@ class LagProbe:
 
     async def _probe(self) -> None:
         while True:
-            started = time.perf_counter()
+            started, cpu = time.perf_counter(), time.thread_time()
             await asyncio.sleep(0.005)
             self.lags.append((time.perf_counter() - started - 0.005) * 1000)
+            self.cpu.append((time.thread_time() - cpu) * 1000)
 
     @property
     def worst_ms(self) -> float:
         return max(self.lags, default=0.0)
+
+    @property
+    def worst_cpu_ms(self) -> float:
+        return max(self.cpu, default=0.0)
 
     @property
     def p99_ms(self) -> float:

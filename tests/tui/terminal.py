@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pyte
 
@@ -61,6 +62,19 @@ Grid = list[list[Cell]]
 """Lines of cells."""
 
 
+def _cell(cell: pyte.screens.Char) -> Cell:
+    plain = cell.data == " " and not cell.reverse
+    return cell.data, "default" if plain else cell.fg, cell.bg, cell.bold and not plain, cell.reverse
+
+
+class Cost(NamedTuple):
+    """What came of a key: bytes, seconds until the first and until the last of them."""
+
+    size: int
+    first_s: float
+    last_s: float
+
+
 class Terminal:
     """A program in a terminal of its own, which is its controlling one; `with` ends what is left of it."""
 
@@ -86,6 +100,8 @@ class Terminal:
         self._slave = slave
         self._lock = threading.Lock()
         self._received = bytearray()
+        self._arrivals: list[tuple[int, float]] = []
+        """How much had come, and when."""
         self._drawn = 0
         self.last_byte = self.started
         """When the last byte came (time.monotonic)."""
@@ -126,6 +142,7 @@ class Terminal:
             with self._lock:
                 self._received += data
                 self.last_byte = time.monotonic()
+                self._arrivals.append((len(self._received), self.last_byte))
             if SYNC_QUESTION in data:
                 os.write(self._master, SYNC_ANSWER)
 
@@ -172,15 +189,10 @@ class Terminal:
 
     @property
     def grid(self) -> Grid:
-        """Every cell of the screen."""
+        """Every cell of the screen; of a blank only what can be seen of it."""
         self._draw()
-        return [
-            [
-                (cell.data, cell.fg, cell.bg, cell.bold, cell.reverse)
-                for cell in (self._screen.buffer[y][x] for x in range(self._screen.columns))
-            ]
-            for y in range(self._screen.lines)
-        ]
+        buffer = self._screen.buffer
+        return [[_cell(buffer[y][x]) for x in range(self._screen.columns)] for y in range(self._screen.lines)]
 
     def line(self, text: str) -> str:
         """The first line of the screen that contains a text."""
@@ -203,14 +215,16 @@ class Terminal:
         started = time.monotonic()
         self.until(lambda: time.monotonic() - max(self.last_byte, started) > quiet_s, limit_s)
 
-    def cost(self, act: Callable[[], object]) -> tuple[int, float]:
-        """Do something; gives the bytes that it makes and the seconds until the last of them."""
+    def cost(self, act: Callable[[], object]) -> Cost:
+        """Do something, and wait until nothing comes of it any more."""
         self.settle()
         before, started = self.count, time.monotonic()
         act()
         self.until(lambda: self.count > before)
         self.settle()
-        return self.count - before, self.last_byte - started
+        with self._lock:
+            first = next(moment for count, moment in self._arrivals if count > before)
+        return Cost(self.count - before, first - started, self.last_byte - started)
 
     def modes(self) -> list[object]:
         """The settings of the line, as `stty -a` shows them."""

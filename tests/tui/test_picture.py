@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from torc_tui.rendering.picture import Picture
 
-WIDTH, HEIGHT = 24, 4
+WIDTH, HEIGHT, TALL = 24, 4, 15
 
 STYLES = [
     "", "1", "2;31", "38;2;1;2;3;48;2;9;9;9", "1;38;2;1;2;3;48;2;9;9;9", "38;2;7;7;7;48;2;20;20;20", "7;38;5;200",
@@ -35,14 +35,14 @@ def written(update: list[tuple[int, int, list[tuple[str, str]]]]) -> str:
     return "".join(out) + "\x1b[1;1H"
 
 
-def shown(data: list[str]) -> list[list[object]]:
+def shown(data: list[str], height: int = HEIGHT) -> list[list[object]]:
     """The cells of a terminal that got this; of a blank only what can be seen of it."""
-    screen = pyte.Screen(WIDTH, HEIGHT)
+    screen = pyte.Screen(WIDTH, height)
     stream = pyte.Stream(screen)
     stream.feed("\x1b[?7l")
     for each in data:
         stream.feed(each)
-    return [[_seen(screen.buffer[y][x]) for x in range(WIDTH)] for y in range(HEIGHT)]
+    return [[_seen(screen.buffer[y][x]) for x in range(WIDTH)] for y in range(height)]
 
 
 def _seen(cell: pyte.screens.Char) -> object:
@@ -56,6 +56,41 @@ def test_what_is_left_of_output_makes_the_same_picture(several: list[list[object
     whole = [written(update) for update in several]  # type: ignore[arg-type]
     picture = Picture()
     assert shown([picture.reduced(each) for each in whole]) == shown(whole)
+
+
+rows = st.integers(0, 99).map(lambda number: f"{number:>6}  row {number * 7919 % 1000:<6}█")
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(rows, min_size=40, max_size=40),
+    st.lists(st.integers(-4, 4), min_size=1, max_size=8),
+    st.sampled_from(STYLES),
+    st.integers(0, 2),
+)
+def test_lines_that_only_move_make_the_same_picture(
+    table: list[str], moves: list[int], style: str, heading: int
+) -> None:
+    top, whole = 15, []
+    for move in [0, *moves]:
+        top = max(0, min(25, top + move))
+        parts = ["the heading             "] * heading + [row.ljust(WIDTH) for row in table[top : top + TALL - heading]]
+        lines = (f"\x1b[{y + 1};1H\x1b[{style}m{line[:WIDTH]}\x1b[0m" for y, line in enumerate(parts))
+        whole.append("\n".join(lines) + "\x1b[1;1H")
+    picture = Picture()
+    assert shown([picture.reduced(each) for each in whole], TALL) == shown(whole, TALL)
+
+
+def test_a_table_that_moves_by_a_line_costs_little_more_than_that_line() -> None:
+    picture = Picture()
+    table = [f"{number:>6}  row {number * 7919 % 1000:<60}" for number in range(60)]
+    costs = []
+    for top in (0, 1, 2, 1, 4):
+        lines = (f"\x1b[{y + 3};1H\x1b[31m{line}\x1b[0m" for y, line in enumerate(table[top : top + 30]))
+        costs.append(len(picture.reduced("\n".join(lines) + "\x1b[1;1H")))
+    assert costs[0] > 2000
+    assert max(costs[1:4]) < 150
+    assert costs[4] < 350
 
 
 def test_output_that_changes_nothing_is_nothing() -> None:

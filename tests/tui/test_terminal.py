@@ -56,19 +56,30 @@ def jobs(large: ServerProcess, tmp_path: Path) -> Iterator[Terminal]:
 @pytest.mark.parametrize("screen", ["home", "jobs"])
 def test_a_cursor_move_is_at_most_1_kb(screen: str, request: pytest.FixtureRequest) -> None:
     terminal: Terminal = request.getfixturevalue(screen)
-    costs = [terminal.cost(lambda: terminal.press("down"))[0] for _ in range(8)]
-    assert max(costs) <= 1000, costs
+    costs = sorted(terminal.cost(lambda: terminal.press("down")).size for _ in range(45))
+    assert costs[25] <= 1000, costs
+    assert costs[-1] <= 1100, "one that scrolls"
 
 
 @pytest.mark.parametrize("screen", ["home", "jobs"])
 def test_a_page_down_is_at_most_15_kb(screen: str, request: pytest.FixtureRequest) -> None:
     terminal: Terminal = request.getfixturevalue(screen)
-    costs = [terminal.cost(lambda: terminal.press("pagedown"))[0] for _ in range(4)]
+    costs = [terminal.cost(lambda: terminal.press("pagedown")).size for _ in range(4)]
     assert max(costs) <= 15_000, costs
 
 
 def test_what_is_drawn_in_parts_looks_as_if_drawn_at_once(jobs: Terminal) -> None:
-    for keys in (["down"] * 3, ["pagedown"], ["end"], ["space", "up"], ["2"], ["1"], ["question_mark"]):
+    for keys in (
+        ["down"] * 3,
+        ["down"] * 40,
+        ["up"] * 60,
+        ["pagedown"],
+        ["end"],
+        ["space", "up"],
+        ["2"],
+        ["1"],
+        ["question_mark"],
+    ):
         jobs.press(*("?" if key == "question_mark" else key for key in keys))
         jobs.settle()
         if keys == ["question_mark"]:
@@ -92,10 +103,10 @@ def test_nothing_is_written_while_nothing_happens(home: Terminal) -> None:
 def _life_of_a_job(terminal: Terminal, runner: Runner) -> list[int]:
     """The bytes that its start and its end make."""
     claimed: list[dict[str, Any]] = []
-    start, _ = terminal.cost(lambda: claimed.extend(runner.claim(1)))
+    start = terminal.cost(lambda: claimed.extend(runner.claim(1))).size
     [job] = claimed
     terminal.until(lambda: "● running" in terminal.line(job["name"]))
-    end, _ = terminal.cost(lambda: runner.finish(job, stderr=""))
+    end = terminal.cost(lambda: runner.finish(job, stderr="")).size
     terminal.until(lambda: "✔ completed" in terminal.line(job["name"]))
     return [start, end]
 

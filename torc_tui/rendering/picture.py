@@ -40,6 +40,25 @@ class Style(NamedTuple):
 PLAIN = Style()
 
 
+class Write(NamedTuple):
+    """A text of one style, written from a place on."""
+
+    line: int
+    column: int
+    text: str
+    style: Style
+
+
+SHIFTS = (1, -1, 2, -2, 3, -3)
+"""Lines that a table or a log is moved by at once."""
+
+FEWEST = 6
+"""So many lines more have to be found further up or down than where they were, before the terminal is told to move."""
+
+EDGES = slice(2, -2)
+"""Of a line, what is compared: the cursor's mark and the scroll bar are at its ends."""
+
+
 class _UnknownError(Exception):
     """Output that this module has no picture of."""
 
@@ -95,6 +114,39 @@ def _change(old: Style, new: Style) -> str:
     return f"\x1b[{min(';'.join(numbers), ';'.join(anew), key=len)}m"
 
 
+def is_narrow(text: str) -> bool:
+    """Whether every character takes one cell."""
+    return text.isascii() or cell_len(text) == len(text)
+
+
+def _parsed(data: str) -> tuple[list[Write], tuple[int, int] | None]:
+    """What an update writes, and where it leaves the cursor. _UnknownError for anything else."""
+    writes: list[Write] = []
+    place: tuple[int, int] | None = None
+    style = PLAIN
+    end = 0
+    for token in _TOKEN.finditer(data):
+        if token.start() != end:
+            raise _UnknownError
+        end = token.end()
+        if (text := token["text"]) is not None:
+            if place is None:
+                raise _UnknownError
+            line, column = place
+            writes.append(Write(line, column, text, style))
+            place = line, column + (len(text) if text.isascii() else cell_len(text))
+        elif token["style"] is not None:
+            style = _style(token["style"])
+        elif token["place"] is not None:
+            line_number, _, column_number = token["place"].partition(";")
+            place = int(line_number or 1) - 1, int(column_number or 1) - 1
+        else:
+            place = None
+    if end != len(data):
+        raise _UnknownError
+    return writes, place
+
+
 class Picture:
     """See the module."""
 
@@ -128,59 +180,81 @@ class Picture:
 
     def _reduced(self, data: str) -> str:
         out: list[str] = []
-        place: tuple[int, int] | None = None
-        style = PLAIN
-        end = 0
-        for token in _TOKEN.finditer(data):
-            if token.start() != end:
-                raise _UnknownError
-            end = token.end()
-            if token["text"] is not None:
-                if place is None:
-                    raise _UnknownError
-                place = self._text(out, place, token["text"], style)
-            elif token["style"] is not None:
-                style = _style(token["style"])
-            elif token["place"] is not None:
-                line, _, column = token["place"].partition(";")
-                place = int(line or 1) - 1, int(column or 1) - 1
-            else:
-                place = None
-        if end != len(data):
-            raise _UnknownError
+        writes, place = _parsed(data)
+        self._scroll(out, writes)
+        for each in writes:
+            self._text(out, each)
         if place is not None:
             self._go(out, place)
         return "".join(out)
 
-    def _text(self, out: list[str], place: tuple[int, int], text: str, style: Style) -> tuple[int, int]:
-        """Write a text of one style; gives the place after it."""
-        if not text.isascii() and cell_len(text) != len(text):
-            return self._wide(out, place, text, style)
-        line, first = place
+    def _scroll(self, out: list[str], writes: list[Write]) -> None:
+        """Where most lines of an update are those of before, some lines further, let the terminal move them."""
+        wanted = self._whole_lines(writes)
+        if len(wanted) < FEWEST:
+            return
+        shown = {line: "".join(self._lines[line][0])[EDGES] for line in wanted}
+        still = sum(shown[line] == text for line, text in wanted.items())
+        for by in SHIFTS:
+            moved = [y for y, text in wanted.items() if text.strip() and shown.get(y + by) == text]
+            if len(moved) - still >= FEWEST and len(moved) * 4 >= (moved[-1] - moved[0] + 1) * 3:
+                top, bottom = min(moved[0], moved[0] + by), max(moved[-1], moved[-1] + by)
+                if all(line in wanted for line in range(top, bottom + 1)):
+                    self._move_lines(out, top, bottom, by)
+                return
+
+    def _whole_lines(self, writes: list[Write]) -> dict[int, str]:
+        """The lines that an update writes from their first to their last known cell: the middle of their text."""
+        found: dict[int, tuple[int, str]] = {}
+        broken = set()
+        for line, column, text, _ in writes:
+            until, before = found.get(line, (0, ""))
+            if column != until or not is_narrow(text):
+                broken.add(line)
+            found[line] = column + len(text), before + text
+        return {
+            line: text[EDGES]
+            for line, (until, text) in sorted(found.items())
+            if line not in broken and line in self._lines and until == len(self._lines[line][0])
+        }
+
+    def _move_lines(self, out: list[str], top: int, bottom: int, by: int) -> None:
+        """Move lines up by so many, or down when it is negative; what comes in is unknown."""
+        out.append(f"\x1b[{top + 1};{bottom + 1}r\x1b[{top + 1};1H\x1b[{abs(by)}{'M' if by > 0 else 'L'}\x1b[r")
+        self._at = None
+        old = {line: self._lines.pop(line) for line in range(top, bottom + 1)}
+        for line in range(top, bottom + 1):
+            if top <= line + by <= bottom:
+                self._lines[line] = old[line + by]
+
+    def _text(self, out: list[str], write: Write) -> None:
+        """Write a text of one style."""
+        line, first, text, style = write
+        if not is_narrow(text):
+            self._wide(out, write)
+            return
         end = first + len(text)
         characters, styles = self._cells(line, end)
         blank = _blank(style)
         new_styles = [blank if character == " " else style for character in text]
         if characters[first:end] == list(text) and styles[first:end] == new_styles:
-            return line, end
+            return
         for column, (character, its) in enumerate(zip(text, new_styles, strict=True), first):
             if characters[column] == character and styles[column] == its:
                 continue
             characters[column], styles[column] = character, its
             self._reach(out, line, column)
             self._put(out, character, its)
-        return line, end
 
-    def _wide(self, out: list[str], place: tuple[int, int], text: str, style: Style) -> tuple[int, int]:
+    def _wide(self, out: list[str], write: Write) -> None:
         """Write a text with characters of two cells or none: as it is, for terminals do not agree about them."""
-        line, first = place
+        line, first, text, style = write
         end = first + cell_len(text)
-        self._go(out, place)
+        self._go(out, (line, first))
         self._wear(out, style)
         out.append(text)
         self._cells(line, end)[1][first:end] = [None] * (end - first)
         self._at = None
-        return line, end
 
     def _cells(self, line: int, end: int) -> tuple[list[str], list[Style | None]]:
         """Characters and styles of a line, up to a column at least."""
