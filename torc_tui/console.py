@@ -10,6 +10,7 @@ import inspect
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
@@ -42,6 +43,9 @@ from torc_tui.terminal_driver import ThriftyDriver
 from torc_tui.widgets.box import Dialog
 
 T = TypeVar("T")
+
+CATCH_UP_S = 0.5
+"""So long at most keys wait for the rows of the screen that the key before has opened."""
 
 FOOTER_ACTIONS = 8
 """So many actions at most are in the last line."""
@@ -247,6 +251,17 @@ class Console(App[None], inherit_bindings=False):
         finally:
             self._planning -= 1
             self.release_keys()
+
+    async def caught_up(self) -> None:
+        """Wait for what was gone to, though not for long: what was typed meanwhile is for what is there then."""
+        deadline = time.monotonic() + CATCH_UP_S
+        while time.monotonic() < deadline:
+            screen = self.top_screen
+            if screen is None or (
+                screen.is_mounted and not (screen.table.awaited if screen.table else not screen.idle)
+            ):
+                return
+            await asyncio.sleep(0.005)
 
     def say(self, text: str, *, error: bool = False) -> None:
         """A line at the bottom: what came of something."""

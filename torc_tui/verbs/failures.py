@@ -22,12 +22,14 @@ MOST = 10_000
 async def _go(context: Context) -> None:
     if not isinstance(context.screen, FailuresScreen):
         await context.app.open(FailuresScreen(context.store))
+        await context.app.caught_up()
 
 
 def _unfold(wanted: bool) -> Effect:
-    def effect(context: Context) -> None:
+    async def effect(context: Context) -> None:
         if isinstance(context.screen, FailuresScreen):
             context.screen.unfold(wanted)
+            await context.app.caught_up()
 
     return effect
 

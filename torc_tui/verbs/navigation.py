@@ -17,8 +17,9 @@ from torc_tui.widgets.lines_view import LinesView
 ANYWHERE = frozenset({Place.ANYWHERE})
 
 
-def _open(context: Context) -> None:
+async def _open(context: Context) -> None:
     context.screen.open_cursor()
+    await context.app.caught_up()
 
 
 def _tab(index: int) -> Effect:

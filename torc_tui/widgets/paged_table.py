@@ -87,6 +87,11 @@ class PagedTable(TableCanvas):
         """Whether nothing is asked for and nothing is to be."""
         return self._feed.idle
 
+    @property
+    def awaited(self) -> bool:
+        """Whether the user waits for rows."""
+        return not (self.loaded or self.error) or self._feed.awaited
+
     def touch(self) -> None:
         """What is shown may be out of date: ask for it again, at the pace that the server can bear."""
         self._feed.touch()
@@ -151,7 +156,7 @@ class PagedTable(TableCanvas):
     def on_paged_table_arrived(self, message: Arrived) -> None:
         arrival = message.arrival
         page = arrival.page
-        if not self._feed.is_current(arrival):
+        if not self._feed.arrived(arrival):
             return
         before = self._visible_rows()
         old_total, was = self.rows.total, (self.cursor_id, self._row_at_cursor())

@@ -39,7 +39,9 @@ class RowFeed:
         self._told = told
         self._failed = failed
         self._generation = 0
-        self._pacer = Pacer(self._ask_shown, failed)
+        self.awaited = False
+        """The user waits for rows."""
+        self._pacer = Pacer(self._ask_shown, self._fail)
         self._fetching: dict[int, asyncio.Task[None]] = {}
 
     @property
@@ -47,18 +49,15 @@ class RowFeed:
         """Whether nothing is asked for and nothing is to be."""
         return self._pacer.idle and not self._fetching
 
-    def is_current(self, arrival: Arrival) -> bool:
-        """Whether rows are of the view that is shown now."""
-        return arrival.generation == self._generation
-
     def touch(self) -> None:
         """What is shown may be out of date: ask for it again, at the pace that the server can bear."""
         self._pacer.touch()
 
     def touch_now(self) -> None:
         """Ask at once: the user waits."""
+        self.awaited = True
         self._pacer.close()
-        self._pacer = Pacer(self._ask_shown, self._failed)
+        self._pacer = Pacer(self._ask_shown, self._fail)
         self._pacer.touch()
 
     def begin_anew(self) -> None:
@@ -80,9 +79,20 @@ class RowFeed:
         for task in list(self._fetching.values()):
             task.cancel()
 
+    def _fail(self, error: TorcError) -> None:
+        self.awaited = False
+        self._failed(error)
+
     async def _ask_shown(self) -> None:
         part, generation = self._shown(), self._generation
         self._told(Arrival(generation, await self._source.page(part), part.anchor))
+
+    def arrived(self, arrival: Arrival) -> bool:
+        """Rows are there; whether they are of the view that is shown now."""
+        if arrival.generation != self._generation:
+            return False
+        self.awaited = False
+        return True
 
     def want(self, number: int, view: View) -> None:
         """Ask for a page that came into sight, unless it is under way."""
