@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.bench.lab import SHM, Lab, chain, lab
+from tests.bench.lab import SHM, Lab, chain, lab, peak_mb
 from tests.bench.scale import SWEEP
 from tests.bench.table import row
 
@@ -53,6 +53,8 @@ def _measure(it: Lab, where: str, n: int) -> None:
         label = f"chain beside {n} jobs: {name}, {where}, p99"
         row(label, f"{_quantile(steps, 0.99):.1f} ms", "<= 60 ms", told)
     row(f"write-ahead log meanwhile, {where}, largest", f"{watch.largest / 1e6:.0f} MB", "<= 128 MB")
+    assert it.server is not None
+    row(f"server's memory meanwhile, {where}, largest", f"{peak_mb(it.server.pid):.0f} MB", "<= 300 MB")
     row(f"list read slowly meanwhile, {where}", f"{watch.read / 1e6:.1f} MB")
 
 
