@@ -13,6 +13,10 @@ from textual.message import Message
 from torc_tui.rendering.picture import Picture
 
 
+SMALL = 300
+"""Bytes that a terminal draws at once anyway: no need to say where they begin and end."""
+
+
 class ThriftyDriver(LinuxDriver):
     """See the module."""
 
@@ -55,7 +59,7 @@ class ThriftyDriver(LinuxDriver):
             self._begun = False
             return
         data = self.picture.reduced(data)
-        if data and self._begun:
+        if len(data) > SMALL and self._begun:
             self._begun, data = False, SYNC_START + data
         if data:
             super().write(data)

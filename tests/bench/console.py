@@ -12,8 +12,8 @@ from tests.bench.table import row
 from tests.tui.terminal import Terminal
 from torc_core.models.status import JobStatus
 
-REPAINT = b"\x1b[?2026h"
-"""What the console begins each update of the screen with."""
+REPAINT = b"\x1b[1;2H"
+"""Where every update of the screen leaves the cursor."""
 
 _ROW = re.compile(r"^\W*(\d+)  (job_\d+) +\S (\w+) +(\d+) ", re.MULTILINE)
 """A line of the table: id, name, status, attempt."""
