@@ -12,7 +12,6 @@ from textual.message import Message
 
 from torc_tui.rendering.picture import Picture
 
-
 SMALL = 300
 """Bytes that a terminal draws at once anyway: no need to say where they begin and end."""
 
