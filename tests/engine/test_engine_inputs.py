@@ -22,12 +22,16 @@ def edit(flow: Flow, sql: str, *params: object) -> None:
 
 @pytest.fixture
 def flow(stage: Stage) -> Flow:
-    """`make` reads raw and given, and writes mid and made, which `use` reads; `alone` reads nothing."""
-    return stage.flow(
+    """`make` reads raw and given, and writes mid and made, which `use` reads; `alone` reads what nobody looked at."""
+    flow = stage.flow(
         job("make", reads="raw", writes="mid", reads_data="given", writes_data="made"),
         job("use", reads="mid", reads_data="made"),
-        job("alone"),
+        job("alone", reads="unseen"),
+        initialize=False,
     )
+    edit(flow, "UPDATE file SET st_mtime = 1.5, size = 1 WHERE name = 'raw'")
+    flow.initialize()
+    return flow
 
 
 @pytest.mark.parametrize(
@@ -38,8 +42,12 @@ def flow(stage: Stage) -> Flow:
         ("UPDATE job SET env = '{\"A\":\"1\"}' WHERE name = 'alone'", ["alone"]),
         ("UPDATE file SET st_mtime = 5.5 WHERE name = 'raw'", ["make"]),
         ("UPDATE file SET size = 7 WHERE name = 'raw'", ["make"]),
+        ("UPDATE file SET st_mtime = 5.5, size = 7 WHERE name = 'unseen'", []),
         ("UPDATE user_data SET data = '[1]' WHERE name = 'given'", ["make"]),
-        ("INSERT INTO job_input_file SELECT job.id, file.id FROM job, file WHERE job.name = 'alone'", ["alone"]),
+        (
+            "INSERT OR IGNORE INTO job_input_file SELECT job.id, file.id FROM job, file WHERE job.name = 'alone'",
+            ["alone"],
+        ),
         ("UPDATE job SET name = 'other', priority = 3 WHERE name = 'alone'", []),
         ("UPDATE file SET st_mtime = 5.5, size = 1 WHERE name = 'mid'", []),
         ("UPDATE user_data SET data = '2' WHERE name = 'made'", []),

@@ -68,6 +68,8 @@ class Actions:
 
     def offer(self, action_ids: Sequence[int], run_id: int) -> None:
         """The server says that these can be claimed."""
+        if self._asked_for_last:
+            return  # those of the end are executed, or over
         self._run_id = run_id
         fresh = [each for each in action_ids if (run_id, each) not in self._seen]
         self._seen.update((run_id, each) for each in fresh)

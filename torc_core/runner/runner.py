@@ -236,7 +236,8 @@ class Runner:
             if self.outcome is None and not self._holds(attempt, job):
                 self._waiting.add(attempt, job, now)
                 self._idle_since = now
-        self._actions.offer(answer.actions, answer.run_id)
+        if self.outcome in (None, Outcome.COMPLETE):
+            self._actions.offer(answer.actions, answer.run_id)
         if answer.state == "canceled":
             self._jobs.stop(list(self._jobs.running), Ending("canceled"))
             self._recovery.give_up(list(self._recovery.held), now)

@@ -96,9 +96,11 @@ def changed(conn: Connection, workflow_id: int) -> list[tuple[int, str]]:
     if known.one_or_none() is None:
         raise NotFound(f"Workflow not found with ID: {workflow_id}")
     rows = conn.exec_driver_sql(
-        f"SELECT id, name FROM job WHERE workflow_id = ? AND input_hash <> {_STATE} ORDER BY id", (workflow_id,)
+        f"SELECT id, name, input_hash, {_STATE} AS now FROM job WHERE workflow_id = ? AND input_hash <> now"
+        " ORDER BY id",
+        (workflow_id,),
     )
-    return [(row[0], row[1]) for row in rows]
+    return [(row[0], row[1]) for row in rows if any(differences(row[2], row[3]))]
 
 
 def states(conn: Connection, workflow_id: int) -> list[tuple[int, str, str]]:
