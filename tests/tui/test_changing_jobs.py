@@ -268,3 +268,19 @@ async def test_a_requirement_is_changed_for_all_jobs_that_have_it(
         await driver.press("e")
         assert "no job has it" in driver.said
     assert len(ids) == 3
+
+
+@pytest.mark.parametrize("size", [(60, 15), (80, 24)])
+@pytest.mark.parametrize("count", [20, 40])
+@driven
+async def test_the_buttons_are_in_sight_on_every_terminal(
+    tui_server: ServerProcess, workshop: Workshop, size: tuple[int, int], count: int
+) -> None:
+    workflow_id, _ = workshop.many("small screen", count)
+    async with console(tui_server.url, view=f"jobs {workflow_id}", size=size) as driver:
+        await driver.press("*", "x")
+        await driver.sees("[ Keep ]")
+        assert "more" in driver.text or size[1] < 24
+        await driver.press("escape", "e")
+        assert "priority" in driver.text
+        assert "enter: plan the change" in driver.text

@@ -15,6 +15,9 @@ from torc_tui.widgets.text_line import TextLine
 WIDEST = 72
 NAMES_SHOWN = 6
 
+TALLEST = 0.9
+"""Of the screen's height, as boxes have it."""
+
 
 class ConfirmDialog(Dialog[bool]):
     """See the module."""
@@ -32,10 +35,11 @@ class ConfirmDialog(Dialog[bool]):
         plan = self.plan
         width = min(WIDEST, self.app.size.width - 10)
         lines: list[Line] = [[(part, "text")] for line in plan.lines for part in wrapped(line, width)]
-        if plan.details:
+        shown = self._names_shown(len(lines))
+        if plan.details and shown:
             lines.append([])
-            lines += [[(f"  {name}", "strong")] for name in plan.details[:NAMES_SHOWN]]
-            more = (plan.details_total or len(plan.details)) - NAMES_SHOWN
+            lines += [[(f"  {name}", "strong")] for name in plan.details[:shown]]
+            more = (plan.details_total or len(plan.details)) - shown
             if more > 0:
                 lines.append([(f"  and {more:,} more", "dim")])
         if plan.type_this is not None:
@@ -49,6 +53,13 @@ class ConfirmDialog(Dialog[bool]):
                 yield Field()
             yield TextLine()
             yield self.buttons
+
+    def _names_shown(self, lines: int) -> int:
+        """As many names as leave the buttons in sight."""
+        typed = 3 if self.plan.type_this is not None else 0
+        frame, around_names, buttons = 2, 2, 2
+        room = int(self.app.size.height * TALLEST) - lines - typed - frame - around_names - buttons
+        return min(max(room, 0), NAMES_SHOWN)
 
     def on_mount(self) -> None:
         self._draw()

@@ -20,6 +20,12 @@ T = TypeVar("T")
 
 WIDEST = 70
 
+TALLEST = 0.9
+"""Of the screen's height, as boxes have it."""
+
+FRAME = 4
+"""Lines besides what is told and the fields: two borders, one between them, one for what is wrong."""
+
 
 @dataclass(frozen=True, slots=True)
 class FormRow:
@@ -78,6 +84,7 @@ class Form(Dialog[T | None]):
     def compose(self) -> ComposeResult:
         width = min(WIDEST, self.app.size.width - 8)
         lines: list[Line] = [[(part, "text")] for line in self._told for part in wrapped(line, width)]
+        lines = lines[: max(0, int(self.app.size.height * TALLEST) - len(self._rows) - FRAME)]
         with Box() as box:
             box.border_title = self.app.characters.text(self._heading)
             box.border_subtitle = self.app.characters.text(f"↑↓ move · enter: {self._verb} · esc leaves")
