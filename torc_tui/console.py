@@ -29,7 +29,7 @@ from torc_tui import hangup
 from torc_tui.actions import Action, Registry
 from torc_tui.clipboard import copy_sequence
 from torc_tui.context import Context
-from torc_tui.crash import farewell
+from torc_tui.crash import farewell, reported
 from torc_tui.memory import spare_the_collector
 from torc_tui.plans import Plan
 from torc_tui.rendering.glyphs import Characters, terminal_characters
@@ -83,6 +83,8 @@ class Console(App[None], inherit_bindings=False):
         self._planning = 0
         """Actions that are about to open a dialog or to go elsewhere: keys wait for them."""
         self._held: list[events.Key] = []
+        self.defects: list[Exception] = []
+        """What actions raised that is no error of the user or the server."""
         self._store_task: asyncio.Task[None] | None = None
         for each in PALETTES.values():
             self.register_theme(theme(each))
@@ -236,8 +238,8 @@ class Console(App[None], inherit_bindings=False):
             return
         try:
             work = action.effect(context)
-        except TorcError as error:
-            self.say(str(error), error=True)
+        except Exception as error:
+            self._failed(error)
             return
         if inspect.isawaitable(work):
             self._planning += 1
@@ -246,11 +248,19 @@ class Console(App[None], inherit_bindings=False):
     async def _finish(self, work: Any) -> None:
         try:
             await work
-        except TorcError as error:
-            self.say(str(error), error=True)
+        except Exception as error:
+            self._failed(error)
         finally:
             self._planning -= 1
             self.release_keys()
+
+    def _failed(self, error: Exception) -> None:
+        """An action could not be done; a defect of ours is reported, and the console goes on."""
+        if isinstance(error, TorcError):
+            self.say(str(error), error=True)
+        else:
+            self.defects.append(error)
+            self.say(reported(error), error=True)
 
     async def caught_up(self) -> None:
         """Wait for what was gone to, though not for long: what was typed meanwhile is for what is there then."""

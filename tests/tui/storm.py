@@ -200,7 +200,8 @@ class Storm:
 
     def check(self, address: str) -> None:
         """AssertionError with the keys that led there when something was raised."""
-        error = self.driver.app._exception
+        app = self.driver.app
+        error = app._exception or next(iter(app.defects), None)
         assert error is None, f"{address}: {' '.join(self.history)}: {type(error).__name__}: {error}"
 
 
