@@ -77,6 +77,8 @@ def test_a_run_goes_on_without_the_console_and_the_next_one_shows_and_stops_it(t
         await d.press("enter")
         assert isinstance(d.screen, RunScreen)
         await d.sees("FOLLOW")
+        await d.sees("1 job of ")
+        assert "cpus taken" in d.line("at work") or "cpu taken" in d.line("at work")
         assert f"pid {local_runs.active()[0].run.pid}" in d.text
         await d.press("x", "enter")
         assert "nothing was done" in d.said

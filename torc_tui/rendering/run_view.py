@@ -71,8 +71,21 @@ RUNS = (
 )
 
 
-def facts(seen: Seen, look: Look) -> list[Line]:
-    """What was started, where and how, and what became of it."""
+def load(node: Row) -> Line:
+    """What a runner has at work, of what it offers, and what that uses."""
+    slots, taken = node.get("slots"), node.get("taken_memory")
+    of_slots = f" of {max(slots, node['jobs']):,} at once" if slots is not None else ""
+    parts = [f"{numbers.many(node['jobs'], 'job')}{of_slots}"]
+    parts.append(f"{node.get('taken_cpus', 0)} of {numbers.many(node['cpus'], 'cpu')} taken")
+    parts.append(f"{numbers.size(taken or 0)} of {numbers.size(node['memory_gb'] * 1024**3)} asked for")
+    used = [numbers.percent(node["cpu"])] if "cpu" in node else []
+    used += [numbers.size(node["mem"])] if "mem" in node else []
+    line: Line = [(", ".join(parts), "text")]
+    return [*line, (f"   in use: {', '.join(used)}", "running")] if used else line
+
+
+def facts(seen: Seen, look: Look, node: Row | None = None) -> list[Line]:
+    """What was started, where and how, and what became of it; `node` is its runner as the server knows it."""
     run = seen.run
     state: Line = [("   ", ""), *look.characters.status(seen.status, seen.word)]
     if seen.active:
@@ -92,7 +105,10 @@ def facts(seen: Seen, look: Look) -> list[Line]:
         ("server", run.url),
         ("environment", f"{len(run.environment)} variables kept{'  ' + kept if kept else ''}"),
     ]
-    return [state, *([(f"   {name:<14}", "dim"), (value, "text")] for name, value in rows)]
+    lines: list[Line] = [[(f"   {name:<14}", "dim"), (value, "text")] for name, value in rows]
+    if node is not None and seen.active:
+        lines.insert(0, [(f"   {'at work':<14}", "dim"), *load(node)])
+    return [state, *lines]
 
 
 def tail(path: Path | None, limit: int = TAIL_BYTES) -> list[str]:

@@ -8,8 +8,11 @@ from pathlib import Path
 
 from textual.widget import Widget
 
+from torc_core.client import console
+from torc_core.client.console import Part
 from torc_core.client.stream import Change
 from torc_core.errors import TorcError
+from torc_core.models.console import TablePage
 from torc_core.run_records import LocalRun
 from torc_tui import local_runs
 from torc_tui.actions import Place
@@ -20,7 +23,7 @@ from torc_tui.rendering.columns import Look
 from torc_tui.rendering.run_view import facts, output_lines, run_row, tail
 from torc_tui.screens.console_screen import ConsoleScreen
 from torc_tui.screens.workflow import WorkflowScreen
-from torc_tui.store import Store
+from torc_tui.store import Store, Watch
 from torc_tui.widgets.lines_view import LinesView
 from torc_tui.widgets.lookout import Lookout
 from torc_tui.widgets.rule import Rule
@@ -31,7 +34,7 @@ class RunScreen(ConsoleScreen):
     """See the module."""
 
     DEFAULT_CSS = """
-    RunScreen #facts { height: 6; }
+    RunScreen #facts { height: 7; }
     RunScreen.-low #facts { height: 2; }
     RunScreen #output { height: 1fr; }
     """
@@ -47,6 +50,7 @@ class RunScreen(ConsoleScreen):
         self.follows = True
         """What comes is brought in sight; scrolling up ends that, the end begins it again."""
         self._lookout: Lookout[tuple[Seen, Path | None, list[str], list[str]]] | None = None
+        self._node: Watch[TablePage] | None = None
         self._path: Path | None = None
 
     @property
@@ -76,11 +80,19 @@ class RunScreen(ConsoleScreen):
 
     def on_mount(self) -> None:
         self._lookout = Lookout(self._look, self._told)
+        run = self.run_record
+        part = Part(limit=1, sort="-id", filter=f"pid={run.pid} active=yes")
+        nodes = console.table_rows(run.workflow_id, "nodes", part)
+        self._node = Watch(
+            self.store, nodes, lambda change: change.data.get("workflow_id") == run.workflow_id, self._heard
+        )
         self.view.focus()
 
     def on_unmount(self) -> None:
         if self._lookout:
             self._lookout.close()
+        if self._node:
+            self._node.close()
 
     def _look(self) -> tuple[Seen, Path | None, list[str], list[str]]:
         run = self.run_record
@@ -93,12 +105,30 @@ class RunScreen(ConsoleScreen):
             return
         self.seen, self._path, log, said = found
         now = datetime.now()
-        self._facts.show(facts(self.seen, Look(self.app.characters, now)))
+        self._show_facts()
         self.view.show(output_lines(said, log, now))
         if self.follows:
             self.view.scroll_rows(len(self.view.lines))
         self._show_heading()
         self.refresh_lines()
+
+    def _heard(self, _: Watch[TablePage]) -> None:
+        self.call_later(self._show_facts)
+
+    def _show_facts(self) -> None:
+        page = self._node.value if self._node and self._is_of_this_server else None
+        node = page.items[0] if page and page.items else None
+        if self.seen:
+            self._facts.show(facts(self.seen, Look(self.app.characters, datetime.now()), node))
+
+    @property
+    def _is_of_this_server(self) -> bool:
+        address = self.store.address
+        return address is not None and address.url == self.run_record.url
+
+    def ticked(self) -> None:
+        if self._node and self.seen and self.seen.active:
+            self._node.touch()
 
     def _show_heading(self) -> None:
         run = self.run_record
@@ -131,13 +161,15 @@ class RunScreen(ConsoleScreen):
             self._lookout.touch()
 
     def slept(self) -> None:
-        if self._lookout:
-            self._lookout.pause()
+        for each in (self._lookout, self._node):
+            if each:
+                each.pause()
 
     def woke(self) -> None:
         self.view.focus()
-        if self._lookout:
-            self._lookout.resume()
+        for each in (self._lookout, self._node):
+            if each:
+                each.resume()
 
     def on_lines_view_resized(self) -> None:
         if self.follows:
@@ -145,4 +177,4 @@ class RunScreen(ConsoleScreen):
 
     @property
     def idle(self) -> bool:
-        return self._lookout is None or self._lookout.idle
+        return all(each is None or each.idle for each in (self._lookout, self._node))
