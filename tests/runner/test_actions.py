@@ -106,7 +106,7 @@ def test_a_failed_action_fails_no_job_and_is_said(
     )
     assert run(workflow) == 0
     (told,) = events(shared_server, workflow, "action")
-    assert (told["status"], told["return_code"], told["output"]) == ("failed", 3, "bad")
+    assert (told["status"], told["severity"], told["return_code"], told["output"]) == ("failed", "error", 3, "bad")
     assert told["message"].endswith("(on_workflow_start) failed with 3: echo bad >&2; exit 3")
     log = log_of(tmp_path)
     assert "Command output: begun" in log
