@@ -187,7 +187,8 @@ class Actions:
         status = "failed" if code else "completed"
         data: dict[str, Any] = {
             "category": "action", "action_id": action.id, "trigger_type": action.trigger_type, "status": status,
-            "severity": "error" if code else "info", "compute_node_id": self._node_id, "return_code": code, "output": told,
+            "severity": "error" if code else "info", "compute_node_id": self._node_id, "return_code": code,
+            "output": told,
             "message": f"Action {action.id} ({action.trigger_type}) {status}",
         }  # fmt: skip
         if code:
