@@ -133,7 +133,7 @@ class Gradual:
     ) -> ReinitializeAnswer:
         """See `engine.reinitialize`; with `dry_run` only what it would do. `limit`: so many jobs are listed."""
         async with self._alone(workflow_id):
-            if not dry_run and await self._db.read(_jobs, workflow_id) <= SMALL:
+            if not dry_run and len(seen) <= PORTION and await self._db.read(_jobs, workflow_id) <= SMALL:
                 return await self._db.write(reinitialize.reinitialize, workflow_id, seen, limit)
             found = await self._db.read(reinitialize.scope, workflow_id, seen)
             answer = await self._db.read(found.answer, found.run_id, dry_run, limit)
