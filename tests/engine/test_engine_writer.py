@@ -349,3 +349,20 @@ def test_a_repeated_release_and_a_cancel_in_one_batch_agree(stage: Stage) -> Non
     stage.in_one_batch(together)
     assert flow.statuses() == {"a": "canceled", "b": "canceled"}
     flow.check()
+
+
+def test_the_log_stays_short_though_there_is_work_all_the_time(stage: Stage) -> None:
+    flow = stage.flow(job("a"))
+    log = Path(f"{stage.db.path}-wal")
+    lengths: list[int] = []
+
+    def writes_a_megabyte(batch: Batch) -> None:
+        rows = [(flow.id, i, "x" * 10_000) for i in range(100)]
+        batch.run_many("INSERT INTO event (workflow_id, timestamp, data) VALUES (?, ?, ?)", rows)
+        lengths.append(log.stat().st_size)
+
+    async def work() -> None:
+        await asyncio.gather(*(stage.db.write(writes_a_megabyte) for _ in range(200)))
+
+    stage.run(work())
+    assert max(lengths) < 100 << 20  # of the 200 MB in all: a batch comes on top of what makes a checkpoint due

@@ -18,7 +18,7 @@ from torc_core.errors import TorcError
 from torc_server.engine.inputs import digest, input_state
 from torc_server.store.batch import Batch
 from torc_server.store.schema import SCHEMA_VERSION, metadata
-from torc_server.store.writer import BUSY_MS, Writer
+from torc_server.store.writer import BUSY_MS, KEPT_BYTES, Writer
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -90,6 +90,7 @@ def _engine(path: Path, *, read_only: bool) -> Engine:
             dbapi.execute("PRAGMA query_only = ON")
         else:
             dbapi.execute("PRAGMA wal_autocheckpoint = 0")  # the writer does it, off the commit path
+            dbapi.execute(f"PRAGMA journal_size_limit = {KEPT_BYTES}")
 
     @event.listens_for(engine, "begin")
     def begin(conn: Connection) -> None:

@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -49,6 +50,12 @@ BUSY_MS = 5_000
 
 TRUNCATE_BYTES = 64 << 20
 """The log is truncated when it has grown past this."""
+
+LOG_BYTES = 32 << 20
+"""Growth of the log after which a checkpoint comes in the middle of work."""
+
+KEPT_BYTES = 8 << 20
+"""So much of the log's file is kept when it begins anew, so that its size tells how much is in it."""
 
 CHECKPOINT_EVERY = 500
 """Batches between checkpoints while there is work."""
@@ -97,6 +104,9 @@ class Writer:
         self._later: deque[_Call] = deque()
         self._stopping = False
         self._batches = 0
+        self._log = Path(f"{engine.url.database}-wal")
+        self._log_bytes = 0
+        """Size of the log at the last checkpoint, 0 when it has begun anew since."""
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     def start(self) -> None:
@@ -148,7 +158,7 @@ class Writer:
                 elif not idle:
                     self._checkpoint(conn)
                     idle = True
-                if self._batches % CHECKPOINT_EVERY == 0 and not idle:
+                if not idle and (self._batches % CHECKPOINT_EVERY == 0 or self._log_has_grown()):
                     self._checkpoint(conn)
                 if self._stopping and self._queue.empty() and not self._later:
                     self._checkpoint(conn)
@@ -245,6 +255,19 @@ class Writer:
             else:
                 outcomes.append((call, value, None))
 
+    def _log_has_grown(self) -> bool:
+        """Whether a checkpoint is due, by the size of the log."""
+        size = self._size_of_log()
+        if size < self._log_bytes:
+            self._log_bytes = 0
+        return size - self._log_bytes > LOG_BYTES
+
+    def _size_of_log(self) -> int:
+        try:
+            return self._log.stat().st_size
+        except OSError:
+            return 0
+
     def _checkpoint(self, conn: Connection) -> None:
         """Move the log into the database, outside any transaction; truncate it when it has grown large."""
         raw = driver_connection(conn)
@@ -259,6 +282,7 @@ class Writer:
                     raw.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
         except Exception:
             log.warning("checkpoint failed; it is tried again", exc_info=True)
+        self._log_bytes = self._size_of_log()
 
 
 def _roll_back(conn: Connection) -> None:
