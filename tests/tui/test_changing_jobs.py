@@ -284,3 +284,22 @@ async def test_the_buttons_are_in_sight_on_every_terminal(
         await driver.press("escape", "e")
         assert "priority" in driver.text
         assert "enter: plan the change" in driver.text
+
+
+@driven
+async def test_what_failed_in_marked_workflows_runs_again(tui_server: ServerProcess, workshop: Workshop) -> None:
+    made = [workshop.workflow(f"marked_{i}", {"name": "good"}, {"name": "bad"})[0] for i in range(3)]
+    for workflow_id in made:
+        workshop.end(workflow_id, bad=5)
+    runners = [workshop.runner(workflow_id) for workflow_id in made]
+    async with console(tui_server.url, view="workflows marked_") as driver:
+        await driver.press("space", "space", "R")
+        await driver.sees("Retry what failed in 2 workflows?")
+        await driver.sees("Of 2 workflows:")
+        await driver.press("tab", "enter")
+        await driver.until(lambda: "2 jobs run again" in driver.said)
+        assert not driver.table.marked
+    left = [statuses(workshop, workflow_id)["bad"] for workflow_id in made]
+    assert sorted(left) == ["failed", "ready", "ready"]
+    for runner in runners:
+        runner.leave()

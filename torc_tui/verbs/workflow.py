@@ -163,12 +163,13 @@ async def _cancel(context: Context) -> None:
 
 
 async def _retry(context: Context) -> None:
-    (thing,) = context.things("workflow")
-    within = f"workflow_id={thing.id}"
+    things = context.things("workflow")
+    within = f"workflow_id in ({', '.join(str(thing.id) for thing in things)})"
     plan = await plan_retry(
-        context.store, [lambda dry: failures.retry_failures(within, dry_run=dry)], f"what failed in {_named(thing)}"
+        context.store, [lambda dry: failures.retry_failures(within, dry_run=dry)], f"what failed in {_called(things)}"
     )
-    await context.app.carry_out(plan)
+    if await context.app.carry_out(plan) and context.table:
+        context.table.clear_marks()
 
 
 async def _initialize(context: Context) -> None:
@@ -230,17 +231,13 @@ def run_reason(context: Context) -> str | None:
     return reason or ("it runs already" if any(counts.get(label) for label in ACTIVE) else None)
 
 
-def _retry_reason(context: Context) -> str | None:
-    return _one(context) or _failed(context)
-
-
 ACTIONS = (
     Action("workflow.run", "run", "Run what is not completed, and all below it, on this machine", "r", HERE, _run,
            Group.ACT, True, run_reason, 10, frozenset({Place.JOB})),
     Action("workflow.cancel", "cancel", "Cancel: running jobs are stopped, waiting ones become canceled", "x", LIST,
            _cancel, Group.ACT, True, _goes_on, 20, INSIDE),
     Action("workflow.retry", "retry failed", "Run the failed jobs again, in the same run", "R", LIST, _retry,
-           Group.ACT, True, _retry_reason, 30, INSIDE),
+           Group.ACT, True, _failed, 30, INSIDE),
     Action("workflow.initialize", "initialize", "Start over: every job is ready or blocked again", "i", LIST,
            _initialize, Group.ACT, True, _one, None, INSIDE),
     Action("workflow.reinitialize", "reinitialize", "Run again what has changed since it ran, and all below it", "I",
