@@ -38,21 +38,23 @@ def resolve_references(spec: WorkflowSpec, source: Source) -> None:
 
 def _warn_of_shared_outputs(spec: WorkflowSpec, source: Source) -> None:
     """Jobs that write the same file: whichever ends last wins."""
-    writers: dict[str, list[JobSpec]] = {}
+    first_of: dict[str, JobSpec] = {}
+    shared: dict[str, list[JobSpec]] = {}
     for job in spec.jobs:
         for name in job.output_files:
-            writers.setdefault(name, []).append(job)
+            first = first_of.setdefault(name, job)
+            if first is not job:
+                shared.setdefault(name, [first]).append(job)
     told: dict[tuple[Path, Path], tuple[str, int]] = {}
-    for name, jobs in writers.items():
-        if len(jobs) > 1:
-            first, second = quoted(jobs[0].name), quoted(jobs[1].name)
-            them = f"{first}, {second} and {len(jobs) - 2:,} more" if len(jobs) > 2 else f"{first} and {second}"
-            message = (
-                f"file {quoted(name)} is written by the jobs {them}:"
-                " each takes the place of what another wrote; give each a file of its own"
-            )
-            message, count = told.get((jobs[0].place, jobs[1].place), (message, 0))
-            told[jobs[0].place, jobs[1].place] = message, count + 1
+    for name, jobs in shared.items():
+        one, two = quoted(jobs[0].name), quoted(jobs[1].name)
+        them = f"{one}, {two} and {len(jobs) - 2:,} more" if len(jobs) > 2 else f"{one} and {two}"
+        message = (
+            f"file {quoted(name)} is written by the jobs {them}: each takes the place of what another wrote; give each a"
+            " file of its own"
+        )
+        message, count = told.get((jobs[0].place, jobs[1].place), (message, 0))
+        told[jobs[0].place, jobs[1].place] = message, count + 1
     for (_, place), (message, count) in told.items():
         more = f" (and {count - 1:,} more like this)" if count > 1 else ""
         source.warn((*place, "output_files"), message + more)
