@@ -50,8 +50,8 @@ def _warn_of_shared_outputs(spec: WorkflowSpec, source: Source) -> None:
         one, two = quoted(jobs[0].name), quoted(jobs[1].name)
         them = f"{one}, {two} and {len(jobs) - 2:,} more" if len(jobs) > 2 else f"{one} and {two}"
         message = (
-            f"file {quoted(name)} is written by the jobs {them}: each takes the place of what another wrote; give each a"
-            " file of its own"
+            f"file {quoted(name)} is written by the jobs {them}: each takes the place of what another wrote; give each"
+            " a file of its own"
         )
         message, count = told.get((jobs[0].place, jobs[1].place), (message, 0))
         told[jobs[0].place, jobs[1].place] = message, count + 1
