@@ -84,7 +84,7 @@ async def _palette(context: Context) -> None:
 
 def _subject(action: Action) -> str:
     family = action.id.partition(".")[0]
-    return f"{family}: " if family in ("workflow", "job", "table") else ""
+    return f"{family}: " if family in ("workflow", "job", "table", "requirement", "file", "run") else ""
 
 
 def _go_to(context: Context) -> None:
