@@ -8,13 +8,16 @@ from torc_core.crash import crash_point
 from torc_server.store.batch import Batch
 
 PORTION = 1_000
-"""Jobs deleted in one transaction."""
+"""Rows deleted in one transaction."""
+
+JOBS = 500
+"""Jobs deleted in one transaction, with what belongs to them: about 7 ms."""
 
 
 def delete_some(batch: Batch, workflow_id: int) -> bool:
     """Delete a portion of a hidden workflow; True while something is left."""
     jobs = batch.run(
-        "DELETE FROM job WHERE id IN (SELECT id FROM job WHERE workflow_id = ? LIMIT ?)", workflow_id, PORTION
+        "DELETE FROM job WHERE id IN (SELECT id FROM job WHERE workflow_id = ? LIMIT ?)", workflow_id, JOBS
     ).rowcount
     crash_point("server.delete.portion")
     if jobs:
@@ -23,7 +26,7 @@ def delete_some(batch: Batch, workflow_id: int) -> bool:
         rows = batch.run(
             f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE workflow_id = ? LIMIT ?)",
             workflow_id,
-            10 * PORTION,
+            PORTION,
         ).rowcount
         if rows:
             return True
