@@ -45,10 +45,11 @@ def scope(conn: Connection, workflow_id: int) -> Scope:
         "SELECT id, status FROM job WHERE workflow_id = ? AND status NOT IN (5, 9)", (workflow_id,)
     ).all()
     jobs = {row[0]: JobStatus(row[1]) for row in rows}
-    jobs |= {row[0]: JobStatus(row[2]) for row in rows_below(conn, list(jobs)) if row[0] not in jobs}
     completed = conn.exec_driver_sql(
         "SELECT count(*) FROM job WHERE workflow_id = ? AND status = 5", (workflow_id,)
     ).scalar_one()
+    if completed:
+        jobs |= {row[0]: JobStatus(row[2]) for row in rows_below(conn, list(jobs)) if row[0] not in jobs}
     kept = completed - sum(status == JobStatus.COMPLETED for status in jobs.values())
     return Scope(workflow[0], list(jobs.items()), kept)
 
