@@ -65,7 +65,7 @@ def test_a_file_runs_to_its_end_with_nothing_set_up(own_torc: Torc) -> None:
 
 def test_python_files_of_the_user_are_not_taken_for_those_of_python(own_torc: Torc) -> None:
     for name in ("select", "signal", "statistics", "torc_core"):
-        Path(f"{name}.py").write_text("raise SystemExit('this is the user's')")
+        Path(f"{name}.py").write_text("raise SystemExit('a file of the user')")
     assert own_torc("run", own_torc.write(THREE)).out.splitlines()[-1].endswith(": 3 completed")
 
 
