@@ -34,9 +34,8 @@ def below(start: str, gate: str = "") -> str:
 
 CHILDREN = (
     "SELECT job_id FROM job_depends_on WHERE depends_on_job_id IN (SELECT value FROM json_each(?1))"
-    " UNION SELECT child.job_id FROM barrier_parent AS parent"
-    " JOIN barrier_child AS child ON child.barrier_id = parent.barrier_id"
-    " WHERE parent.job_id IN (SELECT value FROM json_each(?1))"
+    " UNION SELECT job_id FROM barrier_child WHERE barrier_id IN ("
+    "  SELECT barrier_id FROM barrier_parent WHERE job_id IN (SELECT value FROM json_each(?1)))"
 )
 """Ids of the jobs directly below those in a JSON array."""
 
