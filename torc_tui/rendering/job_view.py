@@ -6,6 +6,7 @@ from torc_core.models.console import JobDetail, Row
 from torc_tui.rendering import numbers
 from torc_tui.rendering.cells import Line, between, fitted, plain, width_of, wrapped
 from torc_tui.rendering.columns import Look
+from torc_tui.rendering.run_view import tilde
 from torc_tui.rendering.sparkline import sparkline
 from torc_tui.rendering.tables import cause
 
@@ -139,7 +140,7 @@ def _facts(detail: JobDetail, look: Look, width: int) -> list[Line]:
         lines.append(_fact("script", str(job["invocation_script"])))
     for index, (name, value) in enumerate((job.get("env") or {}).items()):
         lines.append(_fact("environment" if index == 0 else "", f"{name}={value}"))
-    lines.append(_fact("works in", str(job.get("cwd") or detail.origin or numbers.NOTHING)))
+    lines.append(_fact("works in", tilde(job.get("cwd") or detail.origin or numbers.NOTHING)))
     if job.get("priority"):
         lines.append(_fact("priority", str(job["priority"])))
     lines += [[], _title("WHEN AND WHERE")]

@@ -21,7 +21,7 @@ TAIL_BYTES = 64_000
 def tilde(path: str | Path) -> str:
     """A path as it is read best."""
     home = str(Path.home())
-    return f"~{str(path)[len(home) :]}" if str(path).startswith(f"{home}/") else str(path)
+    return f"~{str(path)[len(home) :]}" if f"{path}/".startswith(f"{home}/") else str(path)
 
 
 def run_row(seen: Seen) -> Row:
