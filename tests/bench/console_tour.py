@@ -67,7 +67,7 @@ def _late(it: Lab) -> Iterator[str]:
 async def _tour(url: str, name: str, *, patient: bool) -> None:
     limit_s = 60.0 if patient else 10.0
     gc.freeze()  # as the console does at its start: here there are the fixture and the test tools, too
-    async with console(url) as driver:
+    async with console(url, limit_s=limit_s) as driver:
         before = resident_mb(os.getpid())
         async with LagProbe() as lag:
             for place in PLACES:

@@ -40,9 +40,9 @@ class Driver:
         """Type a text into what has the focus."""
         await self.pilot.press(*(_KEYS.get(character, character) for character in text))
 
-    async def settle(self) -> None:
+    async def settle(self, limit_s: float = LIMIT_S) -> None:
         """Wait until there is nothing left to do, unless the server is away."""
-        await self.until(lambda: self.app.idle or bool(self.app.screen_stack[1:] and self.dialog))
+        await self.until(lambda: self.app.idle or bool(self.app.screen_stack[1:] and self.dialog), limit_s)
         await self.pilot.pause()
 
     async def go(self, address: str) -> None:
@@ -103,13 +103,15 @@ _KEYS = {
 
 
 @asynccontextmanager
-async def console(url: str, *, size: tuple[int, int] = (140, 40), **options: Any) -> AsyncIterator[Driver]:
+async def console(
+    url: str, *, size: tuple[int, int] = (140, 40), limit_s: float = LIMIT_S, **options: Any
+) -> AsyncIterator[Driver]:
     """A console at a server, ready when everything of its first screen is shown."""
     options.setdefault("characters", Characters())
     app = ConsoleApp(NamedServer(url, None), **options)
     async with app.run_test(size=size) as pilot:
         driver = Driver(app, pilot)
-        await driver.settle()
+        await driver.settle(limit_s)
         yield driver
 
 
