@@ -51,8 +51,9 @@ def keys(rounds: int, n: int) -> None:
             with open_console(it, view) as terminal:
                 terminal.sees("LIVE", sees)
                 _moves(terminal, name)
-        with open_console(it, "jobs 1") as terminal:
-            terminal.sees("LIVE", "job_007919")
+        with open_console(it, "workflows workflow_0001") as terminal:
+            terminal.sees("LIVE", "1 of 1,000")
+            _seen(terminal, f"table of {n:,} jobs opened", lambda: terminal.press("enter"), "job_007919")
             _far(terminal, n)
         with open_console(it) as terminal:
             terminal.sees("LIVE", "workflow_1000")
@@ -98,9 +99,10 @@ def _moves(terminal: Terminal, name: str) -> None:
 def _far(terminal: Terminal, n: int) -> None:
     """The end, another order, a filter: until it is seen."""
     last = f"job_{n * 7919 % 999_983:06d}"
+    greatest = f"job_{max(number * 7919 % 999_983 for number in range(1, n + 1)):06d}"
     before = resident_mb(terminal.process.pid)
     _seen(terminal, "End of the jobs", lambda: terminal.press("end"), last)
-    _seen(terminal, "sorted by memory", lambda: terminal.type(":sort mem\r"), "MEM / ASKED ↑")
+    _seen(terminal, "sorted by name", lambda: terminal.type(":sort -name\r"), greatest)
     terminal.press("home")
     terminal.settle(0.5)
     _seen(terminal, "filter status=failed", lambda: terminal.type("/status=failed\r"), f"{n // 50:,} of {n:,}")
@@ -111,12 +113,13 @@ def _far(terminal: Terminal, n: int) -> None:
     row("console's memory grew by", f"{resident_mb(terminal.process.pid) - before:.1f} MB", "< 30 MB")
 
 
-def _seen(terminal: Terminal, name: str, act: Callable[[], None], text: str) -> None:
+def _seen(terminal: Terminal, name: str, act: Callable[[], object], text: str) -> None:
     terminal.settle(0.5)
     started = time.monotonic()
     act()
     terminal.sees(text)
-    row(f"{name}, until it is seen", f"{(time.monotonic() - started) * 1000:.0f} ms", "< 500 ms")
+    aim = "< 300 ms" if "opened" in name else "< 500 ms"
+    row(f"{name}, until it is seen", f"{(time.monotonic() - started) * 1000:.0f} ms", aim)
 
 
 def away(_rounds: int, _n: int) -> None:
