@@ -22,6 +22,8 @@ class ThriftyDriver(LinuxDriver):
     _picture: Picture | None = None
     _begun = False
     """The beginning of an update waits for something to update."""
+    _resized = False
+    """Told by a signal or another thread, which may come in the middle of an update: the next one heeds it."""
 
     @property
     def picture(self) -> Picture:
@@ -37,7 +39,7 @@ class ThriftyDriver(LinuxDriver):
         of_textual = signal.getsignal(signal.SIGWINCH)
 
         def resized(number: int, frame: FrameType | None) -> None:
-            self.picture.forget()
+            self._resized = True
             if callable(of_textual):
                 of_textual(number, frame)
 
@@ -46,7 +48,7 @@ class ThriftyDriver(LinuxDriver):
     def process_message(self, message: Message) -> None:
         """Terminals that tell their size in the input stream are heard here."""
         if isinstance(message, events.Resize):
-            self.picture.forget()
+            self._resized = True
         super().process_message(message)
 
     def write(self, data: str) -> None:
@@ -57,6 +59,9 @@ class ThriftyDriver(LinuxDriver):
         if data == SYNC_END and self._begun:
             self._begun = False
             return
+        if self._resized:
+            self._resized = False
+            self.picture.forget()
         data = self.picture.reduced(data)
         if len(data) > SMALL and self._begun:
             self._begun, data = False, SYNC_START + data
