@@ -6,13 +6,20 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from server_process import ServerProcess
 
 from tests.real import RunnerProcess, counts, runner_of, start_runner
 from tests.runner.waiting import until
+from torc_core.models.resources import WorkflowAction
+from torc_core.runner.actions import Actions
+from torc_core.runner.connection import Away, Refused
+from torc_core.runner.errands import Errands
+from torc_core.runner.log import Log
 from torc_core.spec import build_plan, load_text
 
 Create = Callable[[str], int]
@@ -151,14 +158,15 @@ def test_nodes_of_a_scheduler_are_not_asked_for_here(
     assert action["executed"] is False
 
 
+@pytest.mark.parametrize("wait", ["sleep 1000", "trap 'exit 0' TERM; while true; do sleep 0.05; done"])
 def test_an_interrupted_runner_stops_its_action_and_still_cleans_up(
-    create: Create, shared_server: ServerProcess, tmp_path: Path
+    wait: str, create: Create, shared_server: ServerProcess, tmp_path: Path
 ) -> None:
     workflow = create(
         "jobs: [{name: a, command: 'true'}]\n"
         "actions:\n"
         "  - {trigger_type: on_workflow_start, action_type: run_commands,"
-        " commands: ['echo $$ > begun; sleep 1000', 'touch second']}\n"
+        f' commands: ["echo $$ > begun; {wait}", "touch second"]}}\n'
         "  - {trigger_type: on_worker_complete, action_type: run_commands, commands: [touch cleaned]}\n"
     )
     runner = start_runner(shared_server, workflow, tmp_path)
@@ -170,6 +178,43 @@ def test_an_interrupted_runner_stops_its_action_and_still_cleans_up(
     assert not (tmp_path / "output" / "second").exists()
     assert counts(shared_server, workflow)["ready"] == 1
     assert not Path(f"/proc/{lines(tmp_path / 'output' / 'begun')[0]}").exists()
+    assert [event["status"] for event in events(shared_server, workflow, "action")] == ["failed", "completed"]
+
+
+class LosesAnAnswer:
+    """A connection to a server that takes a claim, whose answer is lost; or another runner was there before."""
+
+    def __init__(self, first: int) -> None:
+        self.action = WorkflowAction(
+            id=5, trigger_type="on_workflow_start", action_type="run_commands", action_config={"commands": ["x"]},
+            trigger_count=1, required_triggers=1,
+        )  # fmt: skip
+        self._first = first
+
+    def call(self, method: str, *_: object) -> bytes:
+        if method == "GET":
+            return msgspec.json.encode([self.action])
+        if self.action.executed_by is None:
+            self.action.executed_by = self._first
+            raise Away("connection closed")
+        raise Refused("Action 5 already claimed", 409)
+
+
+@pytest.mark.parametrize(("first", "executes"), [(7, True), (8, False)])
+def test_a_claim_whose_answer_was_lost_is_this_runners(first: int, executes: bool, tmp_path: Path) -> None:
+    begun: list[object] = []
+    scripts: Any = SimpleNamespace(run=begun.append)
+    launcher: Any = SimpleNamespace(action_output=lambda *_: tmp_path / "out")
+    connection: Any = LosesAnAnswer(first)
+    actions = Actions(1, 7, Errands(lambda: connection, lambda: None), scripts, launcher, Log())
+    actions.begin([connection.action])
+
+    def decided() -> bool:
+        actions.tick()
+        return bool(begun) or not actions.busy
+
+    until(decided, "the claim to be answered")
+    assert bool(begun) is executes
 
 
 RETRIED = """

@@ -8,6 +8,7 @@ over, and the runner leaves when those of the end are. Nodes of a scheduler are 
 
 from __future__ import annotations
 
+import signal
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -145,9 +146,11 @@ class Actions:
             try:
                 connection.call("POST", path, body)
             except Refused as error:
-                if error.status == 409:
-                    return False
-                raise
+                if error.status != 409:
+                    raise
+                # Taken; perhaps by this runner, when the answer to a claim before this one was lost.
+                known = _decode(connection.call("GET", self._path))
+                return any((each.id, each.executed_by) == (action.id, self._node_id) for each in known)
             return True
 
         def then(claimed: bool | None, error: Exception | None) -> None:
@@ -171,6 +174,8 @@ class Actions:
         before = _size(output)
 
         def then(code: int) -> None:
+            if script.stopped and commands:
+                code = code or 128 + signal.SIGTERM  # however it took being told to end: what follows is not begun
             self._script = None
             told = _tail(output, before)
             if told:
@@ -180,8 +185,8 @@ class Actions:
             else:
                 self._run(action, commands)
 
-        self._script = Script(lambda: self._launcher.start_action(command, output), then)
-        self._scripts.run(self._script)
+        self._script = script = Script(lambda: self._launcher.start_action(command, output), then)
+        self._scripts.run(script)
 
     def _end(self, action: WorkflowAction, command: str, code: int, told: str) -> None:
         status = "failed" if code else "completed"
