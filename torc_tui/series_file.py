@@ -20,7 +20,7 @@ def read(output: JobOutput, run: int, attempt: int, start_ms: int, end_ms: int) 
     folder = Path(place) / "resource_utilization"
     for path in sorted(folder.glob(f"resource_metrics_*_{output.workflow_id}_{run}.db")):
         try:
-            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=1.0)) as file:
+            with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1.0)) as file:
                 rows = file.execute(
                     "SELECT timestamp, cpu_percent, memory_bytes FROM job_resource_samples"
                     " WHERE job_id = ? AND timestamp BETWEEN ? AND ? ORDER BY timestamp",
