@@ -203,10 +203,8 @@ class LosesAnAnswer:
 @pytest.mark.parametrize(("first", "executes"), [(7, True), (8, False)])
 def test_a_claim_whose_answer_was_lost_is_this_runners(first: int, executes: bool, tmp_path: Path) -> None:
     begun: list[object] = []
-    scripts: Any = SimpleNamespace(run=begun.append)
-    launcher: Any = SimpleNamespace(action_output=lambda *_: tmp_path / "out")
-    connection: Any = LosesAnAnswer(first)
-    actions = Actions(1, 7, Errands(lambda: connection, lambda: None), scripts, launcher, Log())
+    connection = LosesAnAnswer(first)
+    actions = actions_of(connection, begun, tmp_path)
     actions.begin([connection.action])
 
     def decided() -> bool:
@@ -215,6 +213,28 @@ def test_a_claim_whose_answer_was_lost_is_this_runners(first: int, executes: boo
 
     until(decided, "the claim to be answered")
     assert bool(begun) is executes
+
+
+def test_an_action_added_after_the_runner_came_keeps_it_until_it_is_over(tmp_path: Path) -> None:
+    begun: list[object] = []
+    actions = actions_of(LosesAnAnswer(7), begun, tmp_path)
+    actions.begin([])
+    actions.offer([5], run_id=1)
+
+    def decided() -> bool:
+        actions.tick()
+        return bool(begun) or actions.are_over()
+
+    until(decided, "the action to begin")
+    assert begun
+    assert not actions.are_over()
+
+
+def actions_of(connection: Any, begun: list[object], folder: Path) -> Actions:
+    """The actions of node 7; their commands are only told to `begun`."""
+    scripts: Any = SimpleNamespace(run=begun.append)
+    launcher: Any = SimpleNamespace(action_output=lambda *_: folder / "out")
+    return Actions(1, 7, Errands(lambda: connection, lambda: None), scripts, launcher, Log())
 
 
 RETRIED = """

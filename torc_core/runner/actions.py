@@ -91,7 +91,7 @@ class Actions:
     def are_over(self) -> bool:
         """The runner leaves: execute those that come last; whether there is nothing left to execute."""
         if not self._known:
-            return True
+            return not self.busy  # one that was added meanwhile may have been offered
         if not self._asked_for_last and not self.busy:
             self._asked_for_last = True
             path = f"{self._path}/pending?trigger_type={AT_END}"
@@ -177,9 +177,9 @@ class Actions:
             if script.stopped and commands:
                 code = code or 128 + signal.SIGTERM  # however it took being told to end: what follows is not begun
             self._script = None
-            told = _tail(output, before)
+            told = script.cause or _tail(output, before)
             if told:
-                self._log.info(f"Command output: {told}")
+                self._log.info(f"Command {'did not start' if script.cause else 'output'}: {told}")
             if code or not commands:
                 self._end(action, command, code, told)
             else:

@@ -66,7 +66,7 @@ class Recovery:
             if self.held.pop(ended.attempt, None) is None:
                 return  # the attempt was taken from this runner
             if code:
-                _add_cause(result, f"the recovery script failed: {exit_text(code)}")
+                _add_cause(result, f"the recovery script failed: {script.cause or exit_text(code)}")
                 self._log.warn(f"Recovery script failed {_names(job)} return_code={code}")
             else:
                 self._log.info(f"Recovery script completed {_names(job)}")

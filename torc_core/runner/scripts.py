@@ -15,10 +15,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from torc_core.runner.jobs import Jobs
-from torc_core.runner.launch import CannotStart
+from torc_core.runner.launch import CannotStart, MachineFull
 
 MOST = 8
 """So many run at the same time; others wait."""
+
+PAUSE_S = 0.5
+"""When the machine can start nothing more, it is tried again after so long."""
 
 
 @dataclass(slots=True, eq=False)
@@ -30,6 +33,8 @@ class Script:
     process: subprocess.Popen[bytes] | None = None
     kill_at: float = float("inf")
     stopped: bool = False
+    cause: str | None = None
+    """Why it could not be started."""
 
 
 class Scripts:
@@ -42,6 +47,8 @@ class Scripts:
         self._waiting: deque[Script] = deque()
         self._running: dict[int, Script] = {}
         self._ended: deque[int] = deque()
+        self._again_at = 0.0
+        """Until then nothing is started: the machine is full."""
 
     def run(self, script: Script) -> None:
         """Start it as soon as there is room."""
@@ -58,7 +65,8 @@ class Scripts:
 
     def due(self) -> float:
         """Monotonic time of the next `tick` that nothing wakes the loop for."""
-        return min((script.kill_at for script in self._running.values()), default=float("inf"))
+        begin = self._again_at if self._waiting and len(self._running) < MOST else float("inf")
+        return min([begin, *(script.kill_at for script in self._running.values())])
 
     def tick(self, now: float) -> None:
         """Take the exit codes of those that ended, kill what does not end in time, start what waits."""
@@ -75,16 +83,21 @@ class Scripts:
             if script.kill_at <= now and script.process is not None:
                 _signal(script.process.pid, signal.SIGKILL)
                 script.kill_at = now + 1.0
-        while self._waiting and len(self._running) < MOST:
-            self._begin(self._waiting.popleft())
+        while self._waiting and len(self._running) < MOST and self._again_at <= now:
+            self._begin(self._waiting.popleft(), now)
 
-    def _begin(self, script: Script) -> None:
+    def _begin(self, script: Script, now: float) -> None:
         if script.stopped:
             script.then(128 + signal.SIGTERM)
             return
         try:
             process = script.start()
+        except MachineFull:
+            self._waiting.appendleft(script)
+            self._again_at = now + PAUSE_S
+            return
         except CannotStart as error:
+            script.cause = str(error)
             script.then(error.return_code)
             return
         script.process = process
