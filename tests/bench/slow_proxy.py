@@ -6,6 +6,7 @@ Says its own port in one line, and ends when its input ends.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 
 
@@ -20,10 +21,11 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, late
 async def _serve(port: int, late_s: float) -> None:
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         to_server, from_server = writer, reader
-        answers, questions = await asyncio.open_connection("127.0.0.1", port)
-        await asyncio.gather(
-            _pump(from_server, questions, late_s), _pump(answers, to_server, 0), return_exceptions=True
-        )
+        with contextlib.suppress(asyncio.CancelledError):  # the end
+            answers, questions = await asyncio.open_connection("127.0.0.1", port)
+            await asyncio.gather(
+                _pump(from_server, questions, late_s), _pump(answers, to_server, 0), return_exceptions=True
+            )
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)

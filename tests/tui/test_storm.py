@@ -7,7 +7,7 @@ from server_process import ServerProcess
 from tests.tui.driver import console, driven
 from tests.tui.storm import Storm, prepare, screens, unfired
 
-KEYS, RESIZES = 45, 12
+KEYS, RESIZES = 30, 8
 """On each screen. A tenth of the full length, which fires four of five actions; here three of five are asked for."""
 
 
