@@ -222,7 +222,7 @@ async def test_all_that_failed_for_one_cause_is_given_more_memory_and_runs_again
         runner.finish(job, 137 if out else 0, "Killed", **({"cause": "over memory: 1.1 GiB used"} if out else {}))
     async with console(tui_server.url, view=f"failures workflow_id={workflow_id}") as driver:
         await driver.press("e")
-        await driver.sees("Resources of all that failed by over memory")
+        await driver.sees("Resources of all that failed: over memory")
         await edited(driver, memory="4g")
         await driver.sees("3 jobs of requirement small: 1 cpu, 1g, 1h")
         await driver.press("tab", "enter")

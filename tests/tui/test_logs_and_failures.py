@@ -267,7 +267,7 @@ def test_all_jobs_of_a_cause_are_retried_when_that_is_confirmed(
 
     async def script(d: Driver) -> None:
         await d.press("!", "R")
-        assert "Retry all that failed by exit code 2?" in d.text
+        assert "Retry all that failed: exit code 2?" in d.text
         assert "4 jobs will run again" in d.text
         assert "one (2), two (2)" in d.text
         await d.press(*(("tab", "enter") if confirmed else ("enter",)))

@@ -97,7 +97,7 @@ class FailuresScreen(ConsoleScreen):
             asked.append(lambda dry: failures.retry_jobs(jobs, dry_run=dry))
         if len(causes) == 1 and not jobs:
             within = f" within {narrowed}" if narrowed else ""
-            return asked, f"all that failed by {causes[0]}{within}", True
+            return asked, f"all that failed: {causes[0]}{within}", True
         if len(jobs) == 1 and not causes:
             name = table.marks.get(jobs[0]) or (row or {}).get("name", "")
             return asked, f"job {name} ({jobs[0]})", False

@@ -11,6 +11,7 @@ from torc_core.client.stream import Change
 from torc_core.models.console import Row
 from torc_tui.context import Thing
 from torc_tui.rendering.cells import Line
+from torc_tui.rendering.numbers import many
 from torc_tui.widgets.lines_view import LinesView
 from torc_tui.widgets.paged_table import PagedTable
 from torc_tui.widgets.table_source import Source, View
@@ -64,7 +65,10 @@ class TablePane(Vertical):
     def counted(self) -> str:
         """How much there is, beside the filter."""
         rows = self.table.rows
-        return f"{rows.total:,} of {rows.everything:,}" if self.table.view.filter else f"{rows.total:,}"
+        if self.heading:
+            return f"{rows.total:,} of {rows.everything:,}" if self.table.view.filter else f"{rows.total:,}"
+        everything = many(rows.everything, self.table.source.noun)
+        return f"{rows.total:,} of {everything}" if self.table.view.filter else everything
 
     def _show_line(self) -> None:
         table, view = self.table, self.table.view
