@@ -125,3 +125,16 @@ def test_what_is_disabled_and_enabled_is_as_it_was(shared: Stage) -> None:
         assert many.flow.statuses() == before
 
     play()
+
+
+def test_what_was_taken_and_canceled_since_the_jobs_were_looked_at_is_not_disabled(shared: Stage) -> None:
+    many = Many(shared, [(frozenset(), True)], barriers=False)
+    job_id = many.flow.ids["j0"]
+    many.runner.takes(1)
+    many.flow.cancel("j0")
+    assert shared.write(change_many.disable_portion, [job_id]) == 0
+    assert many.flow.status("j0") == "canceled"
+    many.runner.ends("j0", status="canceled")
+    many.flow.check()
+    assert many.flow.status("j0") == "canceled"
+    many.runner.leaves()

@@ -102,10 +102,10 @@ def _below(conn: Connection, ids: Sequence[int], change: Change) -> int:
     return int(conn.exec_driver_sql(sql, (json_text(list(ids)),)).scalar_one())
 
 
-def _rows(batch: Batch, ids: Sequence[int], statuses: Sequence[int]) -> list[Row]:
+def _rows(batch: Batch, ids: Sequence[int], statuses: Sequence[int], gate: str = "1") -> list[Row]:
     found = batch.run(
         "SELECT id, workflow_id, status FROM job WHERE id IN (SELECT value FROM json_each(?1))"
-        " AND status IN (SELECT value FROM json_each(?2))",
+        f" AND status IN (SELECT value FROM json_each(?2)) AND {gate}",
         batch.json(list(ids)),
         batch.json([int(status) for status in statuses]),
     )
@@ -124,7 +124,7 @@ def cancel_portion(batch: Batch, ids: Sequence[int]) -> int:
 
 def disable_portion(batch: Batch, ids: Sequence[int]) -> int:
     """Disable those of these jobs that wait; what is below them is told, as after any end without success."""
-    gone = _rows(batch, ids, [JobStatus.CANCELED])  # with what is above them, by a portion before
+    gone = _rows(batch, ids, [JobStatus.CANCELED], CANCELED_FROM_UPSTREAM)  # with what is above, by a portion before
     set_status(batch, gone, JobStatus.BLOCKED)
     recount_around(batch, [row[0] for row in gone])
     rows = _rows(batch, ids, [*CAN[Change.DISABLE]])
