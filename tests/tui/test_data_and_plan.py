@@ -150,6 +150,17 @@ def test_the_plan_knows_of_a_job_that_was_added(workshop: Workshop) -> None:
     assert [row["names"] for row in workshop.http.get(path).json()["items"]] == ["one", "two, three"]
 
 
+def test_the_plan_knows_of_a_job_that_was_given_another_name_and_parent(workshop: Workshop) -> None:
+    workflow_id, (one, _, three) = workshop.workflow(
+        "turns", {"name": "one"}, {"name": "two", "after": 0}, {"name": "three", "after": 1}, initialize=False
+    )
+    path = f"/console/workflows/{workflow_id}/plan"
+    assert [row["names"] for row in workshop.http.get(path).json()["items"]] == ["one", "two", "three"]
+    body = {"workflow_id": workflow_id, "name": "other", "command": "true", "depends_on_job_ids": [one]}
+    workshop.http.put(f"/jobs/{three}", json=body).raise_for_status()
+    assert [row["names"] for row in workshop.http.get(path).json()["items"]] == ["one", "two, other"]
+
+
 @pytest.mark.parametrize(
     ("jobs", "edges", "expected"),
     [

@@ -27,9 +27,10 @@ _SHAPE = (
     "SELECT (SELECT count(*) FROM job WHERE workflow_id = ?1), (SELECT max(id) FROM job WHERE workflow_id = ?1),"
     " (SELECT count(*) FROM job JOIN job_depends_on AS edge ON edge.job_id = job.id WHERE job.workflow_id = ?1),"
     " (SELECT count(*) FROM barrier JOIN barrier_parent ON barrier_id = id WHERE workflow_id = ?1),"
-    " (SELECT count(*) FROM barrier JOIN barrier_child ON barrier_id = id WHERE workflow_id = ?1)"
+    " (SELECT count(*) FROM barrier JOIN barrier_child ON barrier_id = id WHERE workflow_id = ?1),"
+    " (SELECT max(id) FROM change WHERE workflow_id = ?1 AND kind = 'job')"
 )
-"""What changes whenever jobs or dependencies come or go."""
+"""What changes whenever jobs or dependencies come, go, or become others."""
 
 _NAMES = "SELECT id, name FROM job WHERE workflow_id = ? ORDER BY id"
 _STATUSES = "SELECT id, status FROM job WHERE workflow_id = ?"
@@ -58,7 +59,7 @@ class Plans:
     _known: dict[int, tuple[tuple[int, ...], list[Stage]]] = field(default_factory=dict)
 
     def stages(self, conn: Connection, workflow_id: int) -> list[Stage]:
-        """Computed anew only when jobs or dependencies have come or gone."""
+        """Computed anew only when jobs or dependencies have come or gone, or a job was updated."""
         shape = tuple(conn.exec_driver_sql(_SHAPE, (workflow_id,)).one())
         known = self._known.get(workflow_id)
         if known is None or known[0] != shape:
