@@ -19,7 +19,7 @@ from torc_core.client.http import Address, Client
 from torc_core.errors import TorcError
 from torc_core.models.plan import PlanAnswer
 from torc_core.spec import Plan
-from torc_tui.checking import Checked, check
+from torc_tui.checking import Checked, check, identity
 
 LENGTH = 8
 """Bytes of a length."""
@@ -33,22 +33,23 @@ class Worker:
 
     def __init__(self) -> None:
         self._plan: Plan | None = None
+        self._planned: tuple[Any, ...] = ()
 
     def check(self, path: Path, folder: Path, user: str) -> Checked:
         """See `checking.check`; the plan stays here."""
         self._plan = None
         checked = check(path, folder, user)
-        self._plan = checked.plan
+        self._plan, self._planned = checked.plan, identity(checked)
         text = checked.text
         if len(text) > TEXT_SHOWN:
             text = [*text[:TEXT_SHOWN], f"… {len(text) - TEXT_SHOWN:,} more lines"]
         return replace(checked, plan=None, text=text)
 
-    def create(self, address: Address, name: str, initialize: bool) -> PlanAnswer:
-        """Make the workflow that was checked last. TorcError when the server refuses it."""
+    def create(self, address: Address, name: str, initialize: bool, meant: tuple[Any, ...]) -> PlanAnswer:
+        """Make the workflow that was checked last. TorcError when it is not the one `meant`, or is refused."""
         plan = self._plan
-        if plan is None:
-            raise TorcError("no file has been checked")
+        if plan is None or self._planned != meant:
+            raise TorcError(f"{meant[0].name} has changed since it was shown; nothing was created")
         with Client(address) as client:
             return client.send(endpoints.create_from_plan(lambda: plan.lines(initialize), name))
 

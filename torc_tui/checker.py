@@ -13,7 +13,7 @@ from typing import Any
 from torc_core.client.http import Address
 from torc_core.errors import TorcError
 from torc_core.models.plan import PlanAnswer
-from torc_tui.checking import Checked, stamp
+from torc_tui.checking import Checked, identity, stamp
 from torc_tui.widgets.lookout import Lookout
 
 LENGTH = 8
@@ -50,11 +50,12 @@ class Checker:
         found: Checked = await self._call("check", path, folder, user)
         return found
 
-    async def create(self, address: Address, name: str, initialize: bool) -> PlanAnswer:
-        """Make the workflow that was checked last. TorcError when the server refuses it."""
+    async def create(self, address: Address, checked: Checked, initialize: bool) -> PlanAnswer:
+        """Make the workflow as it was checked. TorcError when the server refuses it, or the file was checked again."""
         self._creating = True
+        name = checked.outline.name if checked.outline else ""
         try:
-            made: PlanAnswer = await self._call("create", address, name, initialize)
+            made: PlanAnswer = await self._call("create", address, name, initialize, identity(checked))
         finally:
             self._creating = False
         return made
@@ -102,6 +103,12 @@ class Checker:
 def _kill(starting: asyncio.Task[asyncio.subprocess.Process]) -> None:
     if not starting.cancelled() and starting.exception() is None and starting.result().returncode is None:
         starting.result().kill()
+
+
+def _not_checked(path: Path, folder: Path, error: TorcError) -> Checked:
+    from torc_core.spec.document import Problem
+
+    return Checked(path, folder, None, errors=[Problem(str(error), path.name)])
 
 
 class WatchedFile:
@@ -153,12 +160,14 @@ class WatchedFile:
                 checked = await self.checker.check(self.path, self.folder, self._user())
             except Superseded:
                 continue
+            except TorcError as error:
+                checked = _not_checked(self.path, self.folder, error)
             if done == self._wanted:
                 self.checked = checked
                 self._told()
 
     async def current(self) -> Checked | None:
-        """The file as it is now, checked; None when no file is meant. TorcError when it cannot be checked."""
+        """The file as it is now, checked; None when no file is meant. That it cannot be checked is among its errors."""
         if self.path is None:
             return None
         if self.checked is None or await asyncio.to_thread(stamp, self.path) != self.checked.stamp:

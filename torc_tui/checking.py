@@ -61,6 +61,11 @@ class Checked:
     """Ready to be sent, when there are no errors."""
 
 
+def identity(checked: Checked) -> tuple[Path, Path, tuple[int, int] | None]:
+    """What was checked: the file as it was, for jobs in this folder."""
+    return checked.path, checked.folder, checked.stamp
+
+
 def stamp(path: Path) -> tuple[int, int] | None:
     """What changes when a file is written: time and size; None when it cannot be read."""
     try:

@@ -59,7 +59,7 @@ def _plan(context: Context, screen: CreateScreen, checked: Checked, run: bool) -
         store = context.store
         await store.ask(endpoints.server_info())  # says so when the server is away, instead of a long silence
         assert store.address is not None
-        answer = await screen.watched.checker.create(store.address, name, run)
+        answer = await screen.watched.checker.create(store.address, checked, run)
         await asyncio.to_thread(workflow_files.remember, checked.path)
         said = f"{name} ({answer.workflow_id}) created: {many(answer.jobs, 'job')}"
         if run:
