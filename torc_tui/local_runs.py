@@ -103,9 +103,13 @@ def start_run(
             )
     except OSError as error:
         raise TorcError(f"a runner cannot be started: {error.strerror}") from None
-    return run_records.keep(
-        number, process.pid, workflow_id, name, address.url, folder, options, variables, run_id=run_id
-    )
+    try:
+        return run_records.keep(
+            number, process.pid, workflow_id, name, address.url, folder, options, variables, run_id=run_id
+        )
+    except OSError as error:
+        process.terminate()  # nobody would find it again
+        raise TorcError(f"runs cannot be kept in {runs_folder()}: {error.strerror}; nothing was started") from None
 
 
 def runs() -> list[Seen]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from server_process import ServerProcess
 
+from tests.runner.waiting import until
 from tests.tui.driver import Driver, drive
 from torc_core import local_server, run_records
 from torc_core.client import endpoints
@@ -202,6 +204,22 @@ def test_a_pid_that_belongs_to_another_process_is_not_taken_for_the_run(tui_serv
     file.write_text(kept)
     assert file.stat().st_mode & 0o077 == 0
     local_runs.stop(run.id)
+
+
+def test_a_run_that_cannot_be_kept_is_not_left_behind(
+    tui_server: ServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workflow_id = made(tui_server, "unkept", dict(PATIENT))
+    pids: list[int] = []
+
+    def full(_number: int, pid: int, *_: object, **__: object) -> None:
+        pids.append(pid)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(run_records, "keep", full)
+    with pytest.raises(TorcError, match=r"runs cannot be kept in .*: No space left on device; nothing was started"):
+        local_runs.start_run(Address(tui_server.url), workflow_id, "unkept", str(Path.cwd()), options=RunOptions())
+    until(lambda: run_records.process_start(pids[0]) == "", "the runner to end")
 
 
 def test_a_run_that_a_shell_started_is_listed_shown_and_stopped(tui_server: ServerProcess) -> None:
