@@ -140,6 +140,8 @@ class Gradual:
             if dry_run:
                 return answer
             await self._db.read(refuse_cycle, workflow_id)
+            if found.anything:
+                await self._db.read(restart.refuse_active, workflow_id)
             for ids in _portions(list(found.reasons)):  # from now on they are changed without the help of `seen`
                 await self._db.write(forget, ids)
             for files in _portions(seen):

@@ -11,6 +11,7 @@ from tests.engine.flow import Flow
 from tests.engine.plan import job
 from tests.engine.stage import Stage
 from torc_core.models.reinitialize import FileState, ReinitializeAnswer
+from torc_server import gradual
 from torc_server.errors import Conflict, Invalid, NotFound
 from torc_server.gradual import SMALL
 
@@ -142,7 +143,11 @@ def test_a_file_that_nobody_looked_at_before_says_nothing(stage: Stage) -> None:
     assert reasons(flow, file(flow, "f", 6.0, 5)) == {"a": ["file data/f changed: modified 1970-01-01 00:00:06 UTC"]}
 
 
-def test_nothing_is_done_while_jobs_are_with_a_runner(stage: Stage) -> None:
+@pytest.mark.parametrize("small", [0, SMALL])
+def test_nothing_is_done_while_jobs_are_with_a_runner(
+    stage: Stage, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gradual, "SMALL", small)
     flow = stage.flow(job("a"), job("b"))
     runner = flow.runner()
     (done,) = runner.takes()

@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from torc_core.models.status import JobStatus
+from torc_core.models.status import ACTIVE, JobStatus
 from torc_core.wording import count_of
 from torc_server.engine.announce import tell_initialized
 from torc_server.engine.initialize import initialize, refuse_cycle, rows_below
-from torc_server.engine.progress import progress
+from torc_server.engine.progress import counts, progress
 from torc_server.engine.reset import take_back
 from torc_server.errors import Conflict, Invalid, NotFound
 from torc_server.store.batch import Batch
@@ -57,17 +57,27 @@ def scope(conn: Connection, workflow_id: int) -> Scope:
 def new_run(batch: Batch, workflow_id: int) -> int:
     """Begin the next run; returns its number. Conflict when jobs are with a runner."""
     now = progress(batch, workflow_id)
-    if now is not None and now.active:
-        raise Conflict(
-            f"{count_of(now.active, 'jobs')} of it {'is' if now.active == 1 else 'are'} with a runner; "
-            f"'torc wait {workflow_id}' waits for the end, 'torc workflows cancel {workflow_id}' stops it"
-        )
+    _refuse(workflow_id, now.active if now is not None else 0)
     run_id = batch.run(
         "UPDATE workflow SET run_id = run_id + 1, is_canceled = 0 WHERE id = ? RETURNING run_id", workflow_id
     ).scalar_one()
     batch.log(workflow_id, "workflow", run_id=run_id, is_canceled=False)
     tell_initialized(batch, workflow_id, only_uninitialized=True, user="anonymous")
     return int(run_id)
+
+
+def refuse_active(conn: Connection, workflow_id: int) -> None:
+    """Raise what `new_run` raises, before anything is changed."""
+    now = counts(conn, workflow_id)
+    _refuse(workflow_id, sum(now.get(status, 0) for status in ACTIVE))
+
+
+def _refuse(workflow_id: int, active: int) -> None:
+    if active:
+        raise Conflict(
+            f"{count_of(active, 'jobs')} of it {'is' if active == 1 else 'are'} with a runner; "
+            f"'torc wait {workflow_id}' waits for the end, 'torc workflows cancel {workflow_id}' stops it"
+        )
 
 
 def restart(batch: Batch, workflow_id: int) -> dict[str, Any]:
