@@ -59,6 +59,13 @@ def made(stage: Stage, filler: int = 0) -> Flow:
             "UPDATE file SET st_mtime = 1700000000.5 WHERE name = 'raw'",
             {"make": ["file data/raw changed: modified 2023-11-14 22:13:20 UTC"]},
         ),
+        *(
+            (
+                f"UPDATE file SET st_mtime = {time} WHERE name = 'raw'",
+                {"make": [f"file data/raw changed: modified {time:g} s after 1970"]},
+            )
+            for time in (1e12, 1e18, 1e300)
+        ),
         ("UPDATE file SET st_mtime = 30.5, size = 6 WHERE name = 'mid'", {}),
     ],
 )

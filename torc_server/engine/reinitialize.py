@@ -130,7 +130,15 @@ def _file_reason(path: str, before: FileState, now: FileState) -> str:
         return f"file {path} changed: size {before.size} -> {now.size}"
     if now.st_mtime is None:
         return f"file {path} changed"
-    return f"file {path} changed: modified {datetime.fromtimestamp(now.st_mtime, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"file {path} changed: modified {_when(now.st_mtime)}"
+
+
+def _when(st_mtime: float) -> str:
+    """A time of a file; there are file systems on which it can be any number."""
+    try:
+        return f"{datetime.fromtimestamp(st_mtime, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError, OSError):
+        return f"{st_mtime:g} s after 1970"
 
 
 def _seen(conn: Connection, workflow_id: int, seen: Sequence[FileState]) -> Iterable[tuple[int, str]]:
