@@ -119,7 +119,7 @@ def _names(conn: Connection, table: str, column: str, ids: Iterable[int]) -> dic
 
 def _parsed(text: str) -> FileState:
     """`mtime+size` of what is remembered; either may be missing."""
-    mtime, _, size = text.partition("+")
+    mtime, _, size = text.rpartition("+")
     return FileState(id=0, st_mtime=float(mtime) if mtime else None, size=int(size) if size else None)
 
 
