@@ -36,7 +36,7 @@ async def test_all_in_the_filter_is_canceled_without_one_of_its_rows_being_asked
         assert counted(workshop, workflow_id) == {"ready": 300}
         await driver.press("x")
         await driver.type("100")
-        await driver.press("tab", "enter")
+        await driver.press("enter")
         await driver.until(lambda: "100 jobs canceled" in driver.said)
         assert counted(workshop, workflow_id) == {"ready": 200, "canceled": 100}
         assert "marked" not in driver.text
@@ -144,7 +144,7 @@ async def test_the_priority_of_all_is_changed_at_once(tui_server: ServerProcess,
         await edited(driver, priority="9")
         await driver.sees("Priority 0 becomes 9")
         await driver.type("30")
-        await driver.press("tab", "enter")
+        await driver.press("enter")
         await driver.until(lambda: "30 jobs changed" in driver.said)
         await driver.go(f"jobs {workflow_id} priority=9")
         assert driver.table.rows.total == 30

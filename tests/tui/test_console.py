@@ -113,8 +113,20 @@ def test_deleting_asks_for_the_name(tui_server: ServerProcess, workshop: Worksho
         await d.press("tab", "enter")
         assert status() == 200
         await d.press("D")
-        await d.type("to_delete")
+        await d.type("to_del")
+        await d.press("enter")
+        await d.sees("'to_del' is not to_delete; esc leaves")
+        assert "[ Keep ]" in d.text
+        assert status() == 200
+        await d.type("ete")
+        await d.sees("[ Delete for good ]")
+        assert "is not to_delete" not in d.text
         await d.press("tab", "enter")
+        await d.sees("nothing was done")
+        assert status() == 200
+        await d.press("D")
+        await d.type("to_delete")
+        await d.press("enter")
         await d.sees(f"to_delete ({workflow_id}) deleted")
         assert status() == 404
         await d.until(lambda: "to_delete" not in "".join(str(row) for _, row in d.table.rows))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from server_process import ServerProcess
 
 from tests.tui.driver import Workshop, console, driven
+from tests.tui.terminal import Terminal
+
+CONSOLE = [sys.executable, "-m", "torc_core.cli.main", "tui"]
 
 
 @driven
@@ -27,3 +31,43 @@ async def test_a_file_is_edited_where_the_workflow_was_made(
         assert script.read_text() == "wc -w words.txt\n"
         await driver.press("down", "e")
         assert "words.txt is not on this machine" in driver.said
+
+
+def with_a_file(workshop: Workshop, folder: Path, name: str) -> int:
+    """A workflow with a file that is there."""
+    workflow_id, _ = workshop.workflow(name, {"name": "count"}, origin=str(folder))
+    (folder / "words.txt").write_text("one two\n")
+    body = {"workflow_id": workflow_id, "name": "words", "path": "words.txt"}
+    workshop.http.post("/files", json=body).raise_for_status()
+    return workflow_id
+
+
+@pytest.mark.parametrize(("key", "what", "variable"), [("e", "editor", "EDITOR"), ("v", "pager", "PAGER")])
+def test_a_program_that_is_not_there_leaves_the_console_as_it_was(
+    tui_server: ServerProcess, workshop: Workshop, tmp_path: Path, key: str, what: str, variable: str
+) -> None:
+    workflow_id = with_a_file(workshop, tmp_path, f"no {what}")
+    command = [*CONSOLE, "--url", tui_server.url, "--view", f"files {workflow_id}"]
+    with Terminal(command, folder=tmp_path, environment={variable: "no-such-program"}) as terminal:
+        terminal.sees("LIVE", "words.txt")
+        terminal.press(key)
+        terminal.sees(f"{what} 'no-such-program' cannot be started: No such file", f"set {variable} to another")
+        terminal.press("?")
+        terminal.sees("Keys of this screen")
+
+
+@driven
+async def test_what_an_editor_does_besides_editing_is_told(
+    tui_server: ServerProcess, workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workflow_id = with_a_file(workshop, tmp_path, "odd editors")
+    async with console(tui_server.url, view=f"files {workflow_id}") as driver:
+        monkeypatch.setenv("EDITOR", "sh -c 'kill -INT $PPID'")
+        await driver.press("home", "e")
+        assert driver.said == "✔ words.txt is as it was"
+        monkeypatch.setenv("EDITOR", "vi '")
+        await driver.press("e")
+        assert "is no command: No closing quotation; set EDITOR to another" in driver.said
+        monkeypatch.setenv("EDITOR", "rm")
+        await driver.press("e")
+        assert driver.said == "✔ words.txt is not there any more"

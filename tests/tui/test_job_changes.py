@@ -196,3 +196,13 @@ def test_failed_jobs_are_retried_by_a_filter_of_the_table_of_jobs(workshop: Work
     assert workshop.http.post("/console/retry", json={**body, "dry_run": True}).json()["names"] == ["a_1", "a_2"]
     assert workshop.http.post("/console/retry", json=body).json()["jobs"] == 2
     assert statuses(workshop, workflow_id) == {"a_1": "ready", "a_2": "ready", "b": "failed", "ok": "completed"}
+
+
+def test_nothing_is_enabled_in_a_canceled_workflow(workshop: Workshop) -> None:
+    workflow_id, ids = workshop.workflow("off", {"name": "a"}, {"name": "b"})
+    change(workshop, workflow_id, "disable", ids=[ids[0]])
+    assert workshop.http.put(f"/workflows/{workflow_id}/cancel").status_code == 200
+    assert f"workflow off ({workflow_id}) is canceled; run it instead" in refusal(
+        workshop, workflow_id, "enable", ids=[ids[0]]
+    )
+    assert statuses(workshop, workflow_id) == {"a": "disabled", "b": "canceled"}

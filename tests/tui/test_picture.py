@@ -16,7 +16,10 @@ STYLES = [
     "97;104", "4;48;5;17", "3;9",
 ]  # fmt: skip
 
-segments = st.tuples(st.sampled_from(STYLES), st.text("ab ✔█é字👍", min_size=1, max_size=9))
+segments = st.tuples(
+    st.sampled_from(STYLES),
+    st.text("ab ✔█é字👍", min_size=1, max_size=9) | st.integers(8, WIDTH).map(lambda count: " " * count),
+)
 spans = st.tuples(st.integers(0, HEIGHT - 1), st.integers(0, WIDTH - 1), st.lists(segments, min_size=1, max_size=4))
 updates = st.lists(spans, min_size=1, max_size=5)
 
@@ -54,8 +57,9 @@ def _seen(cell: pyte.screens.Char) -> object:
 @given(st.lists(updates, min_size=1, max_size=6))
 def test_what_is_left_of_output_makes_the_same_picture(several: list[list[object]]) -> None:
     whole = [written(update) for update in several]  # type: ignore[arg-type]
-    picture = Picture()
-    assert shown([picture.reduced(each) for each in whole]) == shown(whole)
+    for erases in (False, True):
+        picture = Picture(erases=erases)
+        assert shown([picture.reduced(each) for each in whole]) == shown(whole)
 
 
 rows = st.integers(0, 99).map(lambda number: f"{number:>6}  row {number * 7919 % 1000:<6}█")
@@ -77,8 +81,18 @@ def test_lines_that_only_move_make_the_same_picture(
         parts = ["the heading             "] * heading + [row.ljust(WIDTH) for row in table[top : top + TALL - heading]]
         lines = (f"\x1b[{y + 1};1H\x1b[{style}m{line[:WIDTH]}\x1b[0m" for y, line in enumerate(parts))
         whole.append("\n".join(lines) + "\x1b[1;1H")
-    picture = Picture()
-    assert shown([picture.reduced(each) for each in whole], TALL) == shown(whole, TALL)
+    for erases in (False, True):
+        picture = Picture(erases=erases)
+        assert shown([picture.reduced(each) for each in whole], TALL) == shown(whole, TALL)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_long_blanks_are_erased_where_that_looks_the_same(style: str) -> None:
+    whole = [f"\x1b[{y};1H\x1b[{style}mab{' ' * count}cd\x1b[0m\x1b[1;1H" for y, count in ((1, 9), (2, 19), (3, 20))]
+    picture = Picture(erases=True)
+    reduced = [picture.reduced(each) for each in whole]
+    assert shown(reduced) == shown(whole)
+    assert (" " * 19 in reduced[1]) == bool({"4", "7", "9"} & set(style.split(";")[:2]))
 
 
 def test_a_table_that_moves_by_a_line_costs_little_more_than_that_line() -> None:

@@ -56,9 +56,8 @@ def jobs(large: ServerProcess, tmp_path: Path) -> Iterator[Terminal]:
 @pytest.mark.parametrize("screen", ["home", "jobs"])
 def test_a_cursor_move_is_at_most_1_kb(screen: str, request: pytest.FixtureRequest) -> None:
     terminal: Terminal = request.getfixturevalue(screen)
-    costs = sorted(terminal.cost(lambda: terminal.press("down")).size for _ in range(32))
-    assert costs[20] <= 1000, costs
-    assert costs[-1] <= 1100, "one that scrolls"
+    costs = [terminal.cost(lambda: terminal.press("down")).size for _ in range(32)]
+    assert max(costs) <= 1000, costs
 
 
 @pytest.mark.parametrize("screen", ["home", "jobs"])

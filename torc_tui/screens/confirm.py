@@ -1,4 +1,7 @@
-"""The question before something is changed. Doing nothing has the focus: enter, enter does nothing."""
+"""The question before something is changed. Doing nothing has the focus: enter, enter does nothing.
+
+Where something has to be typed, doing it has the focus as soon as that is typed, and enter goes on.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,7 @@ class ConfirmDialog(Dialog[bool]):
         self.chosen = False
         """Whether the button that does it has the focus."""
         self.buttons = TextLine(id="buttons")
+        self._problem = TextLine()
 
     def compose(self) -> ComposeResult:
         plan = self.plan
@@ -51,7 +55,7 @@ class ConfirmDialog(Dialog[bool]):
             yield from text_lines(lines)
             if plan.type_this is not None:
                 yield Field()
-            yield TextLine()
+            yield self._problem
             yield self.buttons
 
     def _names_shown(self, lines: int) -> int:
@@ -81,7 +85,8 @@ class ConfirmDialog(Dialog[bool]):
         self.buttons.show([("", "")], left)
 
     def on_input_changed(self) -> None:
-        self.chosen = self.chosen and self.ready
+        self.chosen = self.ready
+        self._problem.show([])
         self._draw()
 
     def on_key(self, event: events.Key) -> None:
@@ -100,4 +105,8 @@ class ConfirmDialog(Dialog[bool]):
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         message.stop()
-        self.dismiss(self.chosen and self.ready)
+        typed = message.value.strip()
+        if typed and not self.ready:
+            self._problem.show([("✖ ", "error"), (f"{typed!r} is not {self.plan.type_this}; esc leaves", "error")])
+        else:
+            self.dismiss(self.chosen and self.ready)
