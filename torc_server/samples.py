@@ -27,6 +27,9 @@ MOST_CURVES = 20_000
 MOST_AHEAD_MS = 60_000
 """A sample from so far in the future has a wrong clock; the time of its arrival counts."""
 
+LARGEST_CPU = 1e12
+"""Percent; above, as with memory below 0 or of 8 EiB, nothing was measured."""
+
 LOOK_S = 20.0
 """So long after somebody asked they are taken to be looking."""
 
@@ -48,8 +51,13 @@ class Curve:
     """Samples in the last point."""
 
     def add(self, at_ms: int, sample: Sample) -> int:
-        """Take a sample; returns by how many points the curve grew. One older than the last changes nothing."""
+        """Take a sample; returns by how many points the curve grew.
+
+        One older than the last, or of impossible size, changes nothing.
+        """
         if self.times and at_ms <= self.times[-1]:
+            return 0
+        if not (0 <= sample.memory_bytes < 1 << 63 and abs(sample.cpu_percent) <= LARGEST_CPU):
             return 0
         self.last = sample
         before = len(self.times)

@@ -42,6 +42,12 @@ def test_list_filters_by_status_and_upstream(torc: Torc) -> None:
     assert torc("jobs", "list", number, "--status", "failed").out == f"No jobs found for workflow ID: {number}\n"
 
 
+def test_listing_an_unknown_workflow_as_json_is_an_error_too(torc: Torc) -> None:
+    for things in ("jobs", "results", "compute-nodes"):
+        shown = torc("-f", "json", things, "list", 987654, code=2)
+        assert "987654" in shown.json["error"]
+
+
 def test_listing_an_unknown_workflow_is_an_error(torc: Torc) -> None:
     assert "no workflow 987654" in torc("jobs", "list", 987654, code=2).err
 
@@ -51,7 +57,7 @@ def test_get_shows_relations(torc: Torc) -> None:
     assert torc("jobs", "get", second, "-f", "json").json["depends_on_job_ids"] == [first]
     shown = torc("jobs", "get", second).out
     assert f"Depends on:   first (job {first}, ready)\n" in shown
-    assert "Requirements: default (1 CPU, 1m memory)\n" in shown
+    assert "Requirements: default (1 CPU, no limits)\n" in shown
     assert f"Needed by:    second (job {second}, blocked)\n" in torc("jobs", "get", first).out
 
 
@@ -126,3 +132,19 @@ def test_events_tell_of_cancels(torc: Torc) -> None:
         assert event["data"]["category"] == "workflow_canceled"
         assert set(event) == {"id", "workflow_id", "timestamp", "timestamp_formatted", "data"}
     assert "workflow_canceled" in torc("events", number).out
+
+
+def test_explain_says_that_the_workflow_was_canceled(torc: Torc) -> None:
+    number, jobs = started(torc)
+    torc("workflows", "cancel", number)
+    for job in jobs:
+        assert "canceled: its workflow was canceled" in torc("explain", job).out
+
+
+def test_explain_says_how_many_parents_it_does_not_name(torc: Torc) -> None:
+    parents = ", ".join(f"p{i}" for i in range(8))
+    jobs = "".join(f"  - {{name: p{i}, command: 'true'}}\n" for i in range(8))
+    number = torc.create(f"name: wide\njobs:\n{jobs}  - {{name: end, command: 'true', depends_on: [{parents}]}}\n")
+    torc("workflows", "initialize", number)
+    assert "and 3 more" in torc("explain", "end", "-w", number).out
+    assert "needs 1 CPU, no limits" in torc("explain", "p0", "-w", number).out

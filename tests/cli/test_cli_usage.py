@@ -136,3 +136,7 @@ def test_a_command_without_its_verb_shows_what_there_is(torc: Torc, words: tuple
     shown = torc(*words, code=2)
     assert shown.err.startswith("Usage: " + " ".join(("torc", *words)))
     assert shown.err.count("-h, --help") == 1
+
+
+def test_an_empty_name_is_answered_with_what_to_give(torc: Torc) -> None:
+    assert "give a workflow file, or the id or name of a workflow" in torc("run", "", code=2).err

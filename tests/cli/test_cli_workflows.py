@@ -140,6 +140,14 @@ def test_cancel_tells_what_torc_tells(torc: Torc) -> None:
     assert torc("wait", number, "-f", "json", code=1).json["counts"]["canceled"] == 2
 
 
+def test_what_has_ended_is_not_canceled(torc: Torc) -> None:
+    path = torc.write("name: hello\njobs: [{name: a, command: 'true'}]\n")
+    number = torc("run", path, "-f", "json").json["workflow_id"]
+    refused = torc("workflows", "cancel", number, code=1).err
+    assert "every job of 'hello' has ended; there is nothing to cancel" in refused
+    assert torc("workflows", "status", number, "-f", "json").json["is_canceled"] is False
+
+
 def test_reset_status_takes_jobs_back_and_can_start_again(torc: Torc) -> None:
     number = torc.create(CHAIN)
     torc("workflows", "initialize", number)

@@ -160,3 +160,14 @@ def test_a_call_that_waits_is_answered_when_somebody_begins_to_look(
             other.get(f"/console/workflows/{workflow_id}/jobs").raise_for_status()
         waiting.result()
     assert time.monotonic() - began < LIVE_MS / 1000 + 2
+
+
+@pytest.mark.parametrize(("cpu", "memory"), [(1.0, 1 << 63), (1.0, -1), (float("inf"), MB), (float("nan"), MB)])
+def test_a_sample_of_impossible_size_changes_nothing(cpu: float, memory: int) -> None:
+    samples = filled(3)
+    for _ in range(2):
+        samples.take(1, [Sample(7, 1, cpu, memory, 1, now_ms())])
+    samples.take(1, [Sample(7, 1, 1.0, MB, 1, now_ms())])
+    curve = samples.curve(1, 7, 1)
+    assert curve is not None
+    assert len(curve.times) == len(curve.cpu) == len(curve.memory) == 4

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.spec.sweeps import job, load
 from torc_core.models.stdio import Stdio
-from torc_core.spec import build_plan
+from torc_core.spec import build_plan, load_text
 from torc_core.spec.parameters import parse_values, value_text
 
 
@@ -282,3 +282,14 @@ def test_stdio_of_jobs_and_of_the_workflow(written: str, stdio: Stdio) -> None:
             if value not in ("separate", False)
         }
         assert second["stdio"] == {"mode": "none"}
+
+
+def test_what_is_no_parameter_in_a_name_is_warned_of_when_copies_become_one() -> None:
+
+    def warnings(name: str) -> list[str]:
+        jobs = [{"name": name, "command": "echo", "parameters": {"i": "1:3"}}]
+        return [str(each) for each in load_text(json.dumps({"name": "x", "jobs": jobs}), "yaml", "flow.yaml").warnings]
+
+    (told,) = warnings("work_{j}")
+    assert told.endswith("{j} is no parameter of this job; nearest: {i}")
+    assert warnings("work_{j}_{i}") == warnings("work") == []

@@ -49,10 +49,11 @@ def list_(
     )
     found = list(islice(pages, offset, None))
     app.note_limit(len(found), limit)
+    if not found:
+        app.client.send(endpoints.get_workflow(number))  # one that does not exist has an empty list, too
     if app.json:
         print_list("compute_nodes", found)
     elif not found:
-        app.client.send(endpoints.get_workflow(number))
         click.echo(f"No compute nodes found for workflow ID: {number}")
     else:
         print_table(COLUMNS, map(_row, found), title=f"Compute nodes for workflow ID {number}:", things="compute nodes")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from torc_core.cli.output import print_json
-from torc_core.spec import Loaded, Plan, WorkflowSpec
+from torc_core.spec import Loaded, Plan, Totals, WorkflowSpec
 from torc_core.units import format_duration, format_memory
 from torc_core.wording import count_of
 
@@ -75,6 +75,14 @@ def _tell_counts(spec: WorkflowSpec, plan: Plan) -> None:
 
 def _tell_resources(plan: Plan) -> None:
     totals = plan.totals
+    if totals.without_requirements < plan.counts["jobs"]:
+        _tell_asked(totals)
+    if totals.without_requirements:
+        without = count_of(totals.without_requirements, "jobs")
+        click.echo(f"Without requirements, so 1 CPU each and no limits: {without}")
+
+
+def _tell_asked(totals: Totals) -> None:
     cpu = f"{totals.cpu_seconds / 3600:,.1f} CPU hours"
     gpu = f", {totals.gpu_seconds / 3600:,.1f} GPU hours" if totals.gpu_seconds else ""
     largest = [count_of(totals.max_cpus, "CPUs"), format_memory(totals.max_memory_bytes)]
@@ -84,8 +92,6 @@ def _tell_resources(plan: Plan) -> None:
         largest.append(f"{totals.max_nodes} nodes")
     largest.append(format_duration(totals.max_runtime_s))
     click.echo(f"Asked for at most: {cpu}{gpu}; the most of one job: {', '.join(largest)}")
-    if totals.without_requirements:
-        click.echo(f"Without requirements, so 1 CPU each: {count_of(totals.without_requirements, 'jobs')}")
 
 
 def _tell_first_jobs(spec: WorkflowSpec) -> None:

@@ -54,10 +54,11 @@ def list_(app: App, /, workflow: str | None, upstream: str | None, limit: int, o
         )
     )
     app.note_limit(len(found), limit)
+    if not found:
+        app.client.send(endpoints.get_workflow(number))  # one that does not exist has an empty list, too
     if app.json:
         print_list("jobs", found)
     elif not found:
-        app.client.send(endpoints.get_workflow(number))
         click.echo(f"No jobs found for workflow ID: {number}")
     else:
         rows = ((job.id, job.name, job.status, job.command) for job in found)
@@ -108,11 +109,13 @@ def _paths(files: list[Row]) -> str | None:
 
 
 def _requirements(row: Row) -> str:
+    if row["built_in"]:
+        return f"{row['name']} ({count_of(row['cpus'], 'CPUs')}, no limits)"
     parts = [count_of(row["cpus"], "CPUs"), f"{format_memory(row['memory'])} memory"]
     parts += [count_of(row["gpus"], "GPUs")] if row.get("gpus") else []
     parts += [f"{row['nodes']} nodes"] if row.get("nodes", 1) > 1 else []
-    runtime = [] if row["built_in"] else [f"{duration(row['runtime'])} at most"]
-    return f"{row['name']} ({', '.join(parts + runtime)})"
+    parts.append(f"{duration(row['runtime'])} at most")
+    return f"{row['name']} ({', '.join(parts)})"
 
 
 @jobs.command()

@@ -79,10 +79,11 @@ def list_(
         found += app.client.pages(partial(_request, number, chosen), wanted)
     found = found[offset:]
     app.note_limit(len(found), limit)
+    if not found:
+        app.client.send(endpoints.get_workflow(number))  # one that does not exist has an empty list, too
     if app.json:
         print_list("results", found)
     elif not found:
-        app.client.send(endpoints.get_workflow(number))
         click.echo(f"No results found for workflow ID: {number}")
     else:
         names = job_names(app, number, {result.job_id for result in found})

@@ -29,6 +29,8 @@ LARGEST_ID = 2**63 - 1
 
 def is_workflow_file(text: str) -> bool:
     """Whether the argument is a workflow file: by its suffix, or because there is such a file (cli.md 1), or `-`."""
+    if not text:
+        raise InputError("give a workflow file, or the id or name of a workflow")
     if Path(text).is_dir():
         raise InputError(f"{text} is a directory; give a workflow file or the id or name of a workflow")
     return text == "-" or text.lower().endswith(FILE_SUFFIXES) or Path(text).is_file()

@@ -202,11 +202,19 @@ def cancel(app: App, id_or_name: str | None) -> None:
     'torc run' goes on later with what is not completed.
     """
     number = workflow_id(app, id_or_name, destroys=True)
+    summary = app.client.send(endpoints.summary(number))
+    if _all_ended(summary) and not summary.is_canceled:
+        raise TorcError(f"every job of '{summary.name}' has ended; there is nothing to cancel")
     app.client.send(endpoints.cancel_workflow(number))
     if app.json:
         print_json({"canceled_slurm_jobs": [], "errors": None, "status": "success", "workflow_id": number})
     else:
         click.echo(f"Workflow {number} is canceled; 'torc run {number}' runs what is not completed")
+
+
+def _all_ended(summary: Summary) -> bool:
+    """Whether it has jobs and none of them can still be canceled."""
+    return bool(summary.total) and summary.total == sum(summary.counts.get(status.label, 0) for status in ENDED)
 
 
 @workflows.command()

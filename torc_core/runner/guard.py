@@ -109,7 +109,7 @@ def children() -> list[int]:
     try:
         with open(f"/proc/self/task/{me}/children", "rb") as file:
             return [int(pid) for pid in file.read().split()]
-    except FileNotFoundError:
+    except OSError:  # no such file, or no descriptor to read it with
         return [pid for pid in process_ids() if _parent(pid) == me]
 
 

@@ -14,7 +14,7 @@ from torc_core.spec.combinations import Combinations
 from torc_core.spec.document import Path, Source
 from torc_core.spec.model import FileSpec, JobSpec, UserDataSpec, WorkflowSpec
 from torc_core.spec.sweep import MAX_COPIES, combinations_of
-from torc_core.spec.template import Field, Row, parse, renderer
+from torc_core.spec.template import Field, Row, parse, renderer, unknown_names
 from torc_core.spec.values import quoted
 from torc_core.spec.variables import note_doubts
 
@@ -128,10 +128,21 @@ class _Copies(Generic[T]):
             first = seen.setdefault(made.name, made)
             if first is not made and not differs:
                 differs = not self._merge(first, made)
+        if len(seen) < self._combinations.count and not differs:
+            self._warn_of_merged()
         for name, unions in self._unions.items():
             for attribute, union in unions.items():
                 setattr(seen[name], attribute, list(union))
         yield from seen.values()
+
+    def _warn_of_merged(self) -> None:
+        """Copies became one: perhaps because what looks like a placeholder in their name is none."""
+        names, suggestions = self._combinations.names, self._source.suggestions
+        for name in unknown_names(self._item.name or "", names):
+            if suggestions.nearest_word(name, names) is None:  # else it is said already
+                known = ", ".join(f"{{{each}}}" for each in names)
+                message = f"{{{name}}} is no parameter of this {self._kind.label}; nearest: {known}"
+                self._source.warn((*self._item.place, "name"), message)
 
     def _merge(self, first: T, other: T) -> bool:
         """Add the lists of a copy to those of the first one of its name; an error when they differ otherwise."""

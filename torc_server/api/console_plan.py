@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -57,18 +58,22 @@ class Plans:
     """The stages of workflows that were looked at last. Used by the readers' threads."""
 
     _known: dict[int, tuple[tuple[int, ...], list[Stage]]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def stages(self, conn: Connection, workflow_id: int) -> list[Stage]:
         """Computed anew only when jobs or dependencies have come or gone, or a job was updated."""
         shape = tuple(conn.exec_driver_sql(_SHAPE, (workflow_id,)).one())
-        known = self._known.get(workflow_id)
+        with self._lock:
+            known = self._known.get(workflow_id)
         if known is None or known[0] != shape:
             jobs: dict[int, str] = dict(_pairs(conn, _NAMES, workflow_id))
             by_stage = stages(jobs, _pairs(conn, _EDGES, workflow_id))
             known = shape, [Stage(array("q", ids), _said(jobs[each] for each in ids)) for ids in by_stage]
-            while len(self._known) >= KEPT:
-                self._known.pop(next(iter(self._known)), None)
-            self._known[workflow_id] = known
+            with self._lock:
+                self._known.pop(workflow_id, None)
+                while len(self._known) >= KEPT:
+                    del self._known[next(iter(self._known))]
+                self._known[workflow_id] = known
         return known[1]
 
 

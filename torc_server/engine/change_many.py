@@ -55,8 +55,8 @@ class Scope(msgspec.Struct):
 
 
 def scope(conn: Connection, workflow_id: int, ids: Sequence[int], change: Change) -> Scope:
-    """Look at the jobs that are meant. NotFound, Invalid (the workflow is archived), Conflict (it is worked on)."""
-    _may_change(conn, workflow_id)
+    """Look at the jobs that are meant. NotFound, Invalid (the workflow is archived), Conflict (worked on, canceled)."""
+    _may_change(conn, workflow_id, change)
     rows = conn.exec_driver_sql(
         "SELECT job.id, job.name, job.status FROM json_each(?) AS asked CROSS JOIN job ON job.id = asked.value"
         " WHERE job.workflow_id = ? ORDER BY job.id",
@@ -74,9 +74,9 @@ def scope(conn: Connection, workflow_id: int, ids: Sequence[int], change: Change
     return Scope([row[0] for row in fit], told)
 
 
-def _may_change(conn: Connection, workflow_id: int) -> None:
+def _may_change(conn: Connection, workflow_id: int, change: Change) -> None:
     row = conn.exec_driver_sql(
-        "SELECT name, is_archived, work FROM workflow WHERE id = ? AND state = 'visible'", (workflow_id,)
+        "SELECT name, is_archived, work, is_canceled FROM workflow WHERE id = ? AND state = 'visible'", (workflow_id,)
     ).one_or_none()
     if row is None:
         raise NotFound(f"Workflow not found with ID: {workflow_id}")
@@ -84,6 +84,8 @@ def _may_change(conn: Connection, workflow_id: int) -> None:
         raise Invalid(f"workflow {row[0]} ({workflow_id}) is archived; unarchive it first")
     if row[2]:
         raise Conflict(f"workflow {row[0]} ({workflow_id}) is being worked on ({row[2]}); try again when that is done")
+    if row[3] and change is Change.ENABLE:
+        raise Conflict(f"workflow {row[0]} ({workflow_id}) is canceled; run it instead")
 
 
 def _by_status(statuses: Sequence[int]) -> dict[str, int]:
@@ -148,6 +150,8 @@ def enable_portion(batch: Batch, ids: Sequence[int]) -> int:
     rows = _rows(batch, ids, [JobStatus.DISABLED])
     if not rows:
         return 0
+    if batch.run("SELECT is_canceled FROM workflow WHERE id = ?", rows[0][1]).scalar_one():
+        return 0  # canceled meanwhile
     enabled = [row[0] for row in rows]
     told = batch.json(enabled)
     begun = batch.run(_BEGUN, rows[0][1]).scalar_one()

@@ -22,7 +22,7 @@ def explain(conn: Connection, job_id: int, nodes: list[Node]) -> dict[str, Any]:
     """{job_id, name, status, why, details}; `nodes` are all live runners. NotFound for an unknown job."""
     row = conn.exec_driver_sql(
         "SELECT job.id, job.name, job.status, job.workflow_id, unmet, attempt_id, node_id, lost, is_canceled,"
-        " resource_requirements_id, result_id FROM job"
+        " canceled_by_user, resource_requirements_id, result_id FROM job"
         " JOIN workflow ON workflow.id = job.workflow_id WHERE job.id = ?",
         (job_id,),
     ).one_or_none()
@@ -50,32 +50,43 @@ def explain(conn: Connection, job_id: int, nodes: list[Node]) -> dict[str, Any]:
     return {"job_id": job_id, "name": row.name, "status": status.label, "why": why, "details": details}
 
 
-def _parents(conn: Connection, job_id: int, statuses: str) -> list[str]:
+def _parents(conn: Connection, job_id: int, statuses: str) -> tuple[list[str], list[str]]:
+    """The first parents in these statuses, and a line that says how many more there are."""
     rows = conn.exec_driver_sql(
-        "SELECT parent.name, parent.status, result.return_code FROM job AS parent"
+        "SELECT parent.name, parent.status, result.return_code, count(*) OVER () FROM job AS parent"
         f" LEFT JOIN result ON result.id = parent.result_id WHERE parent.id IN ({PARENTS})"
         f" AND parent.status {statuses} ORDER BY parent.id LIMIT ?2",
         (job_id, SHOWN),
-    )
-    return [
+    ).all()
+    named = [
         f"{name} {JobStatus(status).label}" + ("" if code is None else f" ({exit_text(code)})")
-        for name, status, code in rows
+        for name, status, code, _ in rows
     ]
+    more = rows[0][3] - len(rows) if rows else 0
+    return named, [f"and {more:,} more"] if more else []
 
 
 def _blocked(conn: Connection, row: Any) -> tuple[str, list[str]]:
     unmet, total = waits_for(conn, row.id)
-    waiting = _parents(conn, row.id, "NOT IN (5, 6, 7, 8, 9)")
-    bad = _parents(conn, row.id, "IN (6, 7, 8, 9)")
+    waiting, waiting_more = _parents(conn, row.id, "NOT IN (5, 6, 7, 8, 9)")
+    bad, bad_more = _parents(conn, row.id, "IN (6, 7, 8, 9)")
     which = f"{unmet} of {total} parents; first: " if total > 1 else "its parent "
     why = f"blocked: waits for {which}{waiting[0] if waiting else '?'}"
-    return why, [*(f"waits for {p}" for p in waiting), *(f"ended without success: {p}" for p in bad)]
+    return why, [
+        *(f"waits for {p}" for p in waiting),
+        *waiting_more,
+        *(f"ended without success: {p}" for p in bad),
+        *bad_more,
+    ]
 
 
 def _canceled(conn: Connection, row: Any) -> tuple[str, list[str]]:
-    bad = _parents(conn, row.id, "IN (6, 7, 8, 9)")
+    if row.is_canceled and row.canceled_by_user:
+        return "canceled: its workflow was canceled", []
+    bad, more = _parents(conn, row.id, "IN (6, 7, 8, 9)")
     if bad:
-        return f"canceled: a parent did not succeed; first: {bad[0]}", [f"ended without success: {p}" for p in bad]
+        details = [*(f"ended without success: {p}" for p in bad), *more]
+        return f"canceled: a parent did not succeed; first: {bad[0]}", details
     return "canceled by request before it ran", []
 
 
@@ -83,12 +94,12 @@ def _ready(conn: Connection, row: Any, nodes: list[Node]) -> tuple[str, list[str
     if row.is_canceled:
         return f"ready, but its workflow is canceled; 'torc run {row.workflow_id}' starts it again", []
     need = conn.exec_driver_sql(
-        "SELECT id, NULL, name, num_cpus, memory_bytes, num_gpus, num_nodes, runtime_s, 0, 0"
+        "SELECT id, NULL, name, num_cpus, memory_bytes, num_gpus, num_nodes, runtime_s, 0, 0, is_default"
         " FROM resource_requirements WHERE id = ?",
         (row.resource_requirements_id,),
     ).one()
-    cls = ReadyClass(*need)
-    asks = f"needs {needs(cls)}"
+    cls = ReadyClass(*need[:-1])
+    asks = f"needs {count_of(cls.num_cpus, 'CPUs')}, no limits" if need.is_default else f"needs {needs(cls)}"
     if not nodes:
         return _without_runner(cls, gone(conn, row.workflow_id), row.workflow_id, asks)
     offers = [f"{node.hostname} (node {node.id}) offers {offer(node)}" for node in nodes[:SHOWN]]
