@@ -87,6 +87,14 @@ def test_a_client_tells_how_files_are(stage: Stage) -> None:
     assert reasons(flow, file(flow, "mid", None)) == {"make": ["output file data/mid is missing"]}
 
 
+def test_a_file_that_changed_twice_has_one_reason_from_what_the_job_ran_with(stage: Stage) -> None:
+    flow = made(stage)
+    edit(flow, "UPDATE file SET st_mtime = 20.5, size = 25 WHERE name = 'raw'")
+    assert reasons(flow, file(flow, "raw", 30.5, 29)) == {"make": ["file data/raw changed: size 12 -> 29"]}
+    assert reasons(flow, file(flow, "raw", None)) == {"make": ["file data/raw is missing"]}
+    assert reasons(flow, file(flow, "raw", 10.5, 12)) == {}
+
+
 @pytest.mark.parametrize("filler", [0, SMALL])
 def test_what_changed_and_what_is_below_it_runs_again(stage: Stage, filler: int) -> None:
     flow = made(stage, filler)

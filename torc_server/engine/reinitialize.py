@@ -84,11 +84,10 @@ def scope(conn: Connection, workflow_id: int, seen: Sequence[FileState]) -> Scop
         raise NotFound(f"Workflow not found with ID: {workflow_id}")
     if workflow[2]:
         raise Invalid(f"Workflow {workflow_id} is archived; unarchive it before running it")
-    reasons = _remembered(conn, workflow_id)
-    for job, reason in _seen(conn, workflow_id, seen):
-        told = reasons.setdefault(job, [])
-        if reason not in told:
-            told.append(reason)
+    reasons, compared = _remembered(conn, workflow_id, seen)
+    for job, file_id, reason in _seen(conn, workflow_id, seen):
+        if (job, file_id) not in compared:
+            reasons.setdefault(job, []).append(reason)
     begin = list(reasons)
     if workflow[4]:
         sql = "SELECT id FROM job WHERE workflow_id = ? AND status = 0"
@@ -97,19 +96,30 @@ def scope(conn: Connection, workflow_id: int, seen: Sequence[FileState]) -> Scop
     return Scope(workflow_id, workflow[0], workflow[1], reasons, below, workflow[4], workflow[3])
 
 
-def _remembered(conn: Connection, workflow_id: int) -> dict[int, list[str]]:
-    """Why jobs would run or read something else than when they were put to work, as far as the database tells."""
+def _remembered(
+    conn: Connection, workflow_id: int, seen: Sequence[FileState]
+) -> tuple[dict[int, list[str]], set[tuple[int, int]]]:
+    """Why jobs would run or read something else than when they were put to work, as far as the database tells.
+
+    Also the (job, file) that were compared: what the job ran with is set against how the file was `seen`, if it was.
+    """
+    at = {file.id: file for file in seen}
+    compared: set[tuple[int, int]] = set()
     found = [(job, *differences(before, now)) for job, before, now in states(conn, workflow_id)]
     paths = _names(conn, "file", "path", {i for _, _, files, _ in found for i in files})
     names = _names(conn, "user_data", "name", {i for _, _, _, data in found for i in data})
     reasons = {}
     for job, told, files, data in found:
         said = [f"{name} changed" for name in told]
-        said += [_file_reason(paths[i], _parsed(one), _parsed(two)) for i, (one, two) in files.items() if i in paths]
+        for i, (one, two) in files.items():
+            compared.add((job, i))
+            before, now = _parsed(one), at.get(i) or _parsed(two)
+            if i in paths and (before.st_mtime is None or not is_same(before.st_mtime, before.size, now)):
+                said.append(_file_reason(paths[i], before, now))
         said += [f"user data {names[i]} changed" for i in data if i in names]
         if said:
             reasons[job] = said
-    return reasons
+    return reasons, compared
 
 
 def _names(conn: Connection, table: str, column: str, ids: Iterable[int]) -> dict[int, str]:
@@ -141,8 +151,8 @@ def _when(st_mtime: float) -> str:
         return f"{st_mtime:g} s after 1970"
 
 
-def _seen(conn: Connection, workflow_id: int, seen: Sequence[FileState]) -> Iterable[tuple[int, str]]:
-    """(job, reason) of what follows from files that are not as they were known."""
+def _seen(conn: Connection, workflow_id: int, seen: Sequence[FileState]) -> Iterable[tuple[int, int, str]]:
+    """(job, file, reason) of what follows from files that are not as they were known."""
     if not seen:
         return
     now = {file.id: file for file in seen}
@@ -159,9 +169,9 @@ def _seen(conn: Connection, workflow_id: int, seen: Sequence[FileState]) -> Iter
             yield from _jobs_of(conn, "job_input_file", _RAN, file_id, _file_reason(path, before, after))
 
 
-def _jobs_of(conn: Connection, table: str, which: str, file_id: int, reason: str) -> Iterable[tuple[int, str]]:
+def _jobs_of(conn: Connection, table: str, which: str, file_id: int, reason: str) -> Iterable[tuple[int, int, str]]:
     sql = f"SELECT job.id FROM {table} AS edge JOIN job ON job.id = edge.job_id WHERE edge.file_id = ? AND {which}"
-    return [(job, reason) for job in conn.exec_driver_sql(sql, (file_id,)).scalars()]
+    return [(job, file_id, reason) for job in conn.exec_driver_sql(sql, (file_id,)).scalars()]
 
 
 def record(batch: Batch, workflow_id: int, seen: Sequence[FileState]) -> None:
