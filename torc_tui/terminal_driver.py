@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import curses
 import signal
 from types import FrameType
 
@@ -14,6 +15,15 @@ from torc_tui.rendering.picture import Picture
 
 SMALL = 300
 """Bytes that a terminal draws at once anyway: no need to say where they begin and end."""
+
+
+def erases_in_ground() -> bool:
+    """Whether the terminal says that it erases in the colour of the ground."""
+    try:
+        curses.setupterm()
+        return curses.tigetflag("bce") == 1
+    except curses.error:
+        return False
 
 
 class ThriftyDriver(LinuxDriver):
@@ -29,7 +39,7 @@ class ThriftyDriver(LinuxDriver):
     def picture(self) -> Picture:
         """What the terminal shows."""
         if self._picture is None:
-            self._picture = Picture()
+            self._picture = Picture(erases=erases_in_ground())
         return self._picture
 
     def start_application_mode(self) -> None:

@@ -28,6 +28,9 @@ _SEEN_ON_BLANKS = frozenset("4579")
 BRIDGE = 4
 """So many unchanged cells are written again rather than jumped over."""
 
+_BLANKS = re.compile(r"( {8,})(?=\x1b\[[0-9;]*[GH])|( {14,})")
+"""Blanks that are shorter to erase: before the cursor goes elsewhere anyway, or with a step over them."""
+
 
 class Style(NamedTuple):
     """Attributes and colours as the numbers of an SGR sequence."""
@@ -114,6 +117,11 @@ def _change(old: Style, new: Style) -> str:
     return f"\x1b[{min(';'.join(numbers), ';'.join(anew), key=len)}m"
 
 
+def _erased(blanks: re.Match[str]) -> str:
+    count = len(blanks[0])
+    return f"\x1b[{count}X" if blanks[1] else f"\x1b[{count}X\x1b[{count}C"
+
+
 def is_narrow(text: str) -> bool:
     """Whether every character takes one cell."""
     return text.isascii() or cell_len(text) == len(text)
@@ -150,7 +158,11 @@ def _parsed(data: str) -> tuple[list[Write], tuple[int, int] | None]:
 class Picture:
     """See the module."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, erases: bool = False) -> None:
+        """`erases`: the terminal erases in the colour of the ground (terminfo's `bce`)."""
+        self._erases = erases
+        self._plain_blanks = True
+        """Nothing in this update is underlined, reversed or so: a blank is its ground."""
         self._lines: dict[int, tuple[list[str], list[Style | None]]] = {}
         """Line -> characters and styles; a style of None is a cell that nobody knows."""
         self._at: tuple[int, int] | None = None
@@ -180,13 +192,15 @@ class Picture:
 
     def _reduced(self, data: str) -> str:
         out: list[str] = []
+        self._plain_blanks = not _SEEN_ON_BLANKS.intersection(self._has.attributes)
         writes, place = _parsed(data)
         self._scroll(out, writes)
         for each in writes:
             self._text(out, each)
         if place is not None:
             self._go(out, place)
-        return "".join(out)
+        less = "".join(out)
+        return _BLANKS.sub(_erased, less) if self._erases and self._plain_blanks else less
 
     def _scroll(self, out: list[str], writes: list[Write]) -> None:
         """Where most lines of an update are those of before, some lines further, let the terminal move them."""
@@ -301,3 +315,4 @@ class Picture:
         if self._has != style:
             out.append(_change(self._has, style))
             self._has = style
+            self._plain_blanks &= not _SEEN_ON_BLANKS.intersection(style.attributes)
