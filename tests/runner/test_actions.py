@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -228,6 +229,84 @@ def test_an_action_added_after_the_runner_came_keeps_it_until_it_is_over(tmp_pat
     until(decided, "the action to begin")
     assert begun
     assert not actions.are_over()
+
+
+class Holds:
+    """A connection to a server that takes a claim, and answers when it is let go; events are kept."""
+
+    def __init__(self) -> None:
+        self.asked, self.go = threading.Event(), threading.Event()
+        self.events: list[dict[str, Any]] = []
+
+    def call(self, _method: str, path: str, body: bytes | None = None) -> bytes:
+        if path == "/events":
+            self.events.append(msgspec.json.decode(body or b""))
+        elif path.endswith("/claim"):
+            self.asked.set()
+            assert self.go.wait(20)
+        return b"[]"
+
+
+def test_an_action_that_is_being_claimed_at_an_interrupt_is_not_begun_but_failed(tmp_path: Path) -> None:
+    begun: list[object] = []
+    connection = Holds()
+    actions = actions_of(connection, begun, tmp_path)
+    actions.begin([LosesAnAnswer(7).action])
+    assert connection.asked.wait(20)
+    actions.stop(0.0)
+    connection.go.set()
+
+    def over() -> bool:
+        actions.tick()
+        return actions.are_over()
+
+    until(over, "the action to be over")
+    assert not begun
+    (event,) = connection.events
+    told = (event["data"]["status"], event["data"]["return_code"], event["data"]["output"])
+    assert told == ("failed", 143, "not begun: the runner was told to end")
+
+
+def test_a_defect_in_an_answer_keeps_no_runner_for_ever(tmp_path: Path) -> None:
+    connection: Any = SimpleNamespace(call=lambda *_: {}["no such key"])
+    actions = actions_of(connection, [], tmp_path)
+    actions.begin([LosesAnAnswer(7).action])
+
+    def free() -> bool:
+        actions.tick()
+        return not actions.busy
+
+    until(free, "the claim to be given up")
+
+
+def test_an_errand_waits_for_a_thread_where_the_machine_starts_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[tuple[object, Exception | None]] = []
+    start = threading.Thread.start
+
+    def refuse(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    connection: Any = None
+    errands = Errands(lambda: connection, lambda: None)
+    errands.do(lambda _: 1, lambda answer, error: answers.append((answer, error)))
+    errands.tick()
+    assert errands.open == 1
+    monkeypatch.setattr(threading.Thread, "start", start)
+
+    def answered() -> bool:
+        errands.tick()
+        return bool(answers)
+
+    until(answered, "the errand to be done")
+    assert (answers, errands.open) == ([(1, None)], 0)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    hurried = Errands(lambda: connection, lambda: None)
+    hurried.hurry()
+    hurried.do(lambda _: 1, lambda answer, error: answers.append((answer, error)))
+    hurried.tick()
+    assert hurried.open == 0
+    assert "can't start new thread" in str(answers[-1][1])
 
 
 def actions_of(connection: Any, begun: list[object], folder: Path) -> Actions:

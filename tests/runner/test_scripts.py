@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 import time
 from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from tests.runner.waiting import until
 from torc_core.runner.launch import CannotStart, MachineFull
@@ -57,3 +60,26 @@ def test_a_script_that_cannot_start_says_why() -> None:
     scripts.tick(0.0)
     assert codes == [127]
     assert script.cause == "working directory gone: No such file or directory"
+
+
+def test_a_script_is_watched_as_soon_as_a_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes: CODES = []
+    start = threading.Thread.start
+
+    def refuse(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    scripts = scripts_here()
+    scripts.run(Script(lambda: subprocess.Popen(["bash", "-c", "exit 3"], start_new_session=True), codes.append))
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    scripts.tick(1.0)
+    scripts.tick(2.0)
+    assert 2.0 < scripts.due() < 10.0
+    monkeypatch.setattr(threading.Thread, "start", start)
+
+    def ended() -> bool:
+        scripts.tick(scripts.due() if scripts.due() < 1e9 else 10.0)
+        return bool(codes)
+
+    until(ended, "the script to end")
+    assert codes == [3]

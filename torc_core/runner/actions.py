@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from torc_core.errors import TorcError
 from torc_core.models.resources import Event, WorkflowAction
 from torc_core.runner.connection import Connection, Refused
 from torc_core.runner.errands import Errands
@@ -52,6 +53,8 @@ class Actions:
         self._run_id = 0
         self._current: WorkflowAction | None = None
         self._script: Script | None = None
+        self._given_up: WorkflowAction | None = None
+        """It was being claimed when the runner was told to end: its commands are not begun."""
         self._starting = False
         self._asked_for_last = False
 
@@ -114,6 +117,8 @@ class Actions:
         self._errands.hurry()
         if self._script is not None:
             self._scripts.stop(self._script, now, kill=kill)
+        else:
+            self._given_up = self._current
 
     def _go_on(self) -> None:
         """Take the next action, unless one is being executed."""
@@ -154,13 +159,17 @@ class Actions:
             return True
 
         def then(claimed: bool | None, error: Exception | None) -> None:
+            if claimed and action is self._given_up:
+                command = action.action_config["commands"][0]
+                self._end(action, command, 128 + signal.SIGTERM, "not begun: the runner was told to end")
+                return
             if claimed:
                 self._log.info(f"Action started action_id={action.id} trigger_type={action.trigger_type}")
                 self._run(action, deque(action.action_config["commands"]))
                 return
             if error is not None:
                 self._log.warn(f"Action is not executed action_id={action.id}: {error}")
-                if not isinstance(error, Refused):
+                if isinstance(error, TorcError) and not isinstance(error, Refused):
                     self._seen.discard((self._run_id, action.id or 0))  # the server was away: it may be offered again
             self._current = None
             self._go_on()

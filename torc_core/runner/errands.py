@@ -8,10 +8,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from torc_core.errors import TorcError
-from torc_core.runner.connection import Away, Connection, Refused
+from torc_core.runner.connection import Away, Connection
 
 AGAIN_S = 0.5
 PATIENCE_S = 30.0
@@ -39,9 +37,19 @@ class Errands:
         """Do `work` and give what it returns, or the error that it raised, to `then`, in the thread of `tick`."""
         self.open += 1
         self._queue.put((work, then))
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, daemon=True, name="errands")
-            self._thread.start()
+        self._begin()
+
+    def _begin(self) -> None:
+        if self._thread is not None or not self.open:
+            return
+        thread = threading.Thread(target=self._run, daemon=True, name="errands")
+        try:
+            thread.start()
+            self._thread = thread
+        except RuntimeError as error:  # the machine can start no thread: `tick` tries again, unless there is no time
+            while self._hurry.is_set() and not self._queue.empty():
+                _, then = self._queue.get()
+                self._done.append((then, None, error))
 
     def hurry(self) -> None:
         """From now on the server is asked once only."""
@@ -49,27 +57,33 @@ class Errands:
 
     def tick(self) -> None:
         """Hand over what came back."""
+        self._begin()
         while self._done:
             then, answer, error = self._done.popleft()
             self.open -= 1
             then(answer, error)
 
     def _run(self) -> None:
-        connection = self._connect()
+        connection: Connection | None = None
         while True:
             work, then = self._queue.get()
-            answer, error = self._try(connection, work)
+            answer: Answer = None
+            error: Exception | None = None
+            try:
+                connection = connection or self._connect()
+                answer = self._try(connection, work)
+            except Exception as defect:  # whoever waits for the answer has to go on
+                error = defect
             self._done.append((then, answer, error))
             self._wake()
 
-    def _try(self, connection: Connection, work: Work) -> tuple[Answer, Exception | None]:
+    def _try(self, connection: Connection, work: Work) -> Answer:
+        """What the work returns; raises what it raises, and TorcError when the server stays away."""
         for _ in range(int(PATIENCE_S / AGAIN_S)):
             try:
-                return work(connection), None
+                return work(connection)
             except Away as error:
-                failed: Exception = TorcError(str(error))
-            except (Refused, msgspec.DecodeError) as error:
-                return None, error
+                failed = TorcError(str(error))
             if self._hurry.wait(AGAIN_S):
                 break
-        return None, failed
+        raise failed

@@ -47,8 +47,12 @@ class Scripts:
         self._waiting: deque[Script] = deque()
         self._running: dict[int, Script] = {}
         self._ended: deque[int] = deque()
+        self._unwatched: list[int] = []
+        """Those that no thread waits for: the machine could start none."""
         self._again_at = 0.0
         """Until then nothing is started: the machine is full."""
+        self._look_at = 0.0
+        """Then threads are tried again."""
 
     def run(self, script: Script) -> None:
         """Start it as soon as there is room."""
@@ -66,10 +70,16 @@ class Scripts:
     def due(self) -> float:
         """Monotonic time of the next `tick` that nothing wakes the loop for."""
         begin = self._again_at if self._waiting and len(self._running) < MOST else float("inf")
+        begin = min(begin, self._look_at if self._unwatched else float("inf"))
         return min([begin, *(script.kill_at for script in self._running.values())])
 
     def tick(self, now: float) -> None:
         """Take the exit codes of those that ended, kill what does not end in time, start what waits."""
+        if self._unwatched and self._look_at <= now:
+            self._look_at = now + PAUSE_S
+            unwatched, self._unwatched = self._unwatched, []
+            for pid in unwatched:
+                self._watch(pid)
         while self._ended:
             pid = self._ended.popleft()
             script = self._running.pop(pid)
@@ -103,7 +113,13 @@ class Scripts:
         script.process = process
         self._jobs.keep(process.pid)
         self._running[process.pid] = script
-        threading.Thread(target=self._await, args=(process.pid,), daemon=True, name="script").start()
+        self._watch(process.pid)
+
+    def _watch(self, pid: int) -> None:
+        try:
+            threading.Thread(target=self._await, args=(pid,), daemon=True, name="script").start()
+        except RuntimeError:  # the machine can start no thread: `tick` tries again
+            self._unwatched.append(pid)
 
     def _await(self, pid: int) -> None:
         with contextlib.suppress(ChildProcessError):
