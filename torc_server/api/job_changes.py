@@ -85,7 +85,7 @@ async def post_change_jobs(request: Call) -> Answer:
     answer.jobs = 0
     if change is Change.EDIT:
         moved = await request.db.write(
-            edit_many.change_requirements, workflow_id, answer.requirements, edit, request.caller
+            edit_many.change_requirements, workflow_id, found.ids, answer.requirements, edit, request.caller
         )
         for ids in _portions(found.ids, backwards=False):
             answer.jobs += await request.db.write(edit_many.edit_portion, workflow_id, ids, moved, priority)

@@ -98,10 +98,14 @@ def _new_name(conn: Connection, row: Any) -> str:
 
 
 def change_requirements(
-    batch: Batch, workflow_id: int, told: Sequence[Requirement], edit: Mapping[str, Any], user: str
+    batch: Batch, workflow_id: int, ids: Sequence[int], told: Sequence[Requirement], edit: Mapping[str, Any], user: str
 ) -> dict[int, int]:
-    """Change what is changed in place, make what is new; returns old id -> new id of what jobs have to be given."""
+    """Change what is changed in place, make what is new; returns old id -> new id of what jobs have to be given.
+
+    `ids` are the jobs that are meant. Those that a runner has taken meanwhile keep theirs as it is.
+    """
     moved: dict[int, int] = {}
+    meant = batch.json(list(ids))
     for each in told:
         if each.becomes is None:
             continue
@@ -109,8 +113,13 @@ def change_requirements(
         if row is None:
             continue
         wanted = _wanted(row, edit)
-        users = batch.run("SELECT count(*) FROM job WHERE resource_requirements_id = ?", each.id).scalar_one()
-        if users <= each.jobs and not each.built_in:
+        others = batch.run(
+            "SELECT EXISTS (SELECT 1 FROM job WHERE resource_requirements_id = ?1"
+            " AND (status IN (3, 4) OR id NOT IN (SELECT value FROM json_each(?2))))",
+            each.id,
+            meant,
+        ).scalar_one()
+        if not others and not each.built_in:
             sets = ", ".join(f"{name} = ?" for name in COLUMNS)
             batch.run(f"UPDATE resource_requirements SET {sets} WHERE id = ?", *wanted.values(), each.id)
             changed = each.id
