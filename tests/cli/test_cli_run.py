@@ -336,6 +336,10 @@ def test_results_and_reports_tell_how_it_went(torc: Torc) -> None:
         "✗ Workflow complete with failures (1 failed, 0 terminated, 1 canceled)"
         in torc("reports", "summary", number).out
     )
+    shown = torc("reports", "summary", number).out
+    assert "(all jobs together)\n" in shown
+    assert "(from the first start to the last end)\n" in shown
+    assert "1, none at work\n" in shown
     report = torc("reports", "results", number, "-f", "json").json
     assert report["total_results"] == 2
     for result in report["results"]:
@@ -375,3 +379,22 @@ def test_events_are_followed_from_where_one_asks(torc: Torc) -> None:
     follow.send_signal(signal.SIGINT)
     follow.communicate(timeout=DEADLINE_S)
     assert follow.returncode == 130
+
+
+ACTION = """
+name: acting
+jobs: [{name: a, command: "test -e repaired"}]
+actions:
+  - trigger_type: on_workflow_start
+    action_type: run_commands
+    commands: ["test -e ../repaired || { echo no disk >&2; exit 3; }"]
+"""
+
+
+def test_a_failed_action_is_told_at_the_end_of_its_run_only(torc: Torc) -> None:
+    shown = torc("run", torc.write(ACTION), code=1).out
+    assert "(on_workflow_start) failed with 3: test -e ../repaired || { echo no disk >&2; exit 3; }: no disk\n" in shown
+    number = int(shown.split()[1])
+    (torc.folder / "repaired").touch()
+    again = torc("run", number, "-f", "json").json
+    assert again["failed_actions"] == []

@@ -38,13 +38,15 @@ def summary_(app: App, workflow: str | None) -> None:
     if app.json:
         print_json(report, sort=True)
         return
+    walltime = report.get("walltime_formatted")
+    took_part = app.client.send(endpoints.list_compute_nodes(number, limit=1)).total_count
     print_fields(
         [
             ("Workflow", f"{number} '{summary.name}' of {summary.user}"),
             ("Jobs", f"{summary.total}: {ordered_counts(summary)}" if summary.total else 0),
-            ("Execution time", report["total_exec_time_formatted"]),
-            ("Walltime", report.get("walltime_formatted")),
-            ("Runners", summary.active_nodes),
+            ("Execution time", f"{report['total_exec_time_formatted']} (all jobs together)"),
+            ("Walltime", walltime and f"{walltime} (from the first start to the last end)"),
+            ("Runners", f"{took_part}, {summary.active_nodes or 'none'} at work"),
         ]
     )
     click.echo(f"\n{verdict(summary)}")

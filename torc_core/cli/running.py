@@ -17,7 +17,7 @@ from torc_core.cli.runner_process import RunnerOptions, RunnerProcess
 from torc_core.client import endpoints
 from torc_core.errors import CannotFinishError, InputError, TorcError
 from torc_core.models.progress import Summary
-from torc_core.models.resources import Result
+from torc_core.models.resources import Event, Result
 from torc_core.wording import exit_text
 
 SLOWEST_LOOK_S = 2.0
@@ -28,6 +28,9 @@ KILL_GRACE_S = 20.0
 
 INSIST_S = 0.3
 """After a second Ctrl-C the runner is told again this often: it takes two signals close together for one."""
+
+ACTIONS_LOOKED_AT = 100
+"""Of so many actions at the end of a run those that failed are told."""
 
 FAILED_SHOWN = 10
 """So many failed jobs are named at the end."""
@@ -53,13 +56,14 @@ class FailedJob(Struct):
 def run_on_this_machine(app: App, workflow_id: int, name: str, folder: str, options: RunnerOptions) -> int:
     """Run an initialized workflow, created in `folder`, until nothing is left to do; gives the exit code."""
     started = time.monotonic()
+    earlier = max((event.id or 0 for event in _actions(app, workflow_id, 1)), default=0)
     progress = make_progress(app.json)
     runner = RunnerProcess(app.client.address, workflow_id, name, folder, options)
     try:
         with runner.signals_passed_on(lambda count: _tell_signal(progress, count)) as wait:
             _follow(app, workflow_id, runner, progress, wait)
         progress.close()
-        return _conclude(app, workflow_id, runner, options, time.monotonic() - started)
+        return _conclude(app, workflow_id, runner, options, time.monotonic() - started, earlier)
     finally:
         runner.end(KILL_GRACE_S)
 
@@ -102,8 +106,29 @@ def _follow(
         last = summary
 
 
-def _conclude(app: App, workflow_id: int, runner: RunnerProcess, options: RunnerOptions, seconds: float) -> int:
-    """Tell how the run ended, and what to do next; gives the exit code. Raises what kept the runner from working."""
+def _actions(app: App, workflow_id: int, limit: int) -> list[Event]:
+    """How the last actions of a workflow ended, the newest first."""
+    request = endpoints.list_events(workflow_id, category="action", sort_by="id", reverse_sort=True, limit=limit)
+    return app.client.send(request).items
+
+
+def _failed_actions(app: App, workflow_id: int, earlier: int) -> list[str]:
+    """What became of the actions that failed since event `earlier`, in their order; the last line of their output."""
+    said = []
+    for event in reversed(_actions(app, workflow_id, ACTIONS_LOOKED_AT)):
+        if (event.id or 0) > earlier and isinstance(event.data, dict) and event.data.get("status") == "failed":
+            tail = str(event.data.get("output") or "").splitlines()[-1:]
+            said.append(": ".join([str(event.data.get("message")), *tail]))
+    return said
+
+
+def _conclude(
+    app: App, workflow_id: int, runner: RunnerProcess, options: RunnerOptions, seconds: float, earlier: int
+) -> int:
+    """Tell how the run ended, and what to do next; gives the exit code. Raises what kept the runner from working.
+
+    `earlier` is the last event of an action from before the run.
+    """
     said = [line.removeprefix("torc-runner: ") for line in runner.said()]
     if runner.exit_code == InputError.exit_code:
         raise InputError(said[-1] if said else "the runner does not take its options")
@@ -113,10 +138,11 @@ def _conclude(app: App, workflow_id: int, runner: RunnerProcess, options: Runner
     bad = ("failed",) if runner.interrupts else ("failed", "terminated")
     failed, more = _failed_jobs(app, summary, bad, options.output_dir)
     result = _result(runner, summary)
+    actions = _failed_actions(app, workflow_id, earlier)
     if app.json:
-        print_run(summary, failed, more, seconds, result)
+        print_run(summary, failed, more, seconds, result, actions)
     else:
-        _print_end(summary, failed, more, seconds, result)
+        _print_end(summary, failed, more, seconds, result, actions)
     if runner.exit_code not in EXPECTED and not runner.interrupts:
         raise TorcError(_unexpected_end(runner.exit_code, summary, options.output_dir))
     return result
@@ -169,7 +195,12 @@ def _failed_job(app: App, result: Result, output_dir: str) -> FailedJob:
 
 
 def print_run(
-    summary: Summary, failed: Sequence[FailedJob] = (), more: int = 0, seconds: float = 0.0, result: int = 0
+    summary: Summary,
+    failed: Sequence[FailedJob] = (),
+    more: int = 0,
+    seconds: float = 0.0,
+    result: int = 0,
+    failed_actions: Sequence[str] = (),
 ) -> None:
     """A run as JSON; the defaults are those of one that had nothing to do."""
     print_json(
@@ -184,12 +215,15 @@ def print_run(
             "walltime_seconds": round(seconds, 3),
             "failed_jobs": failed,
             "failed_jobs_not_shown": more,
+            "failed_actions": failed_actions,
             "exit_code": result,
         }
     )
 
 
-def _print_end(summary: Summary, failed: list[FailedJob], more: int, seconds: float, result: int) -> None:
+def _print_end(
+    summary: Summary, failed: list[FailedJob], more: int, seconds: float, result: int, failed_actions: list[str]
+) -> None:
     ends = {EXIT_INTERRUPTED: "was stopped", CannotFinishError.exit_code: "cannot go on"}
     how = ends.get(result, "ended" if summary.is_complete else "was broken off")
     if summary.is_canceled:
@@ -203,6 +237,8 @@ def _print_end(summary: Summary, failed: list[FailedJob], more: int, seconds: fl
         click.echo(f"    {short(job.stderr)}" + (f": {job.last_line}" if job.last_line else ""))
     if more:
         click.echo(f"  and {more} more: torc results list {summary.workflow_id} --failed")
+    for said in failed_actions:
+        click.echo(f"  {said}")
     if failed:
         click.echo(f"See more:   torc jobs logs {failed[0].job_id}")
     if result != 0:
