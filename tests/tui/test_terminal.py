@@ -41,7 +41,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 def home(large: ServerProcess, tmp_path: Path) -> Iterator[Terminal]:
     """The list of workflows."""
     with Terminal([*CONSOLE, "--url", large.url], folder=tmp_path) as terminal:
-        terminal.sees("LIVE", f"workflow_{WORKFLOWS:04d}")
+        terminal.sees("LIVE", f"workflow_{WORKFLOWS:04d}", "exit code 2", "no runner is at work")
         yield terminal
 
 
@@ -187,7 +187,7 @@ def test_an_action_that_fails_by_a_defect_of_ours_says_so_and_the_console_goes_o
     large: ServerProcess, tmp_path: Path
 ) -> None:
     with Terminal(crashing("open_cursor", large), folder=tmp_path) as terminal:
-        terminal.sees("LIVE", f"workflow_{WORKFLOWS:04d}")
+        terminal.sees("LIVE", f"workflow_{WORKFLOWS:04d}", "exit code 2", "no runner is at work")
         terminal.press("enter")
         terminal.sees("✖ internal error: RuntimeError: a defect of ours")
         terminal.press("!")
@@ -200,7 +200,7 @@ def test_ctrl_z_gives_the_shell_back_and_fg_the_console(large: ServerProcess, tm
     with Terminal(shell, folder=tmp_path, environment={"PS1": "prompt> "}) as terminal:
         terminal.sees("prompt>")
         terminal.type("stty -a >before; " + command + "\r")
-        terminal.sees("LIVE", f"workflow_{WORKFLOWS:04d}")
+        terminal.sees("LIVE", f"workflow_{WORKFLOWS:04d}", "exit code 2", "no runner is at work")
         terminal.press("down")
         terminal.settle()
         picture = terminal.text
