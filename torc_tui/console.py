@@ -76,6 +76,7 @@ class Console(App[None], inherit_bindings=False):
         super().__init__(ansi_color=True if self.palette.background == "default" else None)
         self.connector = connector
         self.store = Store(connector)
+        self.store.defect = self._failed
         self.registry = Registry(self.actions(), keymap)
         self.read_only = read_only
         self.characters = characters or terminal_characters()
@@ -84,7 +85,7 @@ class Console(App[None], inherit_bindings=False):
         """Actions that are about to open a dialog or to go elsewhere: keys wait for them."""
         self._held: list[events.Key] = []
         self.defects: list[Exception] = []
-        """What actions raised that is no error of the user or the server."""
+        """What was raised that is no error of the user or the server."""
         self._store_task: asyncio.Task[None] | None = None
         for each in PALETTES.values():
             self.register_theme(theme(each))
@@ -195,8 +196,11 @@ class Console(App[None], inherit_bindings=False):
             if self._planning or (isinstance(screen, Dialog) and not screen.ready_for_keys):
                 self._held.append(event)
                 return
+            if isinstance(screen, Dialog) and screen.step(event.key):
+                return
             field = screen.typing if isinstance(screen, Dialog | ConsoleScreen) else None
-            if field is not None and (event.is_printable or event.key == "enter"):
+            late = isinstance(screen, Dialog) and field is not None and not field.has_focus
+            if field is not None and (event.is_printable or event.key == "enter" or late):
                 field._forward_event(event)  # as App does for the focused widget; the focus may be still on its way
                 return
             if isinstance(screen, ConsoleScreen) and await self.press(screen, event.key):

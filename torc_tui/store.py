@@ -72,6 +72,10 @@ Listener = Callable[[Change | Connection], None]
 """Told of every change and of every new state of the connection, on the event loop."""
 
 
+def _unheard(error: Exception) -> None:
+    asyncio.get_running_loop().call_exception_handler({"message": "defect", "exception": error})
+
+
 class Store:
     """Everything between the screens and the server."""
 
@@ -83,6 +87,8 @@ class Store:
         self._listeners: list[Listener] = []
         self._asked: dict[tuple[Any, ...], asyncio.Task[Any]] = {}
         self.last_change: int | None = None
+        self.defect: Callable[[Exception], None] = _unheard
+        """Told of what is no error of the user or the server; what met it goes on."""
 
     @property
     def user(self) -> str:
@@ -112,6 +118,9 @@ class Store:
                     reason = "the stream ended"
                 except TorcError as error:
                     reason = str(error)
+                except Exception as error:
+                    self.defect(error)
+                    reason = str(unforeseen(error))
                 if time.monotonic() - started > LONGEST_WAIT_S:
                     wait = FIRST_WAIT_S
                 self._lost(reason)
@@ -184,12 +193,18 @@ class Pacer:
     """Does something again when told to, never twice at once, and at a pace that the server can bear.
 
     `touch` asks for it; while paused the wish is kept. A failure is told and not repeated: what changes next, or the
-    return of the server, touches again.
+    return of the server, touches again. A defect is told to `defect` and then as a failure.
     """
 
-    def __init__(self, work: Callable[[], Awaitable[None]], failed: Callable[[TorcError], None]) -> None:
+    def __init__(
+        self,
+        work: Callable[[], Awaitable[None]],
+        failed: Callable[[TorcError], None],
+        defect: Callable[[Exception], None],
+    ) -> None:
         self._work = work
         self._failed = failed
+        self._defect = defect
         self._wanted = asyncio.Event()
         self._allowed = asyncio.Event()
         self._allowed.set()
@@ -237,6 +252,9 @@ class Pacer:
                 await self._work()
             except TorcError as error:
                 self._failed(error)
+            except Exception as error:
+                self._defect(error)
+                self._failed(unforeseen(error))
             finally:
                 self.busy = False
             took = time.monotonic() - started
@@ -262,7 +280,7 @@ class Watch(Generic[T]):
         self._store = store
         self._concerns = concerns
         self._told = told
-        self._pacer = Pacer(self._ask, self._fail)
+        self._pacer = Pacer(self._ask, self._fail, store.defect)
         self._leave = store.subscribe(self._hear)
         self._pacer.touch()
 
@@ -302,6 +320,11 @@ class Watch(Generic[T]):
     @property
     def idle(self) -> bool:
         return self._pacer.idle
+
+
+def unforeseen(error: Exception) -> TorcError:
+    """A defect, as what could not be done because of it."""
+    return TorcError(f"internal error: {type(error).__name__}: {error}")
 
 
 def is_missing(error: TorcError) -> bool:

@@ -6,6 +6,7 @@ from server_process import ServerProcess
 from textual import events
 
 from tests.tui.driver import Driver, Workshop, console, driven
+from torc_tui.screens.edit_form import EditForm
 from torc_tui.screens.job import JobScreen
 
 
@@ -32,3 +33,17 @@ async def test_the_first_job_of_a_cause_is_opened(tui_server: ServerProcess, wor
         at_once(driver, "enter", "down", "enter")
         await driver.until(lambda: isinstance(driver.screen, JobScreen))
         await driver.sees("bad (")
+
+
+@driven
+async def test_what_is_typed_in_a_form_lands_in_the_field_that_was_gone_to(
+    tui_server: ServerProcess, workshop: Workshop
+) -> None:
+    workflow_id, _ = workshop.workflow("a form ahead", {"name": "one"})
+    async with console(tui_server.url, view=f"jobs {workflow_id}") as driver:
+        at_once(driver, "e", "2", "down", "3", "g", "tab", "tab", "9", "backspace", "4", "m", "down", "backspace", "7")
+        await driver.sees("Resources of job one")
+        form = driver.app.screen
+        assert isinstance(form, EditForm)
+        wanted = {"num_cpus": "2", "memory": "3g", "num_gpus": "", "runtime": "4m", "priority": "7"}
+        await driver.until(lambda: {name: field.value for name, field in form._fields.items()} == wanted)

@@ -101,17 +101,18 @@ class Form(Dialog[T | None]):
     def typing(self) -> Field:
         return self._fields[self._rows[self._at].name]
 
-    def on_key(self, event: events.Key) -> None:
-        step = {"down": 1, "tab": 1, "up": -1, "shift+tab": -1}.get(event.key)
-        if step is not None:
-            self._at = (self._at + step) % len(self._rows)
+    def step(self, key: str) -> bool:
+        by = {"down": 1, "tab": 1, "up": -1, "shift+tab": -1}.get(key)
+        if by is not None:
+            self._at = (self._at + by) % len(self._rows)
             self.typing.focus()
-        elif event.key == "escape":
+        return by is not None
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "escape":
             self.dismiss(None)
-        else:
-            return
-        event.stop()
-        event.prevent_default()
+            event.stop()
+            event.prevent_default()
 
     def on_input_changed(self) -> None:
         self._problem.show([])

@@ -56,6 +56,10 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         """The field that takes what is typed."""
         return next(iter(self.query(Field)), None)
 
+    def step(self, key: str) -> bool:  # noqa: ARG002
+        """Go to another field, where the key means that: the key after it is for that one already, focused or not."""
+        return False
+
     def on_mount(self) -> None:
         if field := self.typing:
             field.focus()

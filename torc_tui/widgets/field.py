@@ -6,9 +6,23 @@ from textual import events
 from textual.suggester import Suggester
 from textual.widgets import Input
 
+IN_TURN = {
+    "enter": "submit",
+    "backspace": "delete_left",
+    "delete": "delete_right",
+    "ctrl+w": "delete_left_word",
+    "ctrl+u": "delete_left_all",
+    "ctrl+k": "delete_right_all",
+}
+"""Key -> what a line does with it."""
+
 
 class Field(Input):
-    """One line, no border, a cursor that does not blink. Enter takes its turn after what was typed before it."""
+    """One line, no border, a cursor that does not blink.
+
+    Enter and what deletes take their turn among what is typed: Textual would have them bubble up to the application
+    first, be overtaken, and mean the field that has the focus by then.
+    """
 
     DEFAULT_CSS = """
     Field { width: 1fr; height: 1; border: none; padding: 0; background: $background; }
@@ -20,7 +34,8 @@ class Field(Input):
         self.cursor_blink = False
 
     async def on_key(self, event: events.Key) -> None:
-        if event.key == "enter":
+        action = IN_TURN.get(event.key)
+        if action is not None:
             event.stop()
             event.prevent_default()
-            await self.action_submit()
+            await self.run_action(action)

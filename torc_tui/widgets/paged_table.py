@@ -74,6 +74,7 @@ class PagedTable(TableCanvas):
             self._shown_part,
             lambda arrival: self.post_message(self.Arrived(arrival)),
             self._fail,
+            lambda error: self.app.store.defect(error),
         )
 
     def on_mount(self) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from torc_core.client.console import Part
 from torc_core.errors import TorcError
 from torc_core.models.console import TablePage
-from torc_tui.store import Pacer
+from torc_tui.store import Pacer, unforeseen
 from torc_tui.widgets.page_cache import PAGE
 from torc_tui.widgets.table_source import Source, View
 
@@ -24,7 +24,7 @@ class Arrival:
 
 
 class RowFeed:
-    """See the module; `told` and `failed` hear of what comes."""
+    """See the module; `told` and `failed` hear of what comes, `defect` of what must not be."""
 
     def __init__(
         self,
@@ -32,16 +32,18 @@ class RowFeed:
         shown: Callable[[], Part],
         told: Callable[[Arrival], object],
         failed: Callable[[TorcError], None],
+        defect: Callable[[Exception], None],
     ) -> None:
         """`shown` says which part is looked at now."""
         self._source = source
         self._shown = shown
         self._told = told
         self._failed = failed
+        self._defect = defect
         self._generation = 0
         self.awaited = False
         """The user waits for rows."""
-        self._pacer = Pacer(self._ask_shown, self._fail)
+        self._pacer = Pacer(self._ask_shown, self._fail, self._defect)
         self._fetching: dict[int, asyncio.Task[None]] = {}
 
     @property
@@ -57,7 +59,7 @@ class RowFeed:
         """Ask at once: the user waits."""
         self.awaited = True
         self._pacer.close()
-        self._pacer = Pacer(self._ask_shown, self._fail)
+        self._pacer = Pacer(self._ask_shown, self._fail, self._defect)
         self._pacer.touch()
 
     def begin_anew(self) -> None:
@@ -106,6 +108,9 @@ class RowFeed:
             self._told(Arrival(generation, await self._source.page(part)))
         except TorcError as error:
             self._failed(error)
+        except Exception as error:
+            self._defect(error)
+            self._failed(unforeseen(error))
         finally:
             self._fetching.pop(number, None)
 
