@@ -22,7 +22,7 @@ from torc_core.models.reinitialize import FileState, ReinitializeAnswer
 from torc_core.models.status import JobStatus
 from torc_server.engine import actions, create, reinitialize, restart
 from torc_server.engine.announce import tell_initialized
-from torc_server.engine.cancel import cancel_range, cancel_workflow, forbid_work
+from torc_server.engine.cancel import cancel_range, cancel_workflow, forbid_work, is_over
 from torc_server.engine.delete import delete_jobs, delete_some, half_deleted, note_no_jobs
 from torc_server.engine.initialize import (
     EVERY,
@@ -177,7 +177,12 @@ class Gradual:
         return await self._db.write(create.finish, creation)
 
     async def cancel(self, workflow_id: int) -> None:
-        """See `engine.cancel.cancel_workflow`; a large one stops handing out jobs at once, whatever is done to it."""
+        """See `engine.cancel.cancel_workflow`; a large one stops handing out jobs at once, whatever is done to it.
+
+        One that is over is left as it is: it would read canceled for ever.
+        """
+        if await self._db.read(is_over, workflow_id):
+            return
         if await self._db.read(_jobs, workflow_id) <= SMALL:
             await self._db.write(cancel_workflow, workflow_id)
             return

@@ -202,3 +202,13 @@ def test_two_processes_cannot_be_the_same_runner(http: httpx.Client) -> None:
     refused = http.post("/compute_nodes", json={**node, "pid": 2})
     assert refused.status_code == 409
     assert "is registered by process 1 on h" in refused.json()["error"]["message"]
+
+
+def test_a_workflow_that_is_over_cannot_be_made_to_read_canceled(http: httpx.Client) -> None:
+    workflow_id, (job,) = new_workflow(http, {})
+    node = register(http, workflow_id)
+    http.put(f"/jobs/{job}/manage_status_change/disabled/0").raise_for_status()
+    http.put(f"/compute_nodes/{node['id']}", json={**node, "is_active": False}).raise_for_status()
+    assert http.put(f"/workflows/{workflow_id}/cancel").json()["is_canceled"] is False
+    http.put(f"/compute_nodes/{node['id']}", json={**node, "is_active": True}).raise_for_status()
+    assert http.put(f"/workflows/{workflow_id}/cancel").json()["is_canceled"] is True

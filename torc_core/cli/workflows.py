@@ -203,7 +203,7 @@ def cancel(app: App, id_or_name: str | None) -> None:
     """
     number = workflow_id(app, id_or_name, destroys=True)
     summary = app.client.send(endpoints.summary(number))
-    if _all_ended(summary) and not summary.is_canceled:
+    if _is_over(summary) and not summary.is_canceled:
         raise TorcError(f"every job of '{summary.name}' has ended; there is nothing to cancel")
     app.client.send(endpoints.cancel_workflow(number))
     if app.json:
@@ -212,9 +212,9 @@ def cancel(app: App, id_or_name: str | None) -> None:
         click.echo(f"Workflow {number} is canceled; 'torc run {number}' runs what is not completed")
 
 
-def _all_ended(summary: Summary) -> bool:
-    """Whether it has jobs and none of them can still be canceled."""
-    return bool(summary.total) and summary.total == sum(summary.counts.get(status.label, 0) for status in ENDED)
+def _is_over(summary: Summary) -> bool:
+    """Whether it has jobs, all of which have ended, and no runner is still at its last actions."""
+    return summary.active_nodes == 0 < summary.total == sum(summary.counts.get(status.label, 0) for status in ENDED)
 
 
 @workflows.command()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Connection
+
 from torc_core.crash import crash_point
 from torc_core.models.status import COMPLETE, JobStatus
 from torc_server.engine.complete import camel, job_and_run
@@ -11,6 +13,17 @@ from torc_server.engine.notes import note
 from torc_server.engine.transition import Row, set_status
 from torc_server.errors import Invalid, NotFound
 from torc_server.store.batch import Batch
+
+
+def is_over(conn: Connection, workflow_id: int) -> bool:
+    """Whether a workflow has jobs, all of which have ended, and no runner, which may be at its last actions."""
+    found = conn.exec_driver_sql(
+        "SELECT sum(n) > 0 AND sum(n * (status NOT IN (5, 6, 7, 8, 9))) = 0"
+        " AND NOT EXISTS (SELECT 1 FROM compute_node WHERE workflow_id = ?1 AND is_active = 1)"
+        " FROM status_count WHERE workflow_id = ?1",
+        (workflow_id,),
+    )
+    return bool(found.scalar_one())
 
 
 def cancel_workflow(batch: Batch, workflow_id: int) -> None:
