@@ -11,11 +11,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable
 
 from torc_core.wording import exit_text
 
 PR_SET_CHILD_SUBREAPER = 36
+
+AGAIN_S = 0.1
 
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -92,15 +95,18 @@ def _wait(runner: int, signals: Iterable[signal.Signals]) -> int:
 def _kill_rest() -> None:
     """Kill children until there are none; each death hands us its own children."""
     while True:
-        for pid in children():
+        found = children()
+        for pid in found:
             try:
                 os.kill(pid, signal.SIGKILL)
             except OSError:
                 continue
         try:
-            os.waitpid(-1, 0)
+            ended, _ = os.waitpid(-1, 0 if found else os.WNOHANG)
         except ChildProcessError:
             return
+        if not ended:
+            time.sleep(AGAIN_S)  # there are some, and the system did not say which
 
 
 def children() -> list[int]:
