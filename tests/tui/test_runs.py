@@ -174,6 +174,29 @@ def test_a_runner_that_is_killed_is_lost_and_the_list_says_so(tui_server: Server
     drive(tui_server.url, script)
 
 
+def test_a_workflow_whose_jobs_fit_nowhere_says_so_until_they_do(tui_server: ServerProcess) -> None:
+    file = Path("wide.json")
+    wide = {"name": "wide", "num_cpus": 500, "memory": "1m", "runtime": "PT1M"}
+    job = {"name": "one", "command": "true", "resource_requirements": "wide"}
+    file.write_text(json.dumps({"name": "too wide", "resource_requirements": [wide], "jobs": [job]}))
+    plan = check(file, Path.cwd(), "tester").plan
+    assert plan is not None
+    with Client(Address(tui_server.url), "tester") as client:
+        made = client.send(endpoints.create_from_plan(lambda: plan.lines(True), "too wide"))
+
+    async def script(d: Driver) -> None:
+        assert "it cannot go on" not in d.text
+        await d.press("r")
+        await d.sees("it cannot go on: jobs with requirement 'wide' need 500 CPUs")
+        await d.press("home", "e", *["backspace"] * 3, "1", "enter")
+        await d.until(lambda: d.dialog or "changed" in d.said)
+        if d.dialog:
+            await d.press("tab", "enter")
+        await d.until(lambda: "it cannot go on" not in d.text)
+
+    drive(tui_server.url, script, view=f"jobs {made.workflow_id}")
+
+
 def test_what_kept_a_runner_from_starting_is_said(tui_server: ServerProcess) -> None:
     workflow_id = made(tui_server, "refused", {"name": "a", "command": "true"})
     Path("output").write_text("no folder")

@@ -10,7 +10,7 @@ from pathlib import Path
 from torc_core.models.console import Row
 from torc_tui.local_runs import Seen
 from torc_tui.rendering import numbers
-from torc_tui.rendering.cells import Line
+from torc_tui.rendering.cells import Line, width_of, wrapped
 from torc_tui.rendering.columns import Column, Look
 from torc_tui.rendering.tables import moment, text
 
@@ -84,8 +84,11 @@ def load(node: Row) -> Line:
     return [*line, (f"   in use: {', '.join(used)}", "running")] if used else line
 
 
-def facts(seen: Seen, look: Look, node: Row | None = None) -> list[Line]:
-    """What was started, where and how, and what became of it; `node` is its runner as the server knows it."""
+def facts(seen: Seen, look: Look, node: Row | None = None, width: int = 140) -> list[Line]:
+    """What was started, where and how, and what became of it, in full.
+
+    `node` is its runner as the server knows it, `width` the columns there are.
+    """
     run = seen.run
     state: Line = [("   ", ""), *look.characters.status(seen.status, seen.word)]
     if seen.active:
@@ -93,8 +96,10 @@ def facts(seen: Seen, look: Look, node: Row | None = None) -> list[Line]:
     elif seen.ended is not None:
         state.append((f"   {numbers.clock(seen.ended, look.now)}", "text"))
         state.append((f" after {numbers.duration((seen.ended - run.started) / 1000)}", "dim"))
-    if seen.why:
+    fits = width_of(state) + len(seen.why) + 4 <= width
+    if seen.why and fits:
         state.append((f"   {seen.why}", "text"))
+    why: list[Line] = [] if fits else [[(f"   {part}", "text")] for part in wrapped(seen.why, max(20, width - 4))]
     output = run.options.output_folder(run.folder)
     named = [name for name in ("VIRTUAL_ENV", "CONDA_DEFAULT_ENV", "CUDA_VISIBLE_DEVICES") if name in run.environment]
     kept = "  ".join(f"{name}={run.environment[name]}" for name in named)
@@ -108,7 +113,7 @@ def facts(seen: Seen, look: Look, node: Row | None = None) -> list[Line]:
     lines: list[Line] = [[(f"   {name:<14}", "dim"), (value, "text")] for name, value in rows]
     if node is not None and seen.active:
         lines.insert(0, [(f"   {'at work':<14}", "dim"), *load(node)])
-    return [state, *lines]
+    return [state, *why, *lines]
 
 
 def tail(path: Path | None, limit: int = TAIL_BYTES) -> list[str]:

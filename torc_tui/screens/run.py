@@ -29,13 +29,14 @@ from torc_tui.widgets.lookout import Lookout
 from torc_tui.widgets.rule import Rule
 from torc_tui.widgets.text_line import TextLine
 
+FACTS, LOW_FACTS = 7, 2
+"""Lines for the facts at least, and where the screen is low."""
+
 
 class RunScreen(ConsoleScreen):
     """See the module."""
 
     DEFAULT_CSS = """
-    RunScreen #facts { height: 7; }
-    RunScreen.-low #facts { height: 2; }
     RunScreen #output { height: 1fr; }
     """
 
@@ -119,7 +120,9 @@ class RunScreen(ConsoleScreen):
         page = self._node.value if self._node and self._is_of_this_server else None
         node = page.items[0] if page and page.items else None
         if self.seen:
-            self._facts.show(facts(self.seen, Look(self.app.characters, datetime.now()), node))
+            lines = facts(self.seen, Look(self.app.characters, datetime.now()), node, self.size.width)
+            self._facts.show(lines)
+            self._facts.styles.height = LOW_FACTS if self.has_class("-low") else max(FACTS, len(lines))
 
     @property
     def _is_of_this_server(self) -> bool:
@@ -170,6 +173,9 @@ class RunScreen(ConsoleScreen):
         for each in (self._lookout, self._node):
             if each:
                 each.resume()
+
+    def on_resize(self) -> None:
+        self.call_later(self._show_facts)
 
     def on_lines_view_resized(self) -> None:
         if self.follows:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 from textual.timer import Timer
 from textual.widget import Widget
 
-from torc_core.client import console
+from torc_core.client import console, endpoints
 from torc_core.client.stream import Change
 from torc_core.models.console import JobDetail, Row, WorkflowDetail
+from torc_core.models.progress import Summary
 from torc_tui.actions import Place
 from torc_tui.context import Thing
 from torc_tui.rendering import numbers
-from torc_tui.rendering.cells import Line
+from torc_tui.rendering.cells import Line, wrapped
 from torc_tui.rendering.columns import Look
 from torc_tui.rendering.job_view import preview_lines, status_of
 from torc_tui.rendering.progress import done_share
@@ -33,6 +35,9 @@ from torc_tui.widgets.table_source import View
 
 PREVIEW_AFTER_S = 0.08
 """How long the cursor rests on a job before its preview is asked for."""
+
+STUCK_LINES = 3
+"""So many lines at most say why it cannot go on."""
 
 _PLACES = {"Jobs": Place.JOBS, "Files": Place.FILES, "Requirements": Place.REQUIREMENTS}
 _TABS = {"job": "Jobs", "file": "Files", "requirement": "Requirements"}
@@ -61,6 +66,8 @@ def concerns_workflow(change: Change, workflow_id: int) -> bool:
 class WorkflowScreen(ConsoleScreen):
     """See the module."""
 
+    DEFAULT_CSS = "WorkflowScreen #stuck { height: auto; display: none; }"
+
     def __init__(self, store: Store, workflow_id: int, name: str = "", tab: str = "Jobs", view: View | None = None):
         super().__init__()
         self.store = store
@@ -72,9 +79,12 @@ class WorkflowScreen(ConsoleScreen):
         self._tab = tab if tab in self._sources else "Jobs"
         self._view = view
         self.tabs = TabBar(self._titles)
+        self._stuck = LinesView(id="stuck")
+        """Why what is left cannot run, while that is so."""
         self.preview = LinesView(id="preview")
         self._preview_rule = Rule("┄", id="preview-rule")
         self._watch: Watch[WorkflowDetail] | None = None
+        self._summary: Watch[Summary] | None = None
         self._job: Watch[JobDetail] | None = None
         self._job_timer: Timer | None = None
 
@@ -114,6 +124,7 @@ class WorkflowScreen(ConsoleScreen):
 
     def body(self) -> Iterator[Widget]:
         yield self.tabs
+        yield self._stuck
         yield self._open_pane(self._tab)
         yield self._preview_rule
         yield self.preview
@@ -130,12 +141,32 @@ class WorkflowScreen(ConsoleScreen):
             lambda change: concerns_workflow(change, self.workflow_id),
             self._told,
         )
+        self._summary = Watch(
+            self.store,
+            endpoints.summary(self.workflow_id),
+            lambda change: concerns_workflow(change, self.workflow_id),
+            self._told_summary,
+        )
         self.tabs.show(self._titles.index(self._tab))
 
+    @property
+    def _watches(self) -> list[Watch[Any]]:
+        return [watch for watch in (self._watch, self._summary, self._job) if watch]
+
     def on_unmount(self) -> None:
-        for watch in (self._watch, self._job):
-            if watch:
-                watch.close()
+        for watch in self._watches:
+            watch.close()
+
+    def _told_summary(self, _: Watch[Summary]) -> None:
+        self.call_later(self._show_stuck)
+
+    def _show_stuck(self) -> None:
+        why = self._summary.value.stuck if self._summary and self._summary.value else None
+        lines = wrapped(f"it cannot go on: {why}", max(20, self.size.width - 6))[:STUCK_LINES] if why else []
+        first: Line = [(" ", ""), *self.app.characters.glyph("failed"), (" ", "")]
+        self._stuck.show([[*(first if y == 0 else [("   ", "")]), (line, "warning")] for y, line in enumerate(lines)])
+        self._stuck.styles.height = len(lines)
+        self._stuck.display = bool(lines)
 
     def _told(self, watch: Watch[WorkflowDetail]) -> None:
         self.call_later(self._show_detail, watch)
@@ -172,9 +203,8 @@ class WorkflowScreen(ConsoleScreen):
 
     def heard(self, change: Change) -> None:
         if change.event == "open":
-            for watch in (self._watch, self._job):
-                if watch:
-                    watch.touch()
+            for watch in self._watches:
+                watch.touch()
         for tab, pane in self._panes.items():
             pane.heard(change)
             if tab != self._tab:
@@ -196,22 +226,19 @@ class WorkflowScreen(ConsoleScreen):
     def slept(self) -> None:
         for pane in self._panes.values():
             pane.table.pause()
-        for watch in (self._watch, self._job):
-            if watch:
-                watch.pause()
+        for watch in self._watches:
+            watch.pause()
 
     def woke(self) -> None:
-        for watch in (self._watch, self._job):
-            if watch:
-                watch.resume()
+        for watch in self._watches:
+            watch.resume()
         if self.table:
             self.table.resume()
             self.table.focus()
 
     @property
     def idle(self) -> bool:
-        watches = [watch for watch in (self._watch, self._job) if watch]
-        return bool(self.table and self.table.idle) and all(w.idle for w in watches) and self._job_timer is None
+        return bool(self.table and self.table.idle) and all(w.idle for w in self._watches) and self._job_timer is None
 
     async def open_tab(self, index: int) -> None:
         """Show a tab, counted from 0; one that is not there changes nothing."""
@@ -238,6 +265,7 @@ class WorkflowScreen(ConsoleScreen):
 
     def on_resize(self) -> None:
         self._arrange()
+        self._show_stuck()
 
     @property
     def shows_preview(self) -> bool:
