@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from torc_core.errors import InputError
 from torc_tui import settings
 from torc_tui.connect import NamedServer, OwnServer
+from torc_tui.store import State
 
 if TYPE_CHECKING:
     from torc_tui.app import ConsoleApp
@@ -48,13 +49,26 @@ def start(*, url: str | None, password: str | None, view: str, read_only: bool, 
 
 
 async def _print_once(app: ConsoleApp) -> int:
-    """Print what the first screen shows once everything has arrived."""
+    """Print what the first screen shows once everything has arrived; 1 when the server cannot be reached."""
     size = shutil.get_terminal_size((140, 40))
     async with app.run_test(size=(size.columns, size.lines)):
         try:
-            await asyncio.wait_for(app.settled(), ONCE_LIMIT_S)
+            await asyncio.wait_for(_settled_or_offline(app), ONCE_LIMIT_S)
+            why = app.store.connection.reason
         except TimeoutError:
-            sys.stderr.write(f"torc: the server does not answer: {app.store.connection.reason}\n")
+            why = app.store.connection.reason or f"nothing came within {ONCE_LIMIT_S:.0f} s"
+        if not app.idle:
+            sys.stderr.write(f"torc: the server does not answer: {why}\n")
             return 1
         sys.stdout.write(app.screen_text() + "\n")
     return 0
+
+
+async def _settled_or_offline(app: ConsoleApp) -> None:
+    """Wait until all is shown, or until it is known that there is no server."""
+    settled = asyncio.ensure_future(app.settled())
+    try:
+        while not settled.done() and app.store.connection.state is not State.OFFLINE:
+            await asyncio.wait([settled], timeout=0.05)
+    finally:
+        settled.cancel()

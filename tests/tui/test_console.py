@@ -241,6 +241,7 @@ def test_keys_do_no_harm_while_no_server_answers() -> None:
         async with app.run_test(size=(80, 24)) as pilot:
             d = Driver(app, pilot)
             await d.sees("OFFLINE")
+            await d.sees("no server at http://")
             for key in ("enter", "x", "r", "D", "space", "asterisk", "end", "s", "escape", "ctrl+r"):
                 await pilot.press(key)
             await d.sees("OFFLINE")
@@ -295,6 +296,16 @@ def test_once_prints_the_screen_and_leaves(tui_server: ServerProcess, workshop: 
     assert (told.returncode, told.stderr) == (0, "")
     assert "only_job" in told.stdout
     assert "\x1b" not in told.stdout
+
+
+def test_once_says_in_one_line_that_there_is_no_server() -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "torc_core.cli.main", "tui", "--once", "--url", "http://127.0.0.1:1"],
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert (told.returncode, told.stdout) == (1, "")
+    [line] = told.stderr.splitlines()
+    assert line.startswith("torc: the server does not answer: no server at http://127.0.0.1:1")
 
 
 def test_a_clash_of_keys_is_reported_at_the_start(tui_server: ServerProcess) -> None:

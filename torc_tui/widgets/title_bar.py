@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from torc_tui.rendering.cells import Line, between
+from torc_tui.rendering.cells import Line, between, fitted
 from torc_tui.store import Connection, State
 from torc_tui.widgets.line_widget import LineWidget
 
@@ -14,6 +14,9 @@ _LOOK = {
     State.RECONNECTING: ("◌", "warning"),
     State.OFFLINE: ("✖", "error"),
 }
+
+REASON = 62
+"""Columns at most for why it is OFFLINE."""
 
 
 def connection_line(connection: Connection) -> Line:
@@ -44,4 +47,7 @@ class TitleBar(LineWidget):
         left: Line = [(" torc  ", "key"), *connection, ("      ", ""), *self._place]
         if width < 100:
             left = [(" ", ""), *connection, ("  ", ""), *self._place]
+        reason = self.app.store.connection.reason
+        if self.app.store.connection.state is State.OFFLINE and reason:
+            left += fitted([(f"   {reason}", "warning")], min(REASON, len(reason) + 3))
         return between(left, [*self._facts, (" ", "")], width)
