@@ -30,7 +30,7 @@ LONGEST_WAIT_S = 1.5
 OFFLINE_AFTER_S = 10.0
 """A connection that is away for so long reads OFFLINE."""
 
-SHORTEST_PAUSE_S = 0.25
+SHORTEST_PAUSE_S = 0.3
 """A question is asked again after so long at the earliest, however much changes."""
 
 LOAD_SHARE = 4

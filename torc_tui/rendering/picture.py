@@ -28,7 +28,7 @@ _SEEN_ON_BLANKS = frozenset("4579")
 BRIDGE = 4
 """So many unchanged cells are written again rather than jumped over."""
 
-_BLANKS = re.compile(r"( {8,})(?=\x1b\[[0-9;]*[GH])|( {14,})")
+_BLANKS = re.compile(r"( {8,})(?=\x1b\[[0-9;]*[GH])|( {11,})")
 """Blanks that are shorter to erase: before the cursor goes elsewhere anyway, or with a step over them."""
 
 
