@@ -17,9 +17,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from tests.tui import stranger  # noqa: E402
-from tests.tui.pictures import svg  # noqa: E402
-from tests.tui.terminal import Terminal  # noqa: E402
+from tests.tui import stranger  # noqa: E402 (needs the path)
+from tests.tui.pictures import svg  # noqa: E402 (needs the path)
+from tests.tui.terminal import Terminal  # noqa: E402 (needs the path)
 
 TORC = [sys.executable, "-m", "torc_core.cli.main"]
 

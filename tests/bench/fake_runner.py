@@ -76,6 +76,6 @@ class FakeRunner:
     def _exchange(self, **said: object) -> ExchangeAnswer:
         self._sequence += 1
         free = FreeResources(self._slots, self._slots << 30)
-        request = ExchangeRequest(self._sequence, free, ignore_resources=True, **said)  # type: ignore[arg-type]
+        request = ExchangeRequest(self._sequence, free, ignore_resources=True, **said)  # type: ignore[arg-type]  # fields by name
         answer = self._http.post(self._path, content=msgspec.json.encode(request)).raise_for_status()
         return msgspec.json.decode(answer.content, type=ExchangeAnswer)
