@@ -34,6 +34,23 @@ def test_workflows_appear_and_move_on_by_themselves(tui_server: ServerProcess, w
     drive(tui_server.url, script)
 
 
+def test_a_new_workflow_shows_at_the_top_of_a_long_list(tui_server: ServerProcess, workshop: Workshop) -> None:
+    for n in range(45):
+        workshop.workflow(f"one_of_many_{n}", {})
+
+    async def script(d: Driver) -> None:
+        assert d.line("one_of_many_44").startswith("▌")
+        await asyncio.to_thread(workshop.workflow, "comes_last", {})
+        await d.sees("comes_last")
+        lines = d.text.splitlines()
+        first = next(n for n, line in enumerate(lines) if "comes_last" in line)
+        assert lines[first + 1].startswith("▌")
+        assert "one_of_many_44" in lines[first + 1]
+        assert not lines[first].startswith("▌")
+
+    drive(tui_server.url, script)
+
+
 def test_from_the_start_to_the_stderr_of_a_failed_job_in_four_keys(
     tui_server: ServerProcess, workshop: Workshop
 ) -> None:

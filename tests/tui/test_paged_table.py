@@ -133,6 +133,21 @@ def test_the_cursor_stays_on_its_row_and_line_while_rows_come_and_go() -> None:
     asyncio.run(run())
 
 
+def test_at_the_top_what_is_new_shows_above_the_cursor_as_long_as_its_row_is_in_sight() -> None:
+    async def run() -> None:
+        async with stage(200) as s:
+            for step in range(30):
+                s.source.items = [{"id": 1000 + step, "name": f"row_new_{step}", "size": 1}, *s.source.items]
+                await s.refresh()
+                assert s.table.cursor_id == 1
+                assert s.cursor_line == min(step + 1, 19)
+                assert s.table.top == max(0, step + 1 - 19)
+                if s.table.top == 0:
+                    assert s.shown()[0] == f"row_new_{step}"
+
+    asyncio.run(run())
+
+
 def test_when_the_row_under_the_cursor_is_gone_the_next_one_is_under_it() -> None:
     async def run() -> None:
         async with stage(200) as s:

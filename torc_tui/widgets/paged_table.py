@@ -1,8 +1,9 @@
 """A table of any length over a source that sorts, filters and pages on the server.
 
 Only the visible rows are drawn, one line each; a row that changed repaints its line. The cursor and the marks belong to
-ids: when rows come, go or move, the cursor stays on its row and that row on its line of the screen. What is shown stays
-until its replacement has arrived.
+ids: when rows come, go or move, the cursor stays on its row and that row on its line of the screen; only at the top of
+the table does what is new show above it, as long as the cursor stays in sight. What is shown stays until its
+replacement has arrived.
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ class PagedTable(TableCanvas):
             sort=self.view.sort,
             filter=self.view.filter,
             anchor=None if self._to_top else self.cursor_id,
-            before=self.cursor - self.top,
+            before=self.cursor - self.top if self.top else self.page_height - 1,
         )
 
     def _fail(self, error: TorcError) -> None:
@@ -161,25 +162,30 @@ class PagedTable(TableCanvas):
             return
         before = self._visible_rows()
         old_total, was = self.rows.total, (self.cursor_id, self._row_at_cursor())
-        shift = 0
+        old_top, old_line, shift = self.top, self.cursor - self.top, 0
         if self._to_top:
             self._to_top, self.cursor, self.top, self.cursor_id = False, 0, 0, None
             self.rows.forget()
         elif arrival.anchored is not None and arrival.anchored == self.cursor_id and page.anchor is not None:
             shift = page.anchor - self.cursor
-            self.cursor, self.top = page.anchor, self.top + shift
+            self.cursor = page.anchor
+            if self.top or self.cursor >= self.page_height:
+                self.top += shift
         if shift or page.total != old_total:
             self.rows.forget()
         self.rows.total, self.rows.everything = page.total, page.everything
         self.rows.put(page.offset, page.items)
         first_time, self.loaded, self.error = not self.loaded, True, None
         self._settle()
-        if first_time or self.top != self._drawn_top + shift or (old_total > self.page_height) != (self._has_bar()):
+        if first_time or old_top != self._drawn_top or (old_total > self.page_height) != (self._has_bar()):
             self._draw()
         else:
             self._drawn_top = self.top
             self._repaint_changed(before)
-            if page.total != old_total or shift:
+            if self.cursor - self.top != old_line:
+                self._repaint(self.top + old_line)
+                self._repaint(self.cursor)
+            if (page.total, self.top) != (old_total, old_top):
                 self._repaint_bar()
         self._fetch_missing()
         if was != (self.cursor_id, self._row_at_cursor()) or first_time:
