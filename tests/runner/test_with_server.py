@@ -14,7 +14,7 @@ import httpx
 import pytest
 from server_process import ServerProcess
 
-from tests.runner.waiting import pid_in, until
+from tests.runner.waiting import is_alive, nobody_is_left, pid_in, until
 
 
 @pytest.fixture
@@ -57,6 +57,35 @@ def test_a_server_that_crashes_again_and_again_loses_nothing(real_server: Server
     assert (runner.returncode, err) == (0, "")
 
 
+def test_a_job_that_supports_termination_has_longer_to_save_its_work(
+    real_server: ServerProcess, tmp_path: Path
+) -> None:
+    saving = "trap 'until test -e gate; do sleep 0.01; done; echo saved > saved; exit 7' TERM; echo $$ > {name}"
+    forever = "; while :; do sleep 0.01; done"
+    with real_server.client() as client:
+        workflow = _post(client, "/workflows", {"name": "flow", "user": "me"})["id"]
+        jobs = {}
+        for name, supports in (("saver", True), ("other", False)):
+            job = {"workflow_id": workflow, "name": name, "command": saving.format(name=name) + forever}
+            jobs[name] = _post(client, "/jobs", job | {"supports_termination": supports})["id"]
+        _post(client, f"/workflows/{workflow}/initialize_jobs", None)
+        grace = ("--grace-s", "0.2", "--termination-grace-s", "1000", "--max-parallel-jobs", "2")
+        runner = _runner(real_server, workflow, tmp_path, *grace)
+        other = pid_in(tmp_path / "other")
+        saver = pid_in(tmp_path / "saver")
+
+        runner.send_signal(signal.SIGTERM)
+        nobody_is_left(other)
+        assert is_alive(saver)
+        (tmp_path / "gate").touch()
+
+        runner.communicate(timeout=10)
+        results = client.get("/results", params={"workflow_id": workflow}).raise_for_status().json()["items"]
+    ends = {result["job_id"]: (result["status"], result["return_code"]) for result in results}
+    assert ends == {jobs["saver"]: ("terminated", 7), jobs["other"]: ("terminated", 137)}
+    assert (tmp_path / "saved").read_text() == "saved\n"
+
+
 def _lines(folder: Path) -> int:
     return (folder / "ran").read_text().count("\n")
 
@@ -78,9 +107,9 @@ def _counts(client: httpx.Client, workflow: int) -> dict[str, int]:
     return counts
 
 
-def _runner(server: ServerProcess, workflow: int, folder: Path) -> subprocess.Popen[str]:
+def _runner(server: ServerProcess, workflow: int, folder: Path, *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "torc_core.runner.main", "--url", server.url, "--workflow", str(workflow)],
+        [sys.executable, "-m", "torc_core.runner.main", "--url", server.url, "--workflow", str(workflow), *options],
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

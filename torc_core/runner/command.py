@@ -27,7 +27,7 @@ from torc_core.runner.actions import Actions
 from torc_core.runner.connection import Away, Connection, Refused
 from torc_core.runner.errands import Errands
 from torc_core.runner.exchange import Conversation
-from torc_core.runner.jobs import Jobs
+from torc_core.runner.jobs import Grace, Jobs
 from torc_core.runner.journal import Head, Journal, deliver
 from torc_core.runner.launch import Launcher, Place
 from torc_core.runner.limits import Watch
@@ -90,6 +90,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--time-left-s", type=float, metavar="S", help="stop all jobs after so many seconds")
     add("--idle-s", type=float, metavar="S", help="leave after so long without work [what the workflow says]")
     add("--grace-s", type=float, default=10.0, metavar="S", help="time between TERM and KILL for a job [10]")
+    add(
+        "--termination-grace-s",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="the same for a job with supports_termination [60]",
+    )
     add("--cwd", metavar="DIR", help="where jobs work [where the workflow was created]")
     add("--log-level", choices=sorted(LEVELS), default="info")
     return parser
@@ -127,7 +134,8 @@ def _work(options: argparse.Namespace, guard_pipe: int | None) -> int:
     wakeup.handle_signals()
     pool = Pool(offer, options.max_parallel_jobs, by_resources)
     launcher = Launcher(place)
-    jobs = Jobs(launcher, pool, ProcessTable(place.runner_uuid), selector, log, options.grace_s)
+    grace = Grace(options.grace_s, options.termination_grace_s)
+    jobs = Jobs(launcher, pool, ProcessTable(place.runner_uuid), selector, log, grace)
     scripts = Scripts(jobs, wakeup.wake, options.grace_s)
     actions = Actions(options.workflow, node.id or 0, Errands(connect, wakeup.wake), scripts, launcher, log)
     path = f"/workflows/{options.workflow}/actions"

@@ -76,6 +76,19 @@ class Ended:
     result: AttemptResult | None
 
 
+@dataclass(frozen=True, slots=True)
+class Grace:
+    """Seconds between TERM and KILL."""
+
+    usual_s: float
+    supported_s: float
+    """For a job that says that it supports termination: it has work to save (runner.md 1.10). At least the usual."""
+
+    def of(self, job: Assignment) -> float:
+        """That of a job."""
+        return max(self.usual_s, self.supported_s) if job.supports_termination else self.usual_s
+
+
 class Jobs:
     """Starts and ends processes and notices their exits; to be used by one thread.
 
@@ -90,7 +103,7 @@ class Jobs:
         table: ProcessTable,
         selector: selectors.BaseSelector,
         log: Log,
-        grace_s: float,
+        grace: Grace,
     ) -> None:
         self.running: dict[Attempt, Running] = {}
         self._leaders: set[int] = set()
@@ -103,7 +116,7 @@ class Jobs:
         self._strays = Strays()
         self._selector = selector
         self._log = log
-        self._grace_s = grace_s
+        self._grace = grace
         self._look_at = float("inf")
         self._last_fd = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_FDS
 
@@ -156,7 +169,7 @@ class Jobs:
         return [over for job in list(self._unwatched.values()) if (over := self.exited(job)) is not None]
 
     def stop(self, attempts: Iterable[Attempt], ending: Ending, *, kill: bool = False) -> None:
-        """Make jobs end: TERM, and KILL when the grace period is over, or KILL at once."""
+        """Make jobs end: TERM, and KILL when their grace period is over, or KILL at once."""
         stopping = []
         for attempt in attempts:
             running = self.running.get(attempt)
@@ -169,7 +182,7 @@ class Jobs:
         self._signal(stopping, signal.SIGKILL if kill else signal.SIGTERM)
         now = time.monotonic()
         for running in stopping:
-            running.kill_at = now if kill else now + self._grace_s
+            running.kill_at = now if kill else now + self._grace.of(running.job)
             self._look_at = min(self._look_at, running.kill_at)
 
     def tick(self, now: float) -> list[Ended]:
