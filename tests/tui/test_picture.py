@@ -121,6 +121,18 @@ def test_one_changed_cell_is_one_cell() -> None:
     assert len(picture.reduced(line.format(42))) < 50
 
 
+def test_texts_of_one_style_are_written_together_where_that_is_shorter() -> None:
+    dim, bright = "38;2;143;155;168;48;2;20;20;20", "38;2;201;209;217;48;2;20;20;20"
+    line = "".join(f"\x1b[{style}m{text:<8}\x1b[0m" for style, text in ((dim, "id"), (bright, "name")) * 4)
+    assert Picture().reduced(f"\x1b[1;1H{line}\x1b[1;1H").count(bright.partition(";48")[0]) == 1
+
+
+def test_the_picture_is_written_in_its_order_where_that_is_shorter() -> None:
+    line = "".join(f"\x1b[{style}m{text}\x1b[0m" for style, text in (("31", "id"), ("32", "name")) * 4)
+    reduced = Picture().reduced(f"\x1b[1;1H{line}\x1b[1;1H")
+    assert reduced == "\x1b[1;1H" + "\x1b[31mid\x1b[32mname" * 4 + "\x1b[1G"
+
+
 def test_after_the_terminal_was_lost_everything_is_written_again() -> None:
     picture = Picture()
     update = "\x1b[1;1Hname\x1b[1;1H"

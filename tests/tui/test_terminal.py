@@ -56,8 +56,9 @@ def jobs(large: ServerProcess, tmp_path: Path) -> Iterator[Terminal]:
 @pytest.mark.parametrize("screen", ["home", "jobs"])
 def test_a_cursor_move_is_at_most_1_kb(screen: str, request: pytest.FixtureRequest) -> None:
     terminal: Terminal = request.getfixturevalue(screen)
-    costs = [terminal.cost(lambda: terminal.press("down")).size for _ in range(32)]
-    assert max(costs) <= 1024, costs
+    terminal.press("pagedown", "pagedown")  # from the last line on the table is moved, too: that is the most
+    costs = [terminal.cost(lambda: terminal.press("down")).size for _ in range(24)]
+    assert max(costs) <= 1000, costs
 
 
 @pytest.mark.parametrize("screen", ["home", "jobs"])
