@@ -121,7 +121,7 @@ class Gradual:
 
             def begin(batch: Batch) -> int:
                 _begin(batch, workflow_id, "restart")
-                return restart.new_run(batch, workflow_id)
+                return restart.new_run(batch, workflow_id, unused=found.unused)
 
             run_id = await self._db.write(begin)
             async with self._at_work(workflow_id):

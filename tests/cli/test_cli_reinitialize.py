@@ -54,7 +54,7 @@ def test_a_changed_file_is_told_and_only_what_follows_from_it_runs(torc: Torc, c
         f"'torc run {counted}' runs them",
     ]
 
-    torc("run", counted)
+    assert torc("run", counted, "-f", "json").json["run_id"] == 2
     assert Path("report.txt").read_text().strip() == "2"
     assert torc("workflows", "reinitialize", counted, "--dry-run").out.startswith(
         f"Workflow {counted} 'counting': nothing has changed"

@@ -96,6 +96,14 @@ def test_initialize_starts_a_run(torc: Torc) -> None:
     assert [job["status"] for job in jobs] == ["ready", "blocked"]
 
 
+def test_a_run_that_was_begun_is_the_one_that_is_run(torc: Torc) -> None:
+    number = torc.create("name: begun\njobs: [{name: a, command: 'true'}]\n")
+    assert "'begun' is initialized as run 1: 1 ready\n" in torc("workflows", "initialize", number).out
+    assert torc("run", number, "-f", "json").json["run_id"] == 1
+    assert "'begun' is initialized as run 2: 1 ready\n" in torc("workflows", "initialize", number, "--yes").out
+    assert torc("run", number, "-f", "json").json["run_id"] == 2
+
+
 def test_initialize_asks_before_it_discards_progress(torc: Torc) -> None:
     number = torc.create(CHAIN)
     torc("workflows", "initialize", number)

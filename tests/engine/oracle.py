@@ -205,17 +205,19 @@ class Oracle:
         job.status, job.holder, job.has_result, job.lost, job.by_user = "blocked", None, False, 0, False
 
     def restarted(self) -> bool:
-        """A new run of what is not completed and all below; False when it must be refused."""
+        """A run of what is not completed and all below; False when it must be refused."""
         if any(job.status in ACTIVE for job in self.jobs.values()):
             return False
         again = {name for name, job in self.jobs.items() if job.status != "completed"}
         if not again:
             return True
+        waiting = all(self.jobs[name].status in ("blocked", "ready") and not self.jobs[name].lost for name in again)
+        if not waiting or any(run == self.run for _, run, _ in self.results):
+            self.run += 1  # otherwise nobody has come for the present run: it is this one
         for name, job in self.jobs.items():  # parents come before their children
             if name in again or again.intersection(job.parents):
                 again.add(name)
                 job.attempt += job.holder is not None
                 self._begin_anew(job)
-        self.run += 1
         self.settle()
         return True

@@ -149,6 +149,26 @@ class TestRestart:
         assert flow.restart() == {"run_id": 1, "jobs": 0, "by_status": {}, "kept": 1}
         assert flow.run_id == 1
 
+    def test_a_run_that_was_begun_and_that_nobody_came_for_is_this_run(self, stage: Stage) -> None:
+        flow = stage.flow(job("a"), job("b", "a"))
+        assert (flow.restart()["run_id"], flow.restart()["run_id"]) == (1, 1)
+        runner = flow.runner()
+        runner.takes()
+        runner.ends("a")
+        runner.dies()
+        assert flow.restart()["run_id"] == 2
+        assert flow.restart()["run_id"] == 2
+        flow.check()
+        assert flow.runner().runs_everything() == ["b"]
+        assert [run for run, *_ in flow.results("b")] == [2]
+
+    def test_a_run_whose_only_runner_was_lost_is_over(self, stage: Stage) -> None:
+        flow = stage.flow(job("a"))
+        runner = flow.runner()
+        runner.takes()
+        runner.dies()
+        assert flow.restart()["run_id"] == 2
+
     def test_jobs_that_wait_for_a_decision_run_again(self, stage: Stage) -> None:
         flow = stage.flow(job("a"), job("b", "a"))
         runner = flow.runner()

@@ -17,6 +17,9 @@ from torc_server.engine.reset import take_back
 from torc_server.errors import Conflict, Invalid, NotFound
 from torc_server.store.batch import Batch
 
+WAITING = (JobStatus.BLOCKED, JobStatus.READY)
+"""How the jobs are of a run that nobody has come for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -25,6 +28,8 @@ class Scope:
     run_id: int
     jobs: list[tuple[int, JobStatus]]
     kept: int
+    unused: bool
+    """Whether the present run is this one: it was begun (initialize, reinitialize), and nothing has come of it yet."""
 
     def answer(self, run_id: int) -> dict[str, Any]:
         """As the API says it: {run_id, jobs, by_status, kept}."""
@@ -35,15 +40,19 @@ class Scope:
 def scope(conn: Connection, workflow_id: int) -> Scope:
     """Jobs that are neither completed nor disabled, and everything below them. Raises NotFound, Invalid (archived)."""
     workflow = conn.exec_driver_sql(
-        "SELECT run_id, is_archived FROM workflow WHERE id = ? AND state = 'visible'", (workflow_id,)
+        "SELECT run_id, is_archived, is_canceled, run_id = 0 OR run_id ="
+        " (SELECT run_id FROM result WHERE workflow_id = workflow.id ORDER BY id DESC LIMIT 1)"
+        " FROM workflow WHERE id = ? AND state = 'visible'",
+        (workflow_id,),
     ).one_or_none()
     if workflow is None:
         raise NotFound(f"Workflow not found with ID: {workflow_id}")
     if workflow[1]:
         raise Invalid(f"Workflow {workflow_id} is archived; unarchive it before running it")
     rows = conn.exec_driver_sql(
-        "SELECT id, status FROM job WHERE workflow_id = ? AND status NOT IN (5, 9)", (workflow_id,)
+        "SELECT id, status, lost FROM job WHERE workflow_id = ? AND status NOT IN (5, 9)", (workflow_id,)
     ).all()
+    unused = not any(workflow[2:]) and not any(row[1] not in WAITING or row[2] for row in rows)
     jobs = {row[0]: JobStatus(row[1]) for row in rows}
     completed = conn.exec_driver_sql(
         "SELECT count(*) FROM job WHERE workflow_id = ? AND status = 5", (workflow_id,)
@@ -51,15 +60,20 @@ def scope(conn: Connection, workflow_id: int) -> Scope:
     if completed:
         jobs |= {row[0]: JobStatus(row[2]) for row in rows_below(conn, list(jobs)) if row[0] not in jobs}
     kept = completed - sum(status == JobStatus.COMPLETED for status in jobs.values())
-    return Scope(workflow[0], list(jobs.items()), kept)
+    return Scope(workflow[0], list(jobs.items()), kept, unused)
 
 
-def new_run(batch: Batch, workflow_id: int) -> int:
-    """Begin the next run; returns its number. Conflict when jobs are with a runner."""
+def new_run(batch: Batch, workflow_id: int, *, unused: bool = False) -> int:
+    """Begin the next run, or the present one where it is `unused`; returns its number.
+
+    Conflict when jobs are with a runner.
+    """
     now = progress(batch, workflow_id)
     _refuse(workflow_id, now.active if now is not None else 0)
     run_id = batch.run(
-        "UPDATE workflow SET run_id = run_id + 1, is_canceled = 0 WHERE id = ? RETURNING run_id", workflow_id
+        "UPDATE workflow SET run_id = run_id + ?, is_canceled = 0 WHERE id = ? RETURNING run_id",
+        int(not unused),
+        workflow_id,
     ).scalar_one()
     batch.log(workflow_id, "workflow", run_id=run_id, is_canceled=False)
     tell_initialized(batch, workflow_id, only_uninitialized=True, user="anonymous")
@@ -86,7 +100,7 @@ def restart(batch: Batch, workflow_id: int) -> dict[str, Any]:
     if not found.jobs:
         return found.answer(found.run_id)
     refuse_cycle(batch.conn, workflow_id)
-    run_id = new_run(batch, workflow_id)
+    run_id = new_run(batch, workflow_id, unused=found.unused)
     take_back(batch, [job for job, _ in found.jobs])
     initialize(batch, workflow_id, only_uninitialized=True)
     return found.answer(run_id)
