@@ -74,6 +74,23 @@ def test_only_the_user_can_read_what_opens_it(own_torc: Torc) -> None:
     assert "refuses the password of user 'tester'" in stranger.err
 
 
+@pytest.mark.parametrize("line", ["workflows list", "ping", "run flow.yaml", "tui --once"])
+def test_a_password_for_it_is_refused_as_it_needs_none(own_torc: Torc, line: str) -> None:
+    own_torc("server", "start")
+    own_torc.write("name: w\njobs: [{name: a, command: 'true'}]\n")
+    shown = own_torc(*line.split(), "--password", "guess", code=2)
+    assert shown.err == (
+        "torc: --password is for a server that --url or TORC_API_URL names; your own on this host needs none\n"
+    )
+
+
+def test_a_password_that_is_set_for_another_server_does_no_harm(
+    own_torc: Torc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORC_PASSWORD", "of another server")
+    own_torc("workflows", "list")
+
+
 def test_its_address_alone_is_enough_for_the_user(own_torc: Torc) -> None:
     own_torc("server", "start")
     own_torc("--url", record().url + "/torc-service/v1", "workflows", "list")

@@ -42,7 +42,13 @@ class App:
 
     @property
     def password(self) -> str | None:
-        return self.options.get("password") or self.config.client.password
+        """What opens the named server; InputError where one is given for the user's own, which needs none."""
+        given = self.options.get("password")
+        if given and self.url is None:
+            raise InputError(
+                "--password is for a server that --url or TORC_API_URL names; your own on this host needs none"
+            )
+        return given or self.config.client.password
 
     @cached_property
     def client(self) -> Client:
@@ -54,24 +60,24 @@ class App:
         from torc_core import local_server
         from torc_core.client.http import Client, base_url
 
+        password = self.password
         if self.url is None:
             return Client(local_server.ensure(self.note), revive=self._revive)
-        return Client(self._named(base_url(self.url)))
+        return Client(self._named(base_url(self.url), password))
 
     def _revive(self) -> Address | None:
         from torc_core import local_server
 
         return local_server.ensure(self.note)
 
-    def _named(self, url: str) -> Address:
+    @staticmethod
+    def _named(url: str, password: str | None) -> Address:
         """The named server; it may be the user's own, whose token is at hand."""
         from torc_core import local_server
         from torc_core.client.http import Address
 
-        record = local_server.read_record() if self.password is None else None
-        if record and record.url == url:
-            return record.address
-        return Address(url, self.password)
+        record = local_server.read_record() if password is None else None
+        return record.address if record and record.url == url else Address(url, password)
 
     def note(self, line: str) -> None:
         """Tell the user something beside the output."""
