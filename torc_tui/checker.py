@@ -114,9 +114,12 @@ def _not_checked(path: Path, folder: Path, error: TorcError) -> Checked:
 class WatchedFile:
     """A workflow file, checked anew whenever it or the folder that jobs work in changes."""
 
-    def __init__(self, user: Callable[[], str], told: Callable[[], object]) -> None:
-        """`told` hears that `checked` is new."""
+    def __init__(
+        self, user: Callable[[], str], told: Callable[[], object], defect: Callable[[Exception], None]
+    ) -> None:
+        """`told` hears that `checked` is new, `defect` of what is no error of the user."""
         self._user = user
+        self._defect = defect
         self._told = told
         self.path: Path | None = None
         self.folder = Path.cwd()
@@ -132,7 +135,7 @@ class WatchedFile:
         self.recheck()
         if self._lookout:
             self._lookout.close()
-        self._lookout = Lookout(lambda: stamp(path), self._seen)
+        self._lookout = Lookout(lambda: stamp(path), self._seen, self._defect)
 
     def _seen(self, seen: tuple[int, int] | TorcError | None) -> None:
         if self.checked is None or self.checked.path != self.path or self.checked.stamp != seen:

@@ -53,8 +53,8 @@ def test_a_process_that_dies_is_told_in_place_of_what_the_file_would_make(
         return start(sys.executable, "-c", "import sys; sys.stdin.buffer.read(8)", **options)
 
     async def script() -> None:
-        told = asyncio.Event()
-        watched = WatchedFile(lambda: "tester", told.set)
+        told, defects = asyncio.Event(), list[Exception]()
+        watched = WatchedFile(lambda: "tester", told.set, defects.append)
         try:
             with monkeypatch.context() as patched:
                 patched.setattr(asyncio, "create_subprocess_exec", dying)
@@ -67,6 +67,7 @@ def test_a_process_that_dies_is_told_in_place_of_what_the_file_would_make(
             checked = await watched.current()
             assert checked is not None
             assert not checked.errors
+            assert not defects
         finally:
             await end(watched.checker)
             watched.close()

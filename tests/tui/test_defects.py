@@ -10,6 +10,7 @@ from server_process import ServerProcess
 from tests.tui.driver import Workshop, console, driven
 from torc_core.client.stream import Change
 from torc_core.models.console import TablePage
+from torc_tui import local_runs
 from torc_tui.sources import WorkflowsSource
 from torc_tui.store import Connection, State
 
@@ -49,3 +50,21 @@ async def test_the_stream_of_changes_comes_back_from_a_defect(tui_server: Server
         await driver.until(lambda: driver.app.store.connection.state is State.LIVE)
         await asyncio.to_thread(workshop.workflow, "is heard of", {})
         await driver.sees("is heard of")
+
+
+@driven
+async def test_the_look_at_local_runs_comes_back_from_a_defect(
+    tui_server: ServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> list[object]:
+        raise LookupError("no such record")
+
+    async with console(tui_server.url) as driver:
+        monkeypatch.setattr(local_runs, "active", broken)
+        await driver.press("f5")
+        await driver.sees("✖ internal error: LookupError: no such record")
+        await driver.press("f5")
+        monkeypatch.setattr(local_runs, "active", lambda: [object()])
+        await driver.press("f5")
+        await driver.sees("1 run here")
+        assert len(driver.app.defects) == 1

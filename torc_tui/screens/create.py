@@ -71,7 +71,7 @@ class CreateScreen(ConsoleScreen):
         self._same_name = TextLine(id="same-name")
         self._in_left = False
         self.options = RunOptions()
-        self.watched = WatchedFile(lambda: store.user, lambda: self.call_later(self._checked))
+        self.watched = WatchedFile(lambda: store.user, lambda: self.call_later(self._checked), store.defect)
         self._problem = 0
         self._line: int | None = None
         self._machine = ""

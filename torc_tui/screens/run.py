@@ -80,7 +80,7 @@ class RunScreen(ConsoleScreen):
         yield self.view
 
     def on_mount(self) -> None:
-        self._lookout = Lookout(self._look, self._told)
+        self._lookout = Lookout(self._look, self._told, self.store.defect)
         run = self.run_record
         part = Part(limit=1, sort="-id", filter=f"pid={run.pid} active=yes")
         nodes = console.table_rows(run.workflow_id, "nodes", part)

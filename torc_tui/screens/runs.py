@@ -12,6 +12,7 @@ from torc_core.client.console import Part
 from torc_core.client.stream import Change
 from torc_core.errors import InputError, TorcError
 from torc_core.models.console import Row, TablePage
+from torc_core.run_records import LocalRun
 from torc_tui import local_runs
 from torc_tui.actions import Place
 from torc_tui.context import Thing
@@ -46,8 +47,14 @@ class RunsSource:
     noun = "run"
     takes_filter = False
 
+    def __init__(self) -> None:
+        self.runs: dict[int, LocalRun] = {}
+        """What was there when the table was last read."""
+
     async def page(self, part: Part) -> TablePage:
-        rows = [run_row(seen) for seen in await asyncio.to_thread(local_runs.runs)]
+        seen = await asyncio.to_thread(local_runs.runs)
+        self.runs = {each.run.id: each.run for each in seen}
+        rows = [run_row(each) for each in seen]
         found = [row for row in rows if _matches(row, part.filter)]
         column = part.sort.removeprefix("-")
         found.sort(key=lambda row: (column in row, row.get(column, 0), row["id"]), reverse=part.sort.startswith("-"))
@@ -90,7 +97,8 @@ class RunsScreen(ConsoleScreen):
     def __init__(self, store: Store, words: str = "") -> None:
         super().__init__()
         self.store = store
-        self.pane = TablePane(RunsSource(), "RUNS ON THIS MACHINE", EMPTY, View("-id", words) if words else None)
+        self._source = RunsSource()
+        self.pane = TablePane(self._source, "RUNS ON THIS MACHINE", EMPTY, View("-id", words) if words else None)
         self.tail = LinesView(id="tail")
         self._rule = Rule("┄", id="tail-rule")
         self._lookout: Lookout[tuple[list[Seen], list[str], list[str]]] | None = None
@@ -120,7 +128,7 @@ class RunsScreen(ConsoleScreen):
         yield self.tail
 
     def on_mount(self) -> None:
-        self._lookout = Lookout(self._look, self._told)
+        self._lookout = Lookout(self._look, self._told, self.store.defect)
         self.table.focus()
 
     def on_unmount(self) -> None:
@@ -157,8 +165,9 @@ class RunsScreen(ConsoleScreen):
         self.open_cursor()
 
     def open_cursor(self) -> None:
-        if row := self.table.cursor_row:
-            self.app.open(RunScreen(self.store, local_runs.find(row["id"]).run))
+        row = self.table.cursor_row
+        if row and (run := self._source.runs.get(row["id"])):
+            self.app.open(RunScreen(self.store, run))
 
     def title_lines(self) -> tuple[Line, Line]:
         return [("Workflows › ", "dim"), ("Runs", "strong")], []  # noqa: RUF001

@@ -114,7 +114,7 @@ class ServerScreen(ConsoleScreen):
             lambda change: change.event in ("open", "reset", "node"),
             self._answered,
         )
-        self._lookout = Lookout(self._look, lambda seen: self._told(seen))
+        self._lookout = Lookout(self._look, self._told, self.store.defect)
         self.view.focus()
         self.draw()
 

@@ -90,7 +90,7 @@ class WorkflowsScreen(ConsoleScreen):
             self._runs.resume()
 
     def on_mount(self) -> None:
-        self._runs = Lookout(lambda: len(local_runs.active()), self._count_runs, every_s=None)
+        self._runs = Lookout(lambda: len(local_runs.active()), self._count_runs, self.app.store.defect, every_s=None)
 
     def on_unmount(self) -> None:
         if self._runs:
