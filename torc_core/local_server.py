@@ -8,6 +8,7 @@ so that runners and consoles that lost it find it again.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import secrets
@@ -77,6 +78,12 @@ def home() -> Path:
 def log_path() -> Path:
     """Where the server writes its log."""
     return home() / "server.log"
+
+
+def log_of(url: str) -> Path | None:
+    """The log of the server at this address, if it is the user's own."""
+    record = read_record()
+    return log_path() if record and record.url == url else None
 
 
 def read_record() -> Record | None:
@@ -216,7 +223,9 @@ def _last_line(log_start: int) -> str:
     with log_path().open("rb") as log:
         log.seek(log_start)
         lines = log.read().decode(errors="replace").strip().splitlines()
-    return lines[-1].removeprefix("torc-server: ") if lines else "it ended without a word"
+    if not lines:
+        return "it ended without a word"
+    return lines[-1].removeprefix("torc-server: ").replace("with --database", "by XDG_STATE_HOME")  # it has no option
 
 
 def token_path() -> Path:
@@ -240,7 +249,10 @@ def _write_private(path: Path, content: bytes) -> None:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise TorcError(f"{path} cannot be written: {error.strerror}; make room there") from None
+        way_out = (
+            "make room there" if error.errno == errno.ENOSPC else "set XDG_STATE_HOME to a folder that can be used"
+        )
+        raise TorcError(f"{path} cannot be written: {error.strerror}; {way_out}") from None
 
 
 def _await_silent(record: Record) -> None:

@@ -8,8 +8,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -18,6 +16,7 @@ import psutil
 import pytest
 
 from tests.cli.torc_command import Torc
+from tests.runner.waiting import until
 from torc_core import VERSION, local_server
 from torc_core.cli.app import App
 from torc_core.client import endpoints
@@ -26,14 +25,6 @@ from torc_core.errors import TorcError
 from torc_core.host import process_space
 
 DEADLINE_S = 30.0
-
-
-def until(happened: Callable[[], object]) -> None:
-    """Wait for a condition; the test fails when it takes too long."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not happened():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.01)
 
 
 def rewrite(**fields: object) -> None:
@@ -169,7 +160,7 @@ def test_an_older_one_is_replaced_when_it_is_idle(own_torc: Torc) -> None:
 def test_an_older_one_is_left_alone_while_runners_are_at_work(own_torc: Torc) -> None:
     path = own_torc.write("name: w\njobs: [{name: a, command: 'touch began; until test -e go; do sleep 0.01; done'}]\n")
     run = subprocess.Popen([sys.executable, "-m", "torc_core.cli.main", "run", path], stdout=subprocess.PIPE)
-    until((own_torc.folder / "began").exists)
+    until((own_torc.folder / "began").exists, "the job's start")
     old = record()
     rewrite(version="0.0.1")
     shown = own_torc("workflows", "list")
@@ -197,6 +188,7 @@ def test_one_that_is_stopping_is_waited_for(own_torc: Torc) -> None:
     own_torc("server", "start")
     stopping = record()
     os.kill(stopping.pid, signal.SIGTERM)
+    until(lambda: local_server.find() is None, "that it does not answer any more")
     own_torc("workflows", "list")
     assert record().pid != stopping.pid
 
@@ -206,8 +198,19 @@ def test_why_it_does_not_start_is_said_in_one_line(own_torc: Torc) -> None:
     (local_server.home() / "torc.db").write_text("this is no database, whatever its name says " * 50)
     shown = own_torc("workflows", "list", code=1)
     assert shown.err.startswith("torc: the server did not start: ")
+    assert "choose another by XDG_STATE_HOME; see " in shown.err
     assert str(local_server.log_path()) in shown.err
     assert shown.err.count("\n") == 1
+
+
+def test_files_that_cannot_be_written_are_named_with_the_way_out(own_torc: Torc) -> None:
+    (local_server.home() / "token").mkdir(parents=True)
+    shown = own_torc("workflows", "list", code=1)
+    assert shown.err == (
+        f"torc: {local_server.token_path()} cannot be written: Is a directory; "
+        "set XDG_STATE_HOME to a folder that can be used\n"
+    )
+    assert own_torc("server", "status", "-f", "json", code=1).json["pid"] is None
 
 
 def test_a_state_folder_that_cannot_be_used_is_named(own_torc: Torc, tmp_path: Path) -> None:
@@ -232,7 +235,7 @@ def test_it_ends_when_idle_and_comes_back_when_needed(monkeypatch: pytest.Monkey
     client = App().new_client()
     client.send(endpoints.ping())
     first = record()
-    until(lambda: not alive(first.pid))
+    until(lambda: not alive(first.pid), "the end of the idle server")
     monkeypatch.setattr(local_server, "IDLE_EXIT_S", 900)
     assert client.send(endpoints.ping()).status == "ok"
     assert record().pid != first.pid
@@ -252,10 +255,10 @@ def test_a_run_survives_the_death_of_the_server(own_torc: Torc) -> None:
         "  - {name: b, command: 'true', depends_on: [a]}\n"
     )
     run = subprocess.Popen([sys.executable, "-m", "torc_core.cli.main", "run", path], stdout=subprocess.PIPE, text=True)
-    until((own_torc.folder / "began").exists)
+    until((own_torc.folder / "began").exists, "the job's start")
     dead = record()
     os.kill(dead.pid, signal.SIGKILL)
-    until(lambda: record().pid != dead.pid)
+    until(lambda: record().pid != dead.pid, "a new server")
     (own_torc.folder / "go").touch()
     out, _ = run.communicate(timeout=DEADLINE_S)
     assert out.endswith(": 2 completed\n")
