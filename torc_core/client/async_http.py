@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import AsyncIterator
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 
 from torc_core.client import errors
-from torc_core.client.http import KEEP_ALIVE_LIMIT_S, Address, base_url, user_name
+from torc_core.client.http import KEEP_ALIVE_LIMIT_S, Address, base_url, connection_options, user_name
 from torc_core.client.request import API_PATH, Request
 from torc_core.client.stream import Change, ChangeReader
 
@@ -28,17 +26,7 @@ class AsyncClient:
 
         self.address = Address(base_url(address.url), address.password)
         self.user = user or user_name()
-        headers = {"accept": "application/json", "user-agent": "torc"}
-        if address.password is not None:
-            token = base64.b64encode(f"{self.user}:{address.password}".encode()).decode()
-            headers["authorization"] = f"Basic {token}"
-        loopback = urlsplit(self.address.url).hostname in ("127.0.0.1", "localhost", "::1")
-        self._http = httpx.AsyncClient(
-            base_url=self.address.url,
-            headers=headers,
-            verify=self.address.url.startswith("https:"),
-            trust_env=not loopback,
-        )
+        self._http = httpx.AsyncClient(**connection_options(self.address, self.user))
 
     async def close(self) -> None:
         """Close the connections."""

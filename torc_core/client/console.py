@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from torc_core.client.endpoints import LONG_WORK
 from torc_core.client.request import Request
-from torc_core.models.console import JobDetail, JobSamples, LiveNodes, TablePage, WorkflowDetail
+from torc_core.models.console import (
+    JobDetail,
+    JobSamples,
+    LiveNodes,
+    NodeSamples,
+    TablePage,
+    Timeline,
+    WorkflowDetail,
+)
 
 Row = dict[str, Any]
 """A row of a table: column -> value; columns that are null are missing. Every row has an `id`."""
@@ -68,6 +76,32 @@ def job_samples(job_id: int, attempt_id: int | None = None) -> Request[JobSample
     """What an attempt of a job used over time; the last one, if none is named."""
     thing, path, query = f"job {job_id}", f"/jobs/{job_id}/samples", {"attempt_id": attempt_id}
     return Request("GET", path, JobSamples, f"getting what {thing} used", thing, query, patience=PATIENCE)
+
+
+def node_samples(node_id: int) -> Request[NodeSamples]:
+    """What the jobs of a runner used together over time."""
+    thing, path = f"runner {node_id}", f"/compute_nodes/{node_id}/samples"
+    return Request("GET", path, NodeSamples, f"getting what {thing} used", thing, patience=PATIENCE)
+
+
+class Stretch(Struct, frozen=True, kw_only=True):
+    """Which time of a run is asked for (ms since 1970; none: all of it), in how many parts, and which attempts of it.
+
+    `node` limits the attempts to those of a runner.
+    """
+
+    parts: int = 100
+    from_ms: int | None = None
+    to_ms: int | None = None
+    node: int | None = None
+    offset: int = 0
+    limit: int = 100
+
+
+def timeline(workflow_id: int, stretch: Stretch) -> Request[Timeline]:
+    """When the attempts of a workflow's run ran, and where."""
+    thing, path, query = f"workflow {workflow_id}", f"/workflows/{workflow_id}/timeline", structs.asdict(stretch)
+    return Request("GET", path, Timeline, f"getting the timeline of {thing}", thing, query, patience=PATIENCE)
 
 
 def live_nodes(limit: int) -> Request[LiveNodes]:

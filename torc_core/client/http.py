@@ -60,18 +60,8 @@ class Client:
         import httpx
 
         self.address = Address(base_url(address.url), address.password)
-        headers = {"accept": "application/json", "user-agent": "torc"}
-        if address.password is not None:
-            token = base64.b64encode(f"{self.user}:{address.password}".encode()).decode()
-            headers["authorization"] = f"Basic {token}"
-        loopback = urlsplit(self.address.url).hostname in ("127.0.0.1", "localhost", "::1")
-        # Loading the certificate authorities takes 40 ms: not for plain HTTP. Proxies are not for loopback.
         self._http = httpx.Client(
-            base_url=self.address.url,
-            headers=headers,
-            verify=self.address.url.startswith("https:"),
-            trust_env=not loopback,
-            timeout=httpx.Timeout(60.0, connect=5.0),
+            **connection_options(self.address, self.user), timeout=httpx.Timeout(60.0, connect=5.0)
         )
 
     def __enter__(self) -> Self:
@@ -204,6 +194,21 @@ class Client:
             next(lines, None)  # The server's greeting: from here on it tells everything.
             yield Change(None, "open", {})
             yield from parse_changes(lines)
+
+
+def connection_options(address: Address, user: str) -> dict[str, Any]:
+    """What every httpx client of a server is made with: its address, who asks, and what is trusted on the way."""
+    headers = {"accept": "application/json", "user-agent": "torc"}
+    if address.password is not None:
+        token = base64.b64encode(f"{user}:{address.password}".encode()).decode()
+        headers["authorization"] = f"Basic {token}"
+    loopback = urlsplit(address.url).hostname in ("127.0.0.1", "localhost", "::1")
+    return {
+        "base_url": address.url,
+        "headers": headers,
+        "verify": address.url.startswith("https:"),  # loading the certificate authorities takes 40 ms
+        "trust_env": not loopback,  # no proxy is asked for what is on this host
+    }
 
 
 def base_url(url: str) -> str:
