@@ -6,28 +6,19 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from tests.cli.torc_command import Torc
+from tests.runner.waiting import nobody_is_left, pid_in, until
 from torc_core import local_server
 from torc_core.cli.app import App
 from torc_core.client import endpoints
 from torc_core.client.stream import Change, names_any
 
 DEADLINE_S = 30.0
-
-
-def until(happened: Callable[[], object]) -> None:
-    """Wait for a condition; the test fails when it takes too long."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not happened():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.01)
 
 
 def in_background(*arguments: object) -> subprocess.Popen[str]:
@@ -206,7 +197,7 @@ jobs:
 def test_ctrl_c_stops_the_jobs_and_the_rest_can_be_run(torc: Torc) -> None:
     path = torc.write(SLEEPER.replace("COMMAND", "test -e go || { touch began; exec sleep 60; }"))
     run = in_background("run", path)
-    until((torc.folder / "began").exists)
+    until((torc.folder / "began").exists, "the job's start")
     run.send_signal(signal.SIGINT)
     out, err = run.communicate(timeout=DEADLINE_S)
     assert run.returncode == 130
@@ -221,8 +212,7 @@ def test_ctrl_c_stops_the_jobs_and_the_rest_can_be_run(torc: Torc) -> None:
 def test_a_second_ctrl_c_kills_at_once(torc: Torc) -> None:
     path = torc.write(SLEEPER.replace("COMMAND", "trap '' TERM; echo $$ > began; while :; do sleep 1; done"))
     run = in_background("run", path)
-    began = torc.folder / "began"
-    until(lambda: began.exists() and began.read_text().strip())
+    job = pid_in(torc.folder / "began")
     assert run.stderr is not None
     run.send_signal(signal.SIGINT)
     assert "stopping" in run.stderr.readline()
@@ -230,12 +220,12 @@ def test_a_second_ctrl_c_kills_at_once(torc: Torc) -> None:
     assert "killing" in run.stderr.readline()
     run.communicate(timeout=DEADLINE_S)
     assert run.returncode == 130
-    until(lambda: not Path(f"/proc/{began.read_text().strip()}").exists())
+    nobody_is_left(job)
 
 
 def test_a_runner_that_dies_is_said_with_its_log(torc: Torc) -> None:
     run = in_background("run", torc.write(SLEEPER.replace("COMMAND", "touch began; exec sleep 60")), "-f", "json")
-    until((torc.folder / "began").exists)
+    until((torc.folder / "began").exists, "the job's start")
     client = App().new_client()
     workflow = client.send(endpoints.list_workflows(user="tester", reverse_sort=True, limit=1)).items[0]
     (node,) = client.send(endpoints.list_compute_nodes(int(workflow.id or 0))).items
@@ -247,7 +237,7 @@ def test_a_runner_that_dies_is_said_with_its_log(torc: Torc) -> None:
 
 def test_a_run_whose_runner_died_has_not_ended(torc: Torc) -> None:
     run = in_background("run", torc.write(SLEEPER.replace("COMMAND", "touch began; exec sleep 60")))
-    until((torc.folder / "began").exists)
+    until((torc.folder / "began").exists, "the job's start")
     client = App().new_client()
     workflow = client.send(endpoints.list_workflows(user="tester", reverse_sort=True, limit=1)).items[0]
     (node,) = client.send(endpoints.list_compute_nodes(int(workflow.id or 0))).items
@@ -275,7 +265,7 @@ def test_a_job_that_wrote_nothing_is_said_to_have_written_nothing(torc: Torc) ->
 def test_a_running_workflow_is_not_run_twice(torc: Torc) -> None:
     path = torc.write(SLEEPER.replace("COMMAND", "touch began; until test -e go; do sleep 0.01; done"))
     run = in_background("run", path, "-f", "json")
-    until((torc.folder / "began").exists)
+    until((torc.folder / "began").exists, "the job's start")
     shown = torc("run", "sleeper", code=1)
     assert shown.out == ""
     assert "1 job of it is with a runner; 'torc wait " in shown.err
@@ -286,7 +276,7 @@ def test_a_running_workflow_is_not_run_twice(torc: Torc) -> None:
 def test_logs_are_followed_to_the_end_of_the_job(torc: Torc) -> None:
     command = "echo first; touch began; until test -e go; do sleep 0.01; done; echo last; echo oops >&2"
     run = in_background("run", torc.write(SLEEPER.replace("COMMAND", command)))
-    until((torc.folder / "began").exists)
+    until((torc.folder / "began").exists, "the job's start")
     workflow = App().new_client().send(endpoints.list_workflows(user="tester", reverse_sort=True, limit=1)).items[0]
     job = torc("jobs", "list", workflow.id, "-f", "json").json["jobs"][0]["id"]
     assert torc("jobs", "logs", job, "--stdout").out == "first\n"
@@ -356,7 +346,7 @@ def test_a_failed_job_is_retried_by_a_runner_that_is_at_work(torc: Torc) -> None
         found = client.send(endpoints.list_workflows(user="tester", reverse_sort=True, limit=1)).items
         return bool(found and client.send(endpoints.summary(int(found[0].id or 0))).counts.get("failed"))
 
-    until(failed)
+    until(failed, "the failure of a job")
     workflow = client.send(endpoints.list_workflows(user="tester", reverse_sort=True, limit=1)).items[0]
     bad = torc("jobs", "list", workflow.id, "--status", "failed", "-f", "json").json["jobs"][0]["id"]
     (torc.folder / "repaired").touch()

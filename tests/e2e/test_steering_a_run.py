@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 from server_process import ServerProcess
 
+from tests.runner.waiting import nobody_is_left, pid_in, until
 from torc_core.spec import build_plan, load_text
 
 TICK = """
 name: tick
 jobs:
-  - {name: tick, command: "echo begun; while :; do date >> ticks; sleep 0.05; done"}
+  - {name: tick, command: "echo $$ > pid; echo begun; while :; do date >> ticks; sleep 0.05; done"}
 """
-
-
-def until(condition: Callable[[], Any], what: str) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not happen"
-        time.sleep(0.01)
 
 
 def begin(http: httpx.Client, server: ServerProcess, folder: Path) -> tuple[int, subprocess.Popen[bytes]]:
@@ -59,19 +50,4 @@ def test_the_jobs_of_a_deleted_workflow_are_stopped(shared_server: ServerProcess
         workflow, runner = begin(http, shared_server, tmp_path)
         http.delete(f"/workflows/{workflow}").raise_for_status()
         assert runner.wait(8) == 1
-    ticks = (tmp_path / "ticks").stat().st_size
-    until(lambda: not any("ticks" in line for line in commands()), "the end of the job's processes")
-    assert (tmp_path / "ticks").stat().st_size - ticks < 100
-
-
-def commands() -> list[str]:
-    return [
-        path.read_bytes().decode(errors="replace") for path in Path("/proc").glob("[0-9]*/cmdline") if readable(path)
-    ]
-
-
-def readable(path: Path) -> bool:
-    try:
-        return bool(path.read_bytes())
-    except OSError:
-        return False
+    nobody_is_left(pid_in(tmp_path / "pid"))
