@@ -40,7 +40,7 @@ class WorkflowsSource:
         return change.event in (*ALWAYS, "jobs", "job", "workflow", "node")
 
     def title(self, row: Row) -> str:
-        return f"{row['name']} ({row['id']})"
+        return str(row["name"])
 
 
 class WorkflowTable:

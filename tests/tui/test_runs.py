@@ -214,6 +214,19 @@ def test_what_kept_a_runner_from_starting_is_said(tui_server: ServerProcess) -> 
     drive(tui_server.url, script)
 
 
+def test_what_a_run_has_said_is_shown_from_its_beginning_where_there_is_room(tui_server: ServerProcess) -> None:
+    made(tui_server, "said", {"name": "a", "command": "true"})
+
+    async def script(d: Driver) -> None:
+        await d.press("r")
+        await d.until(lambda: [seen.word for seen in local_runs.runs()] == ["done"])
+        await d.go("run 1")
+        await d.sees("Job runner completed")
+        await d.sees("Starting job runner")
+
+    drive(tui_server.url, script)
+
+
 def test_a_pid_that_belongs_to_another_process_is_not_taken_for_the_run(tui_server: ServerProcess) -> None:
     workflow_id = made(tui_server, "reused", dict(PATIENT))
     run = local_runs.start_run(Address(tui_server.url), workflow_id, "reused", str(Path.cwd()), options=RunOptions())

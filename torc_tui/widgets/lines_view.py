@@ -55,6 +55,7 @@ class LinesView(Widget):
         if top != self.top:
             self.top = top
             self.refresh()
+            self.post_message(self.Scrolled())
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
@@ -64,11 +65,14 @@ class LinesView(Widget):
         event.stop()
         self.scroll_rows(-3)
 
+    class Scrolled(Message):
+        """Other lines are seen."""
+
     class Resized(Message):
         """There is more or less room than before."""
 
     def on_resize(self) -> None:
-        self.top = min(self.top, self._last_top())
+        self.scroll_rows(0)
         self.post_message(self.Resized())
 
     def render_line(self, y: int) -> Strip:
