@@ -53,8 +53,10 @@ class FakeServer:
         self.repeat_everything = False
         """Every assignment is sent again with every answer."""
         self.refuse_with = 0
-        self.database_uuid = "6f1c0b52-fake"
         """HTTP status of every answer, if not 0."""
+        self.unwanted: dict[int, int] = {}
+        """HTTP status of a call that brings a result with this return code, unless it is a bare one (no stderr)."""
+        self.database_uuid = "6f1c0b52-fake"
         self._attempts = 0
         self._newest = 0
         self._changed = threading.Condition()
@@ -162,7 +164,7 @@ class FakeServer:
             answer = self.workflow
         elif path == "/workflows/1/summary":
             completed = sum(result.status == "completed" for result in self.results.values())
-            answer = {"total": self._attempts, "counts": {"completed": completed}}
+            answer = {"run_id": self.run_id, "total": self._attempts, "counts": {"completed": completed}}
         elif path == "/workflows/1/actions":
             answer = []
         elif path == "/server":
@@ -174,8 +176,15 @@ class FakeServer:
             answer = node
         elif path == "/workflows/1/compute_nodes/7/exchange":
             request = msgspec.json.decode(body, type=ExchangeRequest)
-            answer = self._exchange(request)
-            status = self.refuse_with or 200
+            refusals = [
+                self.unwanted[r.return_code]
+                for r in request.results
+                if r.return_code in self.unwanted and r.stderr_tail
+            ]
+            status = self.refuse_with or (refusals[0] if refusals else 200)
+            answer = (
+                self._exchange(request) if status == 200 or not refusals else {"error": {"message": "not this one"}}
+            )
             if (request.results or request.started) and self.swallow_answers:
                 self.swallow_answers -= 1
                 handler.close_connection = True

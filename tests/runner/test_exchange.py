@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from pathlib import Path
 
 import pytest
@@ -115,18 +116,71 @@ def test_a_server_that_refuses_for_a_while_is_asked_again(server, start, tmp_pat
     assert (runner.returncode, server.results[1].status) == (0, "completed")
 
 
-def test_a_server_that_fails_from_the_start_is_said_on_the_terminal_once(server, start) -> None:
+def test_a_server_with_a_defect_is_said_once_on_the_terminal_with_the_place_of_the_log(
+    server, start, tmp_path: Path
+) -> None:
     server.change(refuse_with=500)
     server.job("true")
     runner = start()
     server.until(lambda: len(server.calls) >= 3, "calls")
+    (log,) = (tmp_path / "output").glob("job_runner_*_wf1_r1.log")
+    until(lambda: "the server answers 500" in _log(tmp_path), "a log line")
 
     server.change(refuse_with=0)
 
     _, err = runner.communicate(timeout=10)
     assert runner.returncode == 0
+    assert err.startswith("torc-runner: the server answers 500")
+    assert err.endswith(f"; results are kept, and sent again; the runner's log is {log}\n")
     assert err.count("\n") == 1
-    assert "the server does not answer this runner's calls: HTTP 500" in err
+    assert "The server takes this runner's calls again" in _log(tmp_path)
+
+
+def test_a_result_that_the_server_refuses_for_ever_is_kept_and_only_its_end_is_told(
+    server, run, tmp_path: Path
+) -> None:
+    server.unwanted = {9: 422}
+    for number in range(12):
+        server.job("echo why >&2; exit 9" if number in (3, 7) else "true")
+
+    ended = run("--max-parallel-jobs", "12")
+
+    ends = {job: (result.status, result.return_code) for job, result in server.results.items()}
+    assert ends == {job: ("failed", 9) if job in (4, 8) else ("completed", 0) for job in range(1, 13)}
+    assert all("the server refused the full result" in server.results[job].cause for job in (4, 8))
+    kept = [json.loads(line) for line in (tmp_path / "output/refused_results_wf1.jsonl").read_text().splitlines()]
+    found = {(one["result"]["job_id"], one["result"]["stderr_tail"], one["refusal"]) for one in kept}
+    assert found == {(4, "why\n", "not this one"), (8, "why\n", "not this one")}
+    assert ended.returncode == 1
+    assert ended.stderr.count("refused by the server: not this one; it is kept in") == 2
+
+
+def test_a_result_over_which_the_server_fails_keeps_no_other_back_and_is_not_lost(server, start) -> None:
+    server.unwanted = {9: 500}
+    for number in range(12):
+        server.job("echo why >&2; exit 9" if number in (3, 7) else "true")
+
+    runner = start("--max-parallel-jobs", "12")
+    server.until(lambda: len(server.results) == 10, "the other results")
+    server.change(unwanted={})
+
+    _, err = runner.communicate(timeout=20)
+    assert [server.results[job].stderr_tail for job in (4, 8)] == ["why\n", "why\n"]
+    assert err.count("\n") == 1
+    assert "the server answers 500: not this one" in err
+
+
+def test_a_server_that_refuses_every_report_is_given_up(server, start) -> None:
+    server.job("sleep 1000")
+    runner = start()
+    server.until(lambda: server.started, "start")
+
+    server.change(refuse_with=422)
+    server.job("true")
+
+    _, err = runner.communicate(timeout=20)
+    assert runner.returncode == 1
+    assert "stopped: the server refuses this runner's calls" in err
 
 
 def test_credentials_are_sent_as_basic_authentication(server, run) -> None:

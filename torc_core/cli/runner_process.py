@@ -78,6 +78,7 @@ class RunnerProcess:
                     self._number, self._process.pid, workflow_id, name, address.url, folder, kept, os.environ,
                     by="shell",
                 )  # fmt: skip
+        self._told = 0
         self.interrupts = 0
         """How many signals were passed on."""
 
@@ -86,10 +87,12 @@ class RunnerProcess:
         """None while it runs; negative when a signal ended it."""
         return self._process.poll()
 
-    def said(self) -> list[str]:
-        """The lines it has written to stdout and stderr."""
+    def news(self) -> list[str]:
+        """The lines it has written to stdout and stderr since this was last asked."""
         self._said.seek(0)
-        return self._said.read().decode(errors="replace").splitlines()
+        lines = self._said.read().decode(errors="replace").splitlines()[self._told :]
+        self._told += len(lines)
+        return [line.removeprefix("torc-runner: ") for line in lines]
 
     @contextmanager
     def signals_passed_on(self, tell: Callable[[int], None]) -> Iterator[Callable[[float], None]]:

@@ -86,6 +86,8 @@ def _follow(
         wait(INSIST_S if runner.interrupts > 1 else pause)
         if runner.exit_code is not None:
             return
+        for line in runner.news():
+            progress.say(f"torc: {line}")
         if runner.interrupts > 1:
             runner.insist()
             continue
@@ -129,7 +131,7 @@ def _conclude(
 
     `earlier` is the last event of an action from before the run.
     """
-    said = [line.removeprefix("torc-runner: ") for line in runner.said()]
+    said = runner.news()
     if runner.exit_code == InputError.exit_code:
         raise InputError(said[-1] if said else "the runner does not take its options")
     for line in said:

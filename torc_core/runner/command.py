@@ -62,8 +62,9 @@ class Server(msgspec.Struct):
 
 
 class Summary(msgspec.Struct):
-    """Where a workflow stands, as far as the exit code needs it."""
+    """Where a workflow stands, as far as the name of the log and the exit code need it."""
 
+    run_id: int
     total: int
     counts: dict[str, int]
 
@@ -122,7 +123,12 @@ def _work(options: argparse.Namespace, guard_pipe: int | None) -> int:
     place = _place(options, workflow, connection.url)
     database_uuid = _ask(connection, "GET", "/server", None, Server, "asking who it is").database_uuid
     claim(place.output_dir, database_uuid)
+    summary = _ask(
+        connection, "GET", f"/workflows/{options.workflow}/summary", None, Summary, f"workflow {options.workflow}"
+    )
     log = Log(options.log_level)
+    host = socket.gethostname()
+    log.open(place.output_dir / f"job_runner_{host}_wf{options.workflow}_r{summary.run_id}.log")
     _deliver_for_the_dead(connection, options.workflow, place.output_dir, database_uuid, log)
     by_resources = options.max_parallel_jobs is None or bool(
         options.num_cpus or options.memory_gb or options.num_gpus is not None
@@ -154,7 +160,6 @@ def _work(options: argparse.Namespace, guard_pipe: int | None) -> int:
         wakeup,
         selector,
         log,
-        str(place.output_dir / f"job_runner_{socket.gethostname()}_wf{options.workflow}_r{{run}}.log"),
         _settings(options, workflow),
     )
     log.info(

@@ -21,7 +21,11 @@ CONNECT_S = 10.0
 
 
 class Away(Exception):
-    """The server cannot be reached or cannot answer now; to be tried again."""
+    """The server cannot be reached or cannot answer now; to be tried again. `status` is the HTTP status, if any."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Refused(TorcError):
@@ -71,7 +75,7 @@ class Connection:
             return content
         said = said_by(content)
         if status >= 500 or status in (408, 429):
-            raise Away(f"HTTP {status}: {said}" if said else f"HTTP {status}")
+            raise Away(f"HTTP {status}: {said}" if said else f"HTTP {status}", status)
         raise Refused(said or f"HTTP {status}", status)
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 
 import msgspec
 
@@ -44,7 +45,11 @@ MOST_RESULTS = 1_000
 
 FIRST_RETRY_S, LAST_RETRY_S = 0.05, 2.0
 REFUSALS = 8
-"""So many refusals in a row that are no 401, 403 or 404, and the runner gives up."""
+"""So many refusals in a row that are no 401, 403 or 404, and for which no single result is to blame: then the runner
+gives up."""
+
+DEFECT = 500
+"""HTTP status of a server that fails over a call: it may be over one of its results."""
 
 
 class Gone(TorcError):
@@ -104,7 +109,9 @@ class Conversation:
         self, connect: Callable[[], Connection], path: str, wake: Callable[[], None], log: Log, journal: Journal
     ) -> None:
         self._ended: deque[Call] = deque()
-        self._lines = [Line(connect(), path, self._ended, wake) for _ in range(2)]
+        connections = [connect() for _ in range(2)]
+        self._url = connections[0].url
+        self._lines = [Line(connection, path, self._ended, wake) for connection in connections]
         for line in self._lines:
             line.start()
         self._log = log
@@ -115,6 +122,8 @@ class Conversation:
         self._waiting: Call | None = None
         self.results: dict[Attempt, AttemptResult] = {}
         """Not yet acknowledged."""
+        self._most = MOST_RESULTS
+        """In one call; fewer while one of them is looked for that the server cannot take."""
         self._results_since: float | None = None
         self._started: dict[Attempt, tuple[float, Started]] = {}
         self._released: list[Attempt] = []
@@ -123,6 +132,8 @@ class Conversation:
         self.left = False
         """The last call was acknowledged."""
         self.away = False
+        self._defect = False
+        """The server answers reports with an error of its own."""
         self._retry_at = 0.0
         self._retry_s = FIRST_RETRY_S
         self._refusals = 0
@@ -179,8 +190,8 @@ class Conversation:
             return
         self._sequence += 1
         ask.sequence = self._sequence
-        ask.leaving = self.leaving and len(self.results) <= MOST_RESULTS
-        ask.results = list(self.results.values())[:MOST_RESULTS]
+        ask.leaving = self.leaving and len(self.results) <= self._most
+        ask.results = list(islice(self.results.values(), self._most))
         ask.started = [started for _, started in self._started.values()]
         ask.released = self._released[:]
         ask.held += self.results
@@ -222,7 +233,7 @@ class Conversation:
         return usable
 
     def _acknowledged(self, call: Call, answer: ExchangeAnswer, now: float) -> None:
-        if self.away:
+        if self.away and not self._defect:
             self._log.warn("Server is back")
         self.away = False
         self._refusals = 0
@@ -231,9 +242,13 @@ class Conversation:
             self._log.warn(f"Result refused, no longer current job_id={attempt.job_id} attempt_id={attempt.attempt_id}")
         if call.results:
             crash_point("runner.report.acknowledged")
+            self._most = min(2 * self._most, MOST_RESULTS)
         for attempt in call.results:
             self.results.pop(attempt, None)
         self.journal.acknowledged(call.results)
+        if self._defect and not self.results:
+            self._defect = False
+            self._log.warn("The server takes this runner's calls again")
         for attempt in call.started:
             self._started.pop(attempt, None)
         if call.released:
@@ -256,19 +271,66 @@ class Conversation:
                 return
             if error.status == 404:
                 raise Gone(str(error))
-            if error.status not in (401, 403):
+            if error.status not in (401, 403) and not self._set_apart(call, str(error)):
                 self._refusals += 1
             if self._refusals >= REFUSALS:
                 raise Gone(f"the server refuses this runner's calls: {error}")
+        elif isinstance(error, Away) and error.status == DEFECT:
+            self._set_apart(call)
         elif not isinstance(error, Away | msgspec.DecodeError | None):
             raise error
-        if not self.away and not self._newest_used:
-            self._log.error(f"the server does not answer this runner's calls: {error}; trying again")
-        elif not self.away:
-            self._log.warn(f"Server is away, work goes on: {error}")
+        self._tell(error)
         self.away = True
         if now >= self._retry_at:
             self._retry_at = now + self._retry_s
             self._retry_s = min(self._retry_s * 2, LAST_RETRY_S)
         if self.results or self._released:
             self._news(now)
+
+    def _set_apart(self, call: Call, refusal: str | None = None) -> bool:
+        """Find the result over which a call failed, so that it keeps no other back; False when it is none of them.
+
+        Calls bring half as many until one fails with a single result. If it is refused (4xx) it would be for ever: it
+        is kept beside the output, and only how the job ended is told. Otherwise it is tried again after the others.
+        """
+        if len(call.results) != 1:
+            self._most = max(len(call.results) // 2, 1)
+            return bool(call.results)
+        (attempt,) = call.results
+        result = self.results.pop(attempt, None)
+        if result is None:
+            return False
+        bare = result if refusal is None else self._bare(result)
+        self.results[attempt] = bare
+        if refusal is not None and bare != result:
+            self.journal.refused(attempt, result, bare, refusal)
+        return refusal is None or bare != result
+
+    @staticmethod
+    def _bare(result: AttemptResult) -> AttemptResult:
+        return AttemptResult(
+            result.job_id, result.run_id, result.attempt_id, result.status, result.return_code, result.start_ms,
+            result.end_ms, cause="the server refused the full result, which is kept beside the output",
+            retry_up_to=result.retry_up_to,
+        )  # fmt: skip
+
+    def _tell(self, error: Exception | None) -> None:
+        """Say once that the server does not do its part; on the terminal, too, when it is not merely away."""
+        if isinstance(error, Away) and error.status == DEFECT:
+            if not self._defect:
+                said = str(error).removeprefix("HTTP ")
+                where = _logs(self._url, self._log)
+                self._log.error(f"the server answers {said}; results are kept, and sent again; {where}")
+            self._defect = True
+        elif not self.away and not self._newest_used:
+            self._log.error(f"the server does not answer this runner's calls: {error}; trying again")
+        elif not self.away:
+            self._log.warn(f"Server is away, work goes on: {error}")
+
+
+def _logs(url: str, log: Log) -> str:
+    """Where to read more: the server's log, if it is the user's own, and the runner's."""
+    from torc_core.local_server import log_of
+
+    server = log_of(url)
+    return f"its log is {server}, the runner's {log.path}" if server else f"the runner's log is {log.path}"

@@ -45,11 +45,19 @@ class Head(msgspec.Struct):
     uuid: str
 
 
+class Unwanted(msgspec.Struct):
+    """A result that the server would not take, as it is kept beside the output, and what the server said."""
+
+    refusal: str
+    result: AttemptResult
+
+
 class Journal:
     """The journal of this runner; to be used by one thread. A disk that refuses costs its lines, never the jobs."""
 
     def __init__(self, output_dir: Path, head: Head, log: Log) -> None:
         self.path = output_dir / f".journal_wf{head.workflow_id}_{head.uuid}.jsonl"
+        self.unwanted_path = output_dir / f"refused_results_wf{head.workflow_id}.jsonl"
         self.undelivered: set[Attempt] = set()
         self._log = log
         self._head = _encode(head) + b"\n"
@@ -77,6 +85,17 @@ class Journal:
         self.undelivered.add(attempt)
         if self._fd >= 0:
             self._lines.append(_encode(result) + b"\n")
+
+    def refused(self, attempt: Attempt, result: AttemptResult, instead: AttemptResult, refusal: str) -> None:
+        """Keep a result that the server will never take in a file of its own, and `instead` here."""
+        told = f"result of job_id={attempt.job_id} attempt_id={attempt.attempt_id} refused by the server: {refusal}"
+        try:
+            with open(self.unwanted_path, "ab") as file:
+                file.write(_encode(Unwanted(refusal, result)) + b"\n")
+            self._log.error(f"{told}; it is kept in {self.unwanted_path}, and only how it ended is told")
+        except OSError as error:
+            self._log.error(f"{told}; it cannot be kept in {self.unwanted_path}: {error.strerror}")
+        self.ended(attempt, instead)
 
     def acknowledged(self, attempts: list[Attempt]) -> None:
         """The server has these."""

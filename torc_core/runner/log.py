@@ -21,6 +21,7 @@ class Log:
     """Collects lines; they are written once `open` has said where. Errors also go to stderr, at once."""
 
     def __init__(self, level: str = "info") -> None:
+        self.path: Path | None = None
         self._level = LEVELS[level]
         self._lines: list[str] = []
         self._file: int | None = None
@@ -30,8 +31,11 @@ class Log:
 
     def open(self, path: Path) -> None:
         """Append to this file from now on; a runner of the same run on this host shares it."""
-        if self._file is None:
+        self.path = path
+        try:
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            self._refuse(error)
 
     def debug(self, text: str) -> None:
         """What only a developer wants to know."""
@@ -52,16 +56,23 @@ class Log:
 
     def flush(self) -> None:
         """Write what was collected; a disk that refuses costs the lines, never the jobs."""
-        if self._file is None or not self._lines:
+        if self._file is None:
+            if self._refused:
+                self._lines.clear()
+            return
+        if not self._lines:
             return
         data = "".join(self._lines).encode(errors="replace")
         self._lines.clear()
         try:
             os.write(self._file, data)
         except OSError as error:
-            if not self._refused:
-                print(f"torc-runner: cannot write the log: {error.strerror}", file=sys.stderr, flush=True)
-            self._refused = True
+            self._refuse(error)
+
+    def _refuse(self, error: OSError) -> None:
+        if not self._refused:
+            print(f"torc-runner: cannot write the log: {error.strerror}", file=sys.stderr, flush=True)
+        self._refused = True
 
     def _add(self, level: int, name: str, text: str) -> None:
         if level < self._level:

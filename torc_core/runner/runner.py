@@ -9,7 +9,6 @@ import enum
 import selectors
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from torc_core.crash import crash_point
 from torc_core.models.exchange import Assignment, Attempt, ExchangeAnswer, ExchangeRequest
@@ -72,7 +71,6 @@ class Runner:
         wakeup: Wakeup,
         selector: selectors.BaseSelector,
         log: Log,
-        log_path: str,
         settings: Settings,
     ) -> None:
         self._jobs = jobs
@@ -86,7 +84,6 @@ class Runner:
         self._wakeup = wakeup
         self._selector = selector
         self._log = log
-        self._log_path = log_path
         self._settings = settings
         self._waiting = Waiting()
         self._done: dict[tuple[int, int, int], None] = {}
@@ -227,7 +224,6 @@ class Runner:
             self._actions.stop(now, kill=True)
 
     def _apply(self, answer: ExchangeAnswer, now: float) -> None:
-        self._log.open(Path(self._log_path.format(run=answer.run_id)))
         self._obey(answer, now)
         if answer.jobs:
             crash_point("runner.jobs.received")
