@@ -11,15 +11,12 @@ from textual.widgets import Input
 
 from torc_tui.plans import Plan
 from torc_tui.rendering.cells import Line, wrapped
-from torc_tui.widgets.box import Box, Dialog, text_lines, widest
+from torc_tui.widgets.box import Box, Dialog, room, text_lines, widest
 from torc_tui.widgets.field import Field
 from torc_tui.widgets.text_line import TextLine
 
 WIDEST = 72
 NAMES_SHOWN = 6
-
-TALLEST = 0.9
-"""Of the screen's height, as boxes have it."""
 
 
 class ConfirmDialog(Dialog[bool]):
@@ -61,9 +58,9 @@ class ConfirmDialog(Dialog[bool]):
     def _names_shown(self, lines: int) -> int:
         """As many names as leave the buttons in sight."""
         typed = 3 if self.plan.type_this is not None else 0
-        frame, around_names, buttons = 2, 2, 2
-        room = int(self.app.size.height * TALLEST) - lines - typed - frame - around_names - buttons
-        return min(max(room, 0), NAMES_SHOWN)
+        around_names, buttons = 2, 2
+        left = room(self.app.size).height - lines - typed - around_names - buttons
+        return min(max(left, 0), NAMES_SHOWN)
 
     def on_mount(self) -> None:
         self._draw()

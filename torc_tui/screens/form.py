@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from torc_tui.rendering.cells import Line, wrapped
-from torc_tui.widgets.box import Box, Dialog, text_lines
+from torc_tui.widgets.box import Box, Dialog, room, text_lines
 from torc_tui.widgets.field import Field
 from torc_tui.widgets.text_line import TextLine
 
@@ -20,11 +20,8 @@ T = TypeVar("T")
 
 WIDEST = 70
 
-TALLEST = 0.9
-"""Of the screen's height, as boxes have it."""
-
-FRAME = 4
-"""Lines besides what is told and the fields: two borders, one between them, one for what is wrong."""
+BESIDES = 2
+"""Lines besides what is told and the fields: one between them, one for what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +81,7 @@ class Form(Dialog[T | None]):
     def compose(self) -> ComposeResult:
         width = min(WIDEST, self.app.size.width - 8)
         lines: list[Line] = [[(part, "text")] for line in self._told for part in wrapped(line, width)]
-        lines = lines[: max(0, int(self.app.size.height * TALLEST) - len(self._rows) - FRAME)]
+        lines = lines[: max(0, room(self.app.size).height - len(self._rows) - BESIDES)]
         with Box() as box:
             box.border_title = self.app.characters.text(self._heading)
             box.border_subtitle = self.app.characters.text(f"↑↓ move · enter: {self._verb} · esc leaves")

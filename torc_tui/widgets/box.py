@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.containers import Vertical
+from textual.geometry import Size
 from textual.screen import ModalScreen
 
 from torc_tui.memory import forget_closed_screens
@@ -68,6 +69,11 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
 
     def on_unmount(self) -> None:
         forget_closed_screens()
+
+
+def room(screen: Size) -> Size:
+    """Columns and lines that the text of a box can have: as `Box` is styled, its frame aside."""
+    return Size(int(screen.width * 0.96) - 4, int(screen.height * 0.9) - 2)
 
 
 def text_lines(lines: list[Line]) -> ComposeResult:
