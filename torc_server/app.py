@@ -42,6 +42,7 @@ from torc_server.api import (
     samples,
     schedulers,
     service,
+    timeline,
     user_data,
     workflows,
 )
@@ -65,6 +66,7 @@ MODULES = (
     service, workflows, control, graph, plans, jobs, files, user_data, requirements, results, events, nodes, exchange,
     changes, console, failure_handlers, schedulers, remote_workers, actions, event_stream, access_groups, failures,
     job_output, job_changes, samples, reinitialize, console_nodes, dependency_graph,
+    timeline,
 )  # fmt: skip
 
 ROUTES: list[ControllerRouterHandler] = [handler for module in MODULES for handler in module.HANDLERS]

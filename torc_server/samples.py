@@ -2,7 +2,8 @@
 
 Runners tell samples with the calls that they make anyway (models/exchange.py); nothing of it is written to disk, what
 an attempt used in all comes with its result. A curve covers its attempt from beginning to end with at most POINTS
-points: when it is full, neighbours become one. Of all attempts, those that ended first are forgotten first.
+points: when it is full, neighbours become one. Of all attempts, those that ended first are forgotten first. All jobs of
+a runner have a curve together, too: to add up theirs, each with times of its own, would cost too much when it is asked.
 """
 
 from __future__ import annotations
@@ -13,19 +14,25 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from torc_core.models.exchange import Sample, Started
+from torc_core.models.exchange import Attempt, ExchangeRequest, Sample, Started
 
 POINTS = 720
 """Points of a curve at most."""
 
 MOST_POINTS = 400_000
-"""Points of all curves together, 20 bytes each."""
+"""Points of the curves of all attempts together, 20 bytes each."""
 
 MOST_CURVES = 20_000
 """Curves, however short: each takes half a kilobyte besides its points."""
 
 MOST_AHEAD_MS = 60_000
 """A sample from so far in the future has a wrong clock; the time of its arrival counts."""
+
+MOST_NODES = 1_000
+"""Runners whose curves are kept."""
+
+SAME_TIME_MS = 500
+"""A runner measures all of its jobs at once: samples so close are one look."""
 
 LARGEST_CPU = 1e12
 """Percent; above, as with memory below 0 or of 8 EiB, nothing was measured."""
@@ -101,12 +108,52 @@ Key = tuple[int, int, int]
 """Workflow, job, attempt."""
 
 
+@dataclass(slots=True)
+class NodeUse:
+    """What the jobs of a runner use together: the sum over their last samples, as a curve."""
+
+    curve: Curve = field(default_factory=Curve)
+    jobs: dict[Attempt, Sample] = field(default_factory=dict)
+
+    def take(self, told: ExchangeRequest, now_ms: int) -> None:
+        """What a call of the runner says: a point for each time that it looked at its jobs, and which still run."""
+        look: int | None = None
+        for sample in told.samples:
+            at_ms = _when(sample, now_ms)
+            if look is not None and at_ms - look > SAME_TIME_MS:
+                self._add(look)
+                look = None
+            if not self.jobs and self.curve.times:
+                self._add(at_ms - 1)  # nothing ran until then
+            look = at_ms if look is None else look
+            self.jobs[Attempt(sample.job_id, sample.attempt_id)] = sample
+        if look is not None:
+            self._add(look)
+        ended = {Attempt(result.job_id, result.attempt_id) for result in told.results}
+        had, alive = bool(self.jobs), set(told.held) - ended
+        self.jobs = {attempt: last for attempt, last in self.jobs.items() if attempt in alive}
+        if had and not self.jobs:
+            self._add(now_ms)
+
+    def _add(self, at_ms: int) -> None:
+        jobs = self.jobs.values()
+        cpu, memory = sum(last.cpu_percent for last in jobs), sum(last.memory_bytes for last in jobs)
+        self.curve.add(at_ms, Sample(0, 0, cpu, memory, sum(last.num_processes for last in jobs), at_ms))
+
+
+def _when(sample: Sample, now_ms: int) -> int:
+    """When it was made, unless its clock is wrong."""
+    return sample.at_ms if 0 < sample.at_ms <= now_ms + MOST_AHEAD_MS else now_ms
+
+
 class Samples:
-    """The curves of attempts, and who looks at them. Used by the event loop only."""
+    """The curves of attempts and of runners, and who looks at them. Used by the event loop only."""
 
     def __init__(self, hurry: Callable[[int], None] = lambda _: None) -> None:
         """`hurry`: has the runners of a workflow make their next call now."""
         self._curves: OrderedDict[Key, Curve] = OrderedDict()
+        self._nodes: OrderedDict[tuple[int, int], NodeUse] = OrderedDict()
+        """By workflow and runner."""
         self._points = 0
         self._looked: dict[int, float] = {}
         """Workflow -> monotonic time until which somebody looks at it."""
@@ -127,11 +174,28 @@ class Samples:
             if curve is None:
                 curve = self._curves[key] = Curve()
             self._curves.move_to_end(key)
-            known = 0 < sample.at_ms <= now + MOST_AHEAD_MS
-            self._points += curve.add(sample.at_ms if known else now, sample)
+            self._points += curve.add(_when(sample, now), sample)
         while self._points > MOST_POINTS or len(self._curves) > MOST_CURVES:
             _, oldest = self._curves.popitem(last=False)
             self._points -= len(oldest.times)
+
+    def take_of_node(self, workflow_id: int, node_id: int, told: ExchangeRequest) -> None:
+        """What a call of a runner says of all of its jobs together; costs nothing where none is measured."""
+        key = (workflow_id, node_id)
+        use = self._nodes.get(key)
+        if not told.samples and (use is None or not use.jobs):
+            return
+        if use is None:
+            use = self._nodes[key] = NodeUse()
+        self._nodes.move_to_end(key)
+        use.take(told, time.time_ns() // 1_000_000)
+        if len(self._nodes) > MOST_NODES:
+            self._nodes.popitem(last=False)
+
+    def node_curve(self, workflow_id: int, node_id: int) -> Curve | None:
+        """What the jobs of a runner used together, also for a while after it is gone."""
+        use = self._nodes.get((workflow_id, node_id))
+        return use.curve if use else None
 
     def curve(self, workflow_id: int, job_id: int, attempt_id: int) -> Curve | None:
         """What is known of an attempt, also for a while after it ended."""

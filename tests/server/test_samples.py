@@ -9,7 +9,7 @@ import pytest
 from server_process import ServerProcess
 
 from tests.tui.driver import Workshop
-from torc_core.models.exchange import Sample, Started
+from torc_core.models.exchange import Attempt, ExchangeRequest, FreeResources, Sample, Started
 from torc_server import samples as module
 from torc_server.samples import LIVE_MS, POINTS, Samples
 
@@ -133,6 +133,48 @@ def test_what_a_running_job_uses_is_in_its_row_its_detail_and_its_curve(shop: Wo
     assert "usage" not in detail
     assert detail["memory_outline"] == [MB, 2 * MB, 3 * MB]
     assert shop.http.get(f"/jobs/{job_id}/samples").json()["memory_bytes"] == [MB, 2 * MB, 3 * MB]
+
+
+def test_what_the_jobs_of_a_runner_use_together_is_its_curve(shop: Workshop) -> None:
+    workflow_id, _ = shop.many("together", 3)
+    runner = shop.runner(workflow_id, "n18")
+    first, second, third = runner.claim()
+    start = now_ms() - 9000
+
+    def curve() -> list[tuple[int, float, int]]:
+        told = shop.http.get(f"/compute_nodes/{runner.node_id}/samples").json()
+        points = zip(told["times_ms"], told["cpu_percent"], told["memory_bytes"], strict=True)
+        return [(at - start, cpu, memory // MB) for at, cpu, memory in points]
+
+    assert curve() == []
+    runner.use_all([(first, 50.0, MB), (second, 25.0, 2 * MB)], at_ms=start)
+    runner.use_all([(first, 60.0, 3 * MB), (second, 25.0, 2 * MB)], at_ms=start + 1000)
+    assert curve() == [(0, 75.0, 3), (1000, 85.0, 5)]
+    runner.finish(second)
+    runner.use_all([(first, 60.0, 3 * MB)], at_ms=start + 2000)
+    assert curve()[2:] == [(2000, 60.0, 3)]
+    runner.finish(first)
+    assert curve()[-1][1:] == (0.0, 0)
+    runner.use_all([(third, 10.0, MB)], at_ms=now_ms() + 5000)
+    ended, before, again = curve()[-3:]
+    assert (ended[1:], before[1:], again[1:]) == ((0.0, 0), (0.0, 0), (10.0, 1))
+    assert before[0] == again[0] - 1
+    told = shop.http.get(f"/compute_nodes/{runner.node_id}/samples").json()
+    assert (told["host"], told["is_active"], told["cpus"], told["total_memory_bytes"]) == ("n18", True, 64, 64 << 30)
+    assert (told["workflow_id"], told["workflow_name"], told["is_monitored"]) == (workflow_id, "together", True)
+    runner.finish(third)
+    runner.leave()
+    assert shop.http.get(f"/compute_nodes/{runner.node_id}/samples").json()["is_active"] is False
+    assert shop.http.get("/compute_nodes/999999999/samples").status_code == 404
+
+
+def test_curves_of_very_many_runners_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_NODES", 2)
+    samples, now = Samples(), now_ms()
+    for node in (1, 2, 3):
+        told = ExchangeRequest(1, FreeResources(1, 1), held=[Attempt(7, 1)], samples=[Sample(7, 1, 1.0, MB, 1, now)])
+        samples.take_of_node(1, node, told)
+    assert [node for node in (1, 2, 3) if samples.node_curve(1, node)] == [2, 3]
 
 
 def test_samples_say_when_the_workflow_switched_monitoring_off(shop: Workshop) -> None:

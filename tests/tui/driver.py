@@ -228,6 +228,7 @@ class Runner:
 
     def __init__(self, shop: Workshop, workflow_id: int, node_id: int) -> None:
         self._shop = shop
+        self.node_id = node_id
         self._path = f"/workflows/{workflow_id}/compute_nodes/{node_id}/exchange"
         self._sequence = 0
         self._held: dict[int, list[int]] = {}
@@ -273,7 +274,12 @@ class Runner:
 
     def use(self, job: dict[str, Any], *, cpu_percent: float, memory_bytes: int, at_ms: int = 0) -> None:
         """Tell what a job uses."""
-        self._exchange(samples=[[job["job_id"], job["attempt_id"], cpu_percent, memory_bytes, 1, at_ms]])
+        self.use_all([(job, cpu_percent, memory_bytes)], at_ms=at_ms)
+
+    def use_all(self, used: list[tuple[dict[str, Any], float, int]], *, at_ms: int = 0) -> None:
+        """Tell what several jobs use at the same time: CPU percent and bytes of each."""
+        samples = [[job["job_id"], job["attempt_id"], cpu, memory, 1, at_ms] for job, cpu, memory in used]
+        self._exchange(samples=samples)
 
     def wait(self, wait_ms: int) -> None:
         """Make a call that has nothing to say."""

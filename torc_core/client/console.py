@@ -87,7 +87,8 @@ def node_samples(node_id: int) -> Request[NodeSamples]:
 class Stretch(Struct, frozen=True, kw_only=True):
     """Which time of a run is asked for (ms since 1970; none: all of it), in how many parts, and which attempts of it.
 
-    `node` limits the attempts to those of a runner.
+    `node` limits the attempts to those of a runner. With `anchor`, the id of a job, they begin `before` rows above its
+    last attempt; `offset` counts when there is none.
     """
 
     parts: int = 100
@@ -96,6 +97,8 @@ class Stretch(Struct, frozen=True, kw_only=True):
     node: int | None = None
     offset: int = 0
     limit: int = 100
+    anchor: int | None = None
+    before: int = 0
 
 
 def timeline(workflow_id: int, stretch: Stretch) -> Request[Timeline]:

@@ -38,16 +38,75 @@ class Usage(Struct, kw_only=True):
     num_processes: int
 
 
-class JobSamples(Struct, kw_only=True):
-    """What an attempt used: one value of each for each of `times_ms`. Empty when nothing is known any more."""
+class UsedOverTime(Struct, kw_only=True):
+    """CPU (percent of one core) and memory, one value of each for each of `times_ms`; empty when nothing is known."""
 
-    job_id: int
-    attempt_id: int
     is_monitored: bool
     """Whether the workflow's runners tell what its jobs use."""
     times_ms: list[int] = field(default_factory=list)
     cpu_percent: list[float] = field(default_factory=list)
     memory_bytes: list[int] = field(default_factory=list)
+
+
+class JobSamples(UsedOverTime, kw_only=True):
+    """What an attempt used."""
+
+    job_id: int
+    attempt_id: int
+
+
+class NodeSamples(UsedOverTime, kw_only=True):
+    """What the jobs of a runner used together, and what it has."""
+
+    node_id: int
+    host: str
+    workflow_id: int
+    workflow_name: str
+    is_active: bool
+    cpus: int
+    total_memory_bytes: int
+
+
+class NodeLoad(Struct, kw_only=True):
+    """A runner's jobs over the parts of a timeline. Id 0 stands for jobs of which no runner is known."""
+
+    id: int
+    host: str
+    jobs: int
+    """Attempts that ran in this time."""
+    running: list[float]
+    """Jobs that ran at the same time, on average over each part."""
+
+
+class Timeline(Struct, kw_only=True):
+    """When the attempts of a workflow's run ran, and where: loads over equal parts of time, and some of the attempts.
+
+    `bars` are rows of attempts with `start` and `end` (ms since 1970; no `end` while it runs), by start, from `offset`
+    on; `total` is how many there are.
+    """
+
+    workflow_id: int
+    name: str
+    run: int
+    from_ms: int
+    step_ms: int
+    """Length of a part."""
+    now_ms: int
+    """When this was so, by the server's clock."""
+    attempts: int
+    """Of the whole run, at any time, on any runner."""
+    is_running: bool
+    """Whether any of them runs."""
+    nodes: list[NodeLoad] = field(default_factory=list)
+    """The first NODES of those on which something ran in this time, by id."""
+    nodes_total: int = 0
+    all: NodeLoad | None = None
+    """All of them together; None when nothing ran in this time."""
+    bars: list[Row] = field(default_factory=list)
+    offset: int = 0
+    total: int = 0
+    anchor: int | None = None
+    """The place among all bars of the job that was asked for."""
 
 
 class LiveNodes(Struct, kw_only=True):

@@ -22,12 +22,13 @@ async def exchange(request: Call) -> Answer:
         told = _decode(await request.body())
     except (ValueError, msgspec.DecodeError) as error:
         raise Malformed(f"Couldn't parse body parameter body - doesn't match schema: {error}") from None
-    server, workflow_id = request.server, request.number()
+    server, workflow_id, node_id = request.server, request.number(), request.number("node_id")
     server.samples.started(workflow_id, told.started)
     if told.samples:
         server.samples.take(workflow_id, told.samples)
+    server.samples.take_of_node(workflow_id, node_id, told)
     told.wait_ms = server.samples.patience_ms(workflow_id, told.wait_ms)
-    answer = await server.runners.exchange(request.number("node_id"), workflow_id, told)
+    answer = await server.runners.exchange(node_id, workflow_id, told)
     return Answer(_encode(answer), headers=JSON, traced=False)
 
 

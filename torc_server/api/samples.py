@@ -1,4 +1,4 @@
-"""What running jobs use: current numbers in the console's rows, and the curve of one attempt."""
+"""What running jobs use: current numbers in the console's rows, and the curve of an attempt or of a runner."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from torc_core.models.console import JobDetail, JobSamples, TablePage, Usage
+from torc_core.models.console import JobDetail, JobSamples, NodeSamples, TablePage, Usage, UsedOverTime
 from torc_server.api.answers import Answer, json_answer
 from torc_server.api.call import Call
 from torc_server.api.routes import get
+from torc_server.engine.nodes import GIB
 from torc_server.errors import NotFound
-from torc_server.samples import Samples
+from torc_server.samples import Curve, Samples
 
 OUTLINE = 24
 """Parts of the outline of a job's memory."""
@@ -90,11 +91,42 @@ async def get_samples(request: Call) -> Answer:
     found = JobSamples(job_id=job_id, attempt_id=attempt_id, is_monitored=_is_monitored(config))
     samples = request.server.samples
     samples.look(workflow_id)
-    if curve := samples.curve(workflow_id, job_id, attempt_id):
-        found.times_ms = curve.times.tolist()
-        found.cpu_percent = [round(percent, 1) for percent in curve.cpu]
-        found.memory_bytes = curve.memory.tolist()
+    _write(samples.curve(workflow_id, job_id, attempt_id), found)
     return json_answer(found)
 
 
-HANDLERS = [get_samples]
+def _write(curve: Curve | None, found: UsedOverTime) -> None:
+    if curve is not None:
+        found.times_ms = curve.times.tolist()
+        found.cpu_percent = [round(percent, 1) for percent in curve.cpu]
+        found.memory_bytes = curve.memory.tolist()
+
+
+def _node(conn: Connection, node_id: int) -> NodeSamples:
+    """A runner, without what its jobs used. NotFound."""
+    row = conn.exec_driver_sql(
+        "SELECT workflow_id, workflow.name, hostname, ifnull(is_active, 0), num_cpus, memory_gb,"
+        " resource_monitor_config FROM compute_node AS node JOIN workflow ON workflow.id = workflow_id"
+        " WHERE node.id = ?",
+        (node_id,),
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"Compute node not found with ID: {node_id}")
+    return NodeSamples(
+        node_id=node_id, workflow_id=row[0], workflow_name=row[1], host=row[2], is_active=bool(row[3]), cpus=row[4],
+        total_memory_bytes=int(row[5] * GIB), is_monitored=_is_monitored(row[6]),
+    )  # fmt: skip
+
+
+@get("/compute_nodes/{id:str}/samples", answer=NodeSamples)
+async def get_node_samples(request: Call) -> Answer:
+    """What the jobs of a runner used together over time; the server remembers it while it runs and some time after."""
+    found = await request.db.read(_node, request.number())
+    samples = request.server.samples
+    if found.is_active:
+        samples.look(found.workflow_id)
+    _write(samples.node_curve(found.workflow_id, found.node_id), found)
+    return json_answer(found)
+
+
+HANDLERS = [get_samples, get_node_samples]
