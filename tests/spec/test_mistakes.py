@@ -75,7 +75,7 @@ JSON_CASES = [
     (
         "job twice",
         '{"name": "x", "jobs": [{"name": "a", "command": "b"}, {"name": "a", "command": "c"}]}',
-        'flow.json:1:64: job "a" exists twice; first at line 1',
+        'flow.json:1:64: job "a" exists twice, with different command: "b" and "c"; first at line 1',
     ),
     (
         "cycle",
@@ -212,6 +212,40 @@ def test_unknown_keys_are_errors_when_strict() -> None:
     assert _only_error(load_text(text, "yaml", "flow.yaml", strict=True)) == (
         'flow.yaml:3:27: unknown key "comand" in job "a"; did you mean "command"?'
     )
+
+
+TOKENS = [
+    ("${files.input.dta}", True, 'names no file; nearest: "data"'),
+    ("${files.output.zzz}", False, "names no file and stays as it is"),
+    ("${files.input.part_1}", False, 'names no file and stays as it is; nearest: "part_{i}"'),
+    ("${files.data}", False, "is not replaced; write ${files.input.data} or ${files.output.data}"),
+    ("${user_data.input.zzz}", False, "names no user_data record and stays as it is"),
+    (
+        "${user_data.input.later}",
+        False,
+        "stays as it is: the record has no data; name it under input_user_data instead",
+    ),
+]
+
+
+@pytest.mark.parametrize(("token", "misspelt", "message"), TOKENS, ids=[case[0] for case in TOKENS])
+def test_a_token_with_nothing_to_insert_stays_unless_it_is_misspelt(token: str, misspelt: bool, message: str) -> None:
+    text = f"""
+name: x
+files: [{{name: data, path: p}}, {{name: "part_{{i}}", path: q}}]
+user_data: [{{name: later}}]
+jobs: [{{name: a, command: "cat {token}"}}]
+"""
+    strict = load_text(text, "yaml", "flow", strict=True)
+    assert _only_error(strict) == f"flow:5:27: {token} {message}"
+    loaded = load_text(text, "yaml", "flow")
+    if misspelt:
+        assert loaded.errors == strict.errors
+        return
+    assert (loaded.errors, loaded.warnings) == ([], strict.errors)
+    assert loaded.spec is not None
+    (job,) = loaded.spec.jobs
+    assert (job.command, job.input_files, job.output_files, job.input_user_data) == (f"cat {token}", [], [], [])
 
 
 def test_the_same_mistake_in_many_jobs_is_one_line() -> None:

@@ -152,7 +152,9 @@ def _note_unread(source: Source, item: Any, errors_before: int, kind: str) -> No
 def _jobs(source: Source, value: Any, path: Path) -> list[JobSpec]:
     jobs = []
     if value == []:
-        source.error(path, "jobs is empty; a workflow has at least one, such as {name: first, command: date}")
+        source.warn(
+            path, "there are no jobs, so there is nothing to run; write one, such as {name: first, command: date}"
+        )
     for index, item in enumerate(items(source, value, path)):
         place = (*path, index)
         before = len(source.errors)

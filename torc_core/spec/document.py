@@ -101,7 +101,7 @@ class Source:
         """Note something that is allowed and probably not meant."""
         self.warnings.append(self.document.problem(path, message, key=key))
 
-    def unknown_key(self, path: Path, message: str) -> None:
-        """Note a key that nothing reads: a warning, or an error when strict."""
+    def ignored(self, path: Path, message: str, *, key: bool = False) -> None:
+        """Note what is left out of account, as a key that nothing reads: a warning, or an error when strict."""
         note = self.error if self.strict else self.warn
-        note(path, message, key=True)
+        note(path, message, key=key)

@@ -1,6 +1,7 @@
 """Jobs, files and user data with parameters -> one for each combination of values (spec.md 6).
 
-Copies that get the same name become one when they differ in nothing but their lists, whose union it has.
+Copies that get the same name become one when they differ in nothing but their lists, whose union it has; so do jobs
+that are written apart.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def expand(spec: WorkflowSpec, source: Source) -> None:
     """Replace what has parameters by its copies, in place; mistakes go to `source`."""
     spec.jobs_before_expansion = len(spec.jobs)
     spec.files_before_expansion = len(spec.files)
-    spec.jobs = _expanded(spec.jobs, _JOB, spec, source)
+    spec.jobs = _united(_expanded(spec.jobs, _JOB, spec, source), source)
     spec.files = _expanded(spec.files, _FILE, spec, source)
     spec.user_data = _expanded(spec.user_data, _USER_DATA, spec, source)
 
@@ -83,6 +84,49 @@ def _expanded(items: list[T], kind: _Kind, spec: WorkflowSpec, source: Source) -
         if len(source.errors) > before or _lacks_shared(item, spec, source):
             source.incomplete.add(kind.label)
     return made
+
+
+def _united(jobs: list[JobSpec], source: Source) -> list[JobSpec]:
+    """Jobs of the same name, written in different places, become the first; an error when they are not the same."""
+    firsts: dict[str, JobSpec] = {}
+    kept = []
+    told: set[tuple[Path, Path]] = set()
+    for job in jobs:
+        first = firsts.setdefault(job.name, job)
+        if first is job or not job.name:
+            kept.append(job)
+            continue
+        differing = _difference(first, job)
+        if differing:
+            kept.append(job)  # for its other mistakes
+        else:
+            _add_lists(first, job)
+        if (first.place, job.place) not in told:
+            told.add((first.place, job.place))
+            _tell_of_two(first, job, differing, source)
+    return kept
+
+
+def _difference(first: JobSpec, job: JobSpec) -> str | None:
+    """The first key beside lists in which two jobs differ."""
+    same = (*_JOB.lists, *_JOB.regexes, "place", "sweep")
+    keys = (key for key in job.__struct_fields__ if key not in same)
+    return next((key for key in keys if getattr(first, key) != getattr(job, key)), None)
+
+
+def _add_lists(first: JobSpec, job: JobSpec) -> None:
+    for key in (*_JOB.lists, *_JOB.regexes):
+        setattr(first, key, list(dict.fromkeys([*getattr(first, key), *getattr(job, key)])))
+
+
+def _tell_of_two(first: JobSpec, job: JobSpec, differing: str | None, source: Source) -> None:
+    line = source.document.place((*first.place, "name"))
+    place, twice = (*job.place, "name"), f"job {quoted(job.name)} exists twice"
+    if differing is None:
+        source.warn(place, f"{twice} and becomes one that waits for all that both wait for; first at {line}")
+    else:
+        both = " and ".join(quoted(str(getattr(one, differing))) for one in (first, job))
+        source.error(place, f"{twice}, with different {differing}: {both}; first at {line}")
 
 
 def _lacks_shared(item: JobSpec | FileSpec | UserDataSpec, spec: WorkflowSpec, source: Source) -> bool:

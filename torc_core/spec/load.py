@@ -37,7 +37,8 @@ def load_workflow(
     """Read and check a workflow file, or standard input for `-`. Never raises for what a user wrote.
 
     The format follows from `format` (a key of FORMATS), else from the extension, else from the text. With `strict`,
-    unknown keys are errors instead of warnings; with `skip_checks` schedulers may take nodes that no job needs.
+    unknown keys and tokens that stay as they are are errors instead of warnings; with `skip_checks` schedulers may take
+    nodes that no job needs.
     """
     try:
         written = read_text(file, format)

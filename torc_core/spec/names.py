@@ -44,9 +44,12 @@ class Names:
         if name in self._places:
             return True
         if not self.incomplete:
-            near = self._source.suggestions.nearest(name, self._places)
-            report(path, f"{reference} names no {self.kind}{near}")
+            report(path, f"{reference} names no {self.kind}{self._source.suggestions.nearest(name, self._places)}")
         return False
+
+    def nearest(self, name: str) -> str | None:
+        """The known name that is nearest to one that is not known, if any is near."""
+        return self._source.suggestions.nearest_word(name, self._places)
 
     def search(self, pattern: str) -> list[str]:
         """The names in which the regex is found anywhere; ValueError when it is no regex."""

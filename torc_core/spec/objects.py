@@ -40,7 +40,8 @@ def read_mapping(
             near = RENAMED[key] if RENAMED.get(key) in keys else Suggestions().nearest_word(key, keys)
             meant = f'; did you mean "{near}"?' if near else ""
             ignored = "" if source.strict else " is ignored"
-            source.unknown_key((*path, key), f"unknown key {values.quoted(key)} in {what}{ignored}{meant}")
+            message = f"unknown key {values.quoted(key)} in {what}{ignored}{meant}"
+            source.ignored((*path, key), message, key=True)
         elif item is not None:
             result = read(source, item, (*path, key))
             if result is not None:

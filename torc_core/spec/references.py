@@ -11,7 +11,7 @@ from msgspec import json
 
 from torc_core.spec.document import Path, Source
 from torc_core.spec.model import DEFAULT_REQUIREMENTS, ActionSpec, Barrier, JobSpec, WorkflowSpec
-from torc_core.spec.names import Names
+from torc_core.spec.names import Names, Report
 from torc_core.spec.sizes import MOST
 from torc_core.spec.values import quoted
 
@@ -64,7 +64,8 @@ class _Resolver:
     def __init__(self, spec: WorkflowSpec, source: Source) -> None:
         self._spec = spec
         self._source = source
-        self._jobs = Names("job", source, ((one.name, one.place) for one in spec.jobs))
+        firsts = {job.name: job for job in reversed(spec.jobs)}  # of several with one name the others are told already
+        self._jobs = Names("job", source, ((job.name, job.place) for job in spec.jobs if firsts[job.name] is job))
         self._files = Names("file", source, ((one.name, one.place) for one in spec.files))
         self._data = Names("user_data record", source, ((one.name, one.place) for one in spec.user_data))
         self._requirements = Names(
@@ -82,7 +83,7 @@ class _Resolver:
         self._found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
         self._job: JobSpec | None = None
         self._said: Counter[Path] = Counter()
-        self._repeated: dict[tuple[Path, int], tuple[str, int]] = {}
+        self._repeated: dict[tuple[Report, Path, int], tuple[str, int]] = {}
 
     def resolve(self, job: JobSpec) -> None:
         """Check and complete every reference of one job."""
@@ -133,9 +134,9 @@ class _Resolver:
 
     def finish(self) -> None:
         """Say what the copies of a parameterised job have in common, once."""
-        for (path, _), (message, count) in self._repeated.items():
+        for (note, path, _), (message, count) in self._repeated.items():
             more = f" (and {count - 1:,} more like this)" if count > 1 else ""
-            self._source.error(path, message + more)
+            note(path, message + more)
         for (key, patterns), (job, found, _) in self._excess.items():
             jobs = sum(tuple(getattr(one, key)) == patterns for one in self._spec.jobs)
             message = (
@@ -146,10 +147,13 @@ class _Resolver:
             self._source.error((*job.place, key), message)
 
     def _report(self, path: Path, message: str) -> None:
+        self._note(self._source.error, path, message)
+
+    def _note(self, note: Report, path: Path, message: str) -> None:
         if self._job is None or self._job.place not in self._source.expanded:
-            self._source.error(path, message)
+            note(path, message)
             return
-        which = path, self._said[path]
+        which = note, path, self._said[path]
         self._said[path] += 1
         first, count = self._repeated.get(which, (message, 0))
         self._repeated[which] = first, count + 1
@@ -255,34 +259,46 @@ class _Resolver:
         path = (*job.place, key)
 
         def replace(match: re.Match[str]) -> str:
-            kind = match[1]
-            direction, dot, name = match[2].partition(".")
-            if direction not in ("input", "output") or not dot:
+            token, kind, (direction, _, name) = match[0], match[1], match[2].partition(".")
+            if direction not in ("input", "output") or not name:
                 hint = f"write ${{{kind}.input.{match[2]}}} or ${{{kind}.output.{match[2]}}}"
-                self._source.warn(path, f"{match[0]} is not replaced; {hint}")
-                return match[0]
-            if kind == "files":
-                return self._file(job, direction, name, match[0], path)
-            return self._record(job, direction, name, match[0], path)
+                self._note(self._source.ignored, path, f"{token} is not replaced; {hint}")
+                return token
+            known = self._files if kind == "files" else self._data
+            if not self._has_value(token, direction, name, known, path):
+                return token
+            return self._file(job, direction, name) if kind == "files" else self._record(job, direction, name)
 
         return _TOKEN.sub(replace, text)
 
-    def _file(self, job: JobSpec, direction: str, name: str, token: str, path: Path) -> str:
-        if not self._files.check(name, token, path, self._report):
-            return token
+    def _has_value(self, token: str, direction: str, name: str, known: Names, path: Path) -> bool:
+        """Whether there is something to insert; a token without it stays as it is, as in torc (spec.md 7).
+
+        A name near a known one is misspelt, an error; but not when that one has a placeholder that nothing filled.
+        """
+        if name not in known:
+            if not known.incomplete:
+                near = known.nearest(name)
+                misspelt = near is not None and "{" not in near
+                what = "" if misspelt else " and stays as it is"
+                hint = f'; nearest: "{near}"' if near else ""
+                note = self._source.error if misspelt else self._source.ignored
+                self._note(note, path, f"{token} names no {known.kind}{what}{hint}")
+            return False
+        if known is self._data and self._contents[name] is None:
+            message = f"{token} stays as it is: the record has no data; name it under {direction}_user_data instead"
+            self._note(self._source.ignored, path, message)
+            return False
+        return True
+
+    def _file(self, job: JobSpec, direction: str, name: str) -> str:
         if direction == "input":
             job.input_files = _merged(job.input_files, (name,))
         else:
             job.output_files = _merged(job.output_files, (name,))
         return self._paths[name]
 
-    def _record(self, job: JobSpec, direction: str, name: str, token: str, path: Path) -> str:
-        if not self._data.check(name, token, path, self._report):
-            return token
-        if self._contents[name] is None:
-            where = f"{direction}_user_data"
-            self._report(path, f"{token}: the record has no data to insert; name it under {where} instead")
-            return token
+    def _record(self, job: JobSpec, direction: str, name: str) -> str:
         if direction == "input":
             job.input_user_data = _merged(job.input_user_data, (name,))
         else:
