@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 from weakref import WeakValueDictionary
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
 
 from torc_core.crash import crash_point
 from torc_core.models.reinitialize import FileState, ReinitializeAnswer
@@ -25,7 +24,6 @@ from torc_server.engine.announce import tell_initialized
 from torc_server.engine.cancel import cancel_range, cancel_workflow, forbid_work, is_over
 from torc_server.engine.delete import delete_jobs, delete_some, half_deleted, note_no_jobs
 from torc_server.engine.initialize import (
-    EVERY,
     count_parents,
     imply,
     initialize,
@@ -37,19 +35,12 @@ from torc_server.engine.initialize import (
 from torc_server.engine.inputs import changed, forget
 from torc_server.engine.progress import counts
 from torc_server.engine.reset import may_reset, note_reset, reset_job_status, take_back, take_back_uncounted, to_reset
-from torc_server.errors import Busy, NotFound
+from torc_server.errors import NotFound
+from torc_server.portions import PORTION, Steps, portions
 from torc_server.store.batch import Batch
-from torc_server.store.database import Database, is_defect
+from torc_server.store.database import Database
 
-P = ParamSpec("P")
-T = TypeVar("T")
 log = logging.getLogger("torc_server.gradual")
-
-PORTION = 1_000
-"""Jobs worked on in one transaction: a few milliseconds."""
-
-AGAIN_S = 0.5
-"""Seconds between tries when the database cannot take a step."""
 
 SMALL = 2 * PORTION
 """Workflows up to this size are done at once."""
@@ -60,6 +51,7 @@ class Gradual:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._steps = Steps(db)
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     def _alone(self, workflow_id: int) -> asyncio.Lock:
@@ -83,7 +75,7 @@ class Gradual:
             )
             async with self._at_work(workflow_id):
                 await self._initialize(workflow_id, only_uninitialized)
-            await self._go_on(tell_initialized, workflow_id, only_uninitialized, user)
+            await self._steps.go_on(tell_initialized, workflow_id, only_uninitialized, user)
 
     async def reset_jobs(self, workflow_id: int, failed_only: bool, user: str, force: bool = True) -> int:
         """See `engine.reset.reset_job_status`."""
@@ -98,14 +90,14 @@ class Gradual:
             await self._db.write(begin)
             async with self._at_work(workflow_id):
                 n = await self._reset(workflow_id, failed_only)
-                await self._go_on(note_reset, workflow_id, failed_only, user, n)
+                await self._steps.go_on(note_reset, workflow_id, failed_only, user, n)
             return n
 
     async def process_changed(self, workflow_id: int, dry_run: bool) -> list[str]:
         """Make jobs whose inputs changed uninitialized (see `engine.inputs`); returns their names."""
         async with self._alone(workflow_id):
             found = await self._db.read(changed, workflow_id)
-            for rows in _portions([] if dry_run else found):
+            for rows in portions([] if dry_run else found):
                 await self._db.write(take_back, [job for job, _ in rows])
             return [name for _, name in found]
 
@@ -142,9 +134,9 @@ class Gradual:
             await self._db.read(refuse_cycle, workflow_id)
             if found.anything:
                 await self._db.read(restart.refuse_active, workflow_id)
-            for ids in _portions(list(found.reasons)):  # from now on they are changed without the help of `seen`
+            for ids in portions(list(found.reasons)):  # from now on they are changed without the help of `seen`
                 await self._db.write(forget, ids)
-            for files in _portions(seen):
+            for files in portions(seen):
                 await self._db.write(reinitialize.record, workflow_id, files)
             if not found.anything:
                 return answer
@@ -188,9 +180,9 @@ class Gradual:
             return
         await self._db.write(forbid_work, workflow_id)
         async with self._alone(workflow_id):
-            await self._go_on(_begin, workflow_id, "cancel")
+            await self._steps.go_on(_begin, workflow_id, "cancel")
             async with self._at_work(workflow_id):
-                await self._down_jobs(workflow_id, cancel_range)
+                await self._steps.down_jobs(workflow_id, cancel_range)
 
     async def delete_jobs(self, workflow_id: int) -> int:
         """Delete every job of a workflow; returns how many there were."""
@@ -199,8 +191,8 @@ class Gradual:
                 return 0
             await self._db.write(_begin, workflow_id, "delete_jobs")
             async with self._at_work(workflow_id):
-                n = sum(await self._down_jobs(workflow_id, delete_jobs))
-                await self._go_on(note_no_jobs, workflow_id)
+                n = sum(await self._steps.down_jobs(workflow_id, delete_jobs))
+                await self._steps.go_on(note_no_jobs, workflow_id)
             return n
 
     async def clear(self, some: Callable[[Batch, int], int], workflow_id: int) -> int:
@@ -212,18 +204,18 @@ class Gradual:
 
     async def delete(self, workflow_id: int) -> None:
         """Delete a workflow that was hidden."""
-        while await self._go_on(delete_some, workflow_id):
+        while await self._steps.go_on(delete_some, workflow_id):
             pass
 
     async def abandon(self, creation: create.Creation) -> None:
         """Remove what there is of a plan that came to nothing, also when the queue is full or the caller has gone."""
-        await self._go_on(create.discard, creation.workflow_id)
+        await self._steps.go_on(create.discard, creation.workflow_id)
         await self.delete(creation.workflow_id)
 
     async def resume(self) -> None:
         """At start: finish what the last server had begun; what it had half created is removed."""
-        begun = [(workflow_id, "delete") for workflow_id in await self._look(half_deleted)]
-        for workflow_id, work in [*begun, *await self._look(_unfinished)]:
+        begun = [(workflow_id, "delete") for workflow_id in await self._steps.look(half_deleted)]
+        for workflow_id, work in [*begun, *await self._steps.look(_unfinished)]:
             try:
                 async with self._alone(workflow_id):
                     await self._resume(workflow_id, work)
@@ -246,13 +238,13 @@ class Gradual:
             case "restart":
                 await self._restart(workflow_id)
             case "reinitialize":
-                found = await self._look(reinitialize.scope, workflow_id, ())
+                found = await self._steps.look(reinitialize.scope, workflow_id, ())
                 await self._reinitialize(workflow_id, list(found.reasons))
             case "cancel":
-                await self._down_jobs(workflow_id, cancel_range)
+                await self._steps.down_jobs(workflow_id, cancel_range)
             case "delete_jobs":
-                await self._down_jobs(workflow_id, delete_jobs)
-                await self._go_on(note_no_jobs, workflow_id)
+                await self._steps.down_jobs(workflow_id, delete_jobs)
+                await self._steps.go_on(note_no_jobs, workflow_id)
 
     @asynccontextmanager
     async def _at_work(self, workflow_id: int) -> AsyncIterator[None]:
@@ -265,96 +257,54 @@ class Gradual:
             yield
         except Exception:
             log.exception("work on workflow %s has failed half way", workflow_id)
-            await self._over_jobs(workflow_id, count_parents)
-            await self._go_on(_end, workflow_id)
+            await self._steps.over_jobs(workflow_id, count_parents)
+            await self._steps.go_on(_end, workflow_id)
             raise
-        await self._go_on(_end, workflow_id)
-
-    async def _go_on(self, work: Callable[Concatenate[Batch, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """The next step of work that has begun: when it cannot be taken now (disk or queue full), wait until it can."""
-        return await _insist(lambda: self._db.write(work, *args, **kwargs))
-
-    async def _look(self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Read in work that has begun, as `_go_on` writes."""
-        return await _insist(lambda: self._db.read(work, *args, **kwargs))
+        await self._steps.go_on(_end, workflow_id)
 
     async def _initialize(self, workflow_id: int, only_uninitialized: bool) -> None:
         crash_point("server.work.begun")
-        await self._go_on(actions.reset, workflow_id)
-        await self._over_jobs(workflow_id, imply)
-        again = await self._look(to_run_again, workflow_id, only_uninitialized)
-        for ids in _portions([row[0] for row in again]):
-            await self._go_on(take_back_uncounted, ids)
+        await self._steps.go_on(actions.reset, workflow_id)
+        await self._steps.over_jobs(workflow_id, imply)
+        again = await self._steps.look(to_run_again, workflow_id, only_uninitialized)
+        for ids in portions([row[0] for row in again]):
+            await self._steps.go_on(take_back_uncounted, ids)
         if not only_uninitialized:
-            await self._go_on(release_claims, workflow_id)
-        await self._over_jobs(workflow_id, start)
-        await self._go_on(actions.arm, workflow_id)
+            await self._steps.go_on(release_claims, workflow_id)
+        await self._steps.over_jobs(workflow_id, start)
+        await self._steps.go_on(actions.arm, workflow_id)
 
     async def _reset(self, workflow_id: int, failed_only: bool) -> int:
-        chosen, below = await self._look(to_reset, workflow_id, failed_only)
-        for ids in _portions([*below, *chosen]):  # what was chosen last: begun again, it finds what is below once more
-            await self._go_on(take_back_uncounted, ids)
+        chosen, below = await self._steps.look(to_reset, workflow_id, failed_only)
+        for ids in portions([*below, *chosen]):  # what was chosen last: begun again, it finds what is below once more
+            await self._steps.go_on(take_back_uncounted, ids)
             crash_point("server.reset.portion")
-        await self._over_jobs(workflow_id, count_parents)
+        await self._steps.over_jobs(workflow_id, count_parents)
         return len(chosen)
 
     async def _restart(self, workflow_id: int) -> None:
-        found = await self._look(restart.scope, workflow_id)
-        for ids in _portions([job for job, status in found.jobs if status != JobStatus.UNINITIALIZED]):
-            await self._go_on(take_back_uncounted, ids)
+        found = await self._steps.look(restart.scope, workflow_id)
+        for ids in portions([job for job, status in found.jobs if status != JobStatus.UNINITIALIZED]):
+            await self._steps.go_on(take_back_uncounted, ids)
             crash_point("server.restart.portion")
         await self._initialize(workflow_id, only_uninitialized=True)
 
     async def _reinitialize(self, workflow_id: int, changed: Sequence[int]) -> None:
         """Like `_initialize`, over nothing but what runs again: the rest of the workflow costs no time."""
-        await self._go_on(actions.reset, workflow_id)
-        for ids in _portions(changed):
-            await self._go_on(take_back_uncounted, ids)
+        await self._steps.go_on(actions.reset, workflow_id)
+        for ids in portions(changed):
+            await self._steps.go_on(take_back_uncounted, ids)
             crash_point("server.reinitialize.portion")
-        for first, last in await self._look(reinitialize.begun, workflow_id):
-            await self._go_on(imply, workflow_id, first, last)
-        again = await self._look(to_run_again, workflow_id, True)
-        for ids in _portions([row[0] for row in again]):
-            await self._go_on(take_back_uncounted, ids)
-        ranges = await self._look(reinitialize.to_start, workflow_id)
-        await self._go_on(count_parents, workflow_id, 0, 0)  # those of the barriers
+        for first, last in await self._steps.look(reinitialize.begun, workflow_id):
+            await self._steps.go_on(imply, workflow_id, first, last)
+        again = await self._steps.look(to_run_again, workflow_id, True)
+        for ids in portions([row[0] for row in again]):
+            await self._steps.go_on(take_back_uncounted, ids)
+        ranges = await self._steps.look(reinitialize.to_start, workflow_id)
+        await self._steps.go_on(count_parents, workflow_id, 0, 0)  # those of the barriers
         for first, last in ranges:
-            await self._go_on(start, workflow_id, first, last)
-        await self._go_on(actions.arm, workflow_id)
-
-    async def _down_jobs(self, workflow_id: int, work: Callable[[Batch, int, int, int], T]) -> list[T]:
-        """Call `work(batch, workflow, first id, last id)` for portions, last jobs first; returns its answers."""
-        before, answers = EVERY[1], []
-        while (first := await self._look(_first_of_portion, workflow_id, before)) is not None:
-            answers.append(await self._go_on(work, workflow_id, first, before - 1))
-            before = first
-        return answers
-
-    async def _over_jobs(self, workflow_id: int, work: Callable[[Batch, int, int, int], object]) -> None:
-        """Call `work(batch, workflow, first id, last id)` for each portion of the workflow's jobs."""
-        after = 0
-        while (last := await self._look(_last_of_portion, workflow_id, after)) is not None:
-            await self._go_on(work, workflow_id, after + 1, last)
-            crash_point("server.initialize.portion")
-            after = last
-
-
-async def _insist(step: Callable[[], Awaitable[T]]) -> T:
-    while True:
-        try:
-            return await step()
-        except OperationalError as error:
-            if is_defect(error):
-                raise
-            log.warning("work on a workflow waits for the database: %s", error.orig)
-        except Busy as error:
-            log.warning("work on a workflow waits: %s", error)
-        await asyncio.sleep(AGAIN_S)
-
-
-def _portions(items: Sequence[Any]) -> Iterator[list[Any]]:
-    for i in range(0, len(items), PORTION):
-        yield list(items[i : i + PORTION])
+            await self._steps.go_on(start, workflow_id, first, last)
+        await self._steps.go_on(actions.arm, workflow_id)
 
 
 def _jobs(conn: Connection, workflow_id: int) -> int:
@@ -367,22 +317,6 @@ def _jobs(conn: Connection, workflow_id: int) -> int:
     if row is None:
         raise NotFound(f"Workflow not found with ID: {workflow_id}")
     return int(row[0])
-
-
-def _first_of_portion(conn: Connection, workflow_id: int, before: int) -> int | None:
-    row = conn.exec_driver_sql(
-        "SELECT min(id) FROM (SELECT id FROM job WHERE workflow_id = ? AND id < ? ORDER BY id DESC LIMIT ?)",
-        (workflow_id, before, PORTION),
-    ).one()
-    return None if row[0] is None else int(row[0])
-
-
-def _last_of_portion(conn: Connection, workflow_id: int, after: int) -> int | None:
-    row = conn.exec_driver_sql(
-        "SELECT max(id) FROM (SELECT id FROM job WHERE workflow_id = ? AND id > ? ORDER BY id LIMIT ?)",
-        (workflow_id, after, PORTION),
-    ).one()
-    return None if row[0] is None else int(row[0])
 
 
 def _unfinished(conn: Connection) -> list[tuple[int, str]]:

@@ -183,8 +183,8 @@ def long_work(stage: Stage, story: Story) -> dict[str, int]:
 
 
 def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("SMALL", 3), ("PORTION", 2), ("AGAIN_S", 0.001)):
-        monkeypatch.setattr(f"torc_server.gradual.{name}", value)
+    for name, value in (("gradual.SMALL", 3), ("portions.PORTION", 2), ("portions.AGAIN_S", 0.001)):
+        monkeypatch.setattr(f"torc_server.{name}", value)
 
 
 def test_long_work_that_has_begun_waits_while_the_database_cannot_be_read(

@@ -8,7 +8,7 @@ from tests.engine.flow import Flow
 from tests.engine.plan import chain, job
 from tests.engine.stage import Stage
 from torc_core.models.exchange import Attempt, StopOrder
-from torc_server import gradual
+from torc_server import gradual, portions
 from torc_server.engine import reset
 from torc_server.errors import Conflict, Invalid, NotFound
 
@@ -18,7 +18,7 @@ def steering(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     """Small workflows are steered in one transaction, large ones in portions; both must do the same."""
     if request.param == "in portions":
         monkeypatch.setattr(gradual, "SMALL", 0)
-        monkeypatch.setattr(gradual, "PORTION", 2)
+        monkeypatch.setattr(portions, "PORTION", 2)
 
 
 @pytest.mark.usefixtures("steering")

@@ -13,7 +13,7 @@ from litestar.testing import TestClient
 
 from tests.real import plan_of
 from torc_core.models.plan import PlannedJob
-from torc_server import gradual
+from torc_server import portions
 from torc_server.api import plans
 from torc_server.app import create_app
 from torc_server.errors import Busy
@@ -49,7 +49,7 @@ def test_a_full_queue_is_a_503_that_says_when_to_come_back(
 def test_what_there_is_of_a_plan_that_was_cut_off_goes_although_the_queue_is_full(
     client: TestClient[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gradual, "AGAIN_S", 0.001)
+    monkeypatch.setattr(portions, "AGAIN_S", 0.001)
     whole = plan_of([PlannedJob(f"j{i}", "true") for i in range(10)])
     cut_off = whole[: whole.rindex(b"\n", 0, -1) + 1]
     put, add, added, refused = writer.Writer._put, plans.add, [], []

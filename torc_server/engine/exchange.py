@@ -7,10 +7,8 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from itertools import chain
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -20,7 +18,7 @@ from torc_core.models.status import ACTIVE, JobStatus
 from torc_server.engine.actions import IN_THE_LOOP, pending
 from torc_server.engine.assignment import assignments
 from torc_server.engine.leases import leave, lose
-from torc_server.engine.nodes import Call, Node, Nodes
+from torc_server.engine.nodes import Call, Node, Nodes, answer_all
 from torc_server.engine.progress import Progress, progress
 from torc_server.engine.ready import ready_classes
 from torc_server.engine.report import apply_reports
@@ -127,7 +125,7 @@ class Runners:
         for node in self.nodes.by_id.values():
             node.waiting = None
         for call in [*calls, *held]:
-            _reject(call, error)
+            call.reject(error)
 
     def tick(self, batch: Batch) -> None:
         """End the leases that ran out."""
@@ -230,8 +228,8 @@ class Runners:
                     self._forget(node)
             for call in [*calls, *(call for call, _ in answered)]:
                 if call.error is not None:
-                    _reject(call, call.error)
-            _resolve([*superseded, *(call for call, _ in answered if call.error is None)])
+                    call.reject(call.error)
+            answer_all([*superseded, *(call for call, _ in answered if call.error is None)])
 
         return after_commit
 
@@ -291,7 +289,7 @@ class Runners:
         self.nodes.by_id.pop(node.id, None)
         self.nodes.dead.discard(node.id)
         if node.waiting is not None:
-            _reject(node.waiting, NotFound(f"compute node {node.id} is not active any more"))
+            node.waiting.reject(NotFound(f"compute node {node.id} is not active any more"))
         if not self.nodes.of_workflow(node.workflow_id):
             self._fair.pop(node.workflow_id, None)
 
@@ -376,28 +374,3 @@ def _note_ahead(node: Node, pairs: list[tuple[int, int]]) -> None:
 
 def _not_active(call: Call) -> NotFound:
     return NotFound(f"compute node {call.node_id} of workflow {call.workflow_id} is not active")
-
-
-def _resolve(calls: Sequence[Call]) -> None:
-    """Answer calls in the event loops that made them, one hop for all of a loop."""
-    by_loop: dict[Any, list[Call]] = {}
-    for call in calls:
-        by_loop.setdefault(call.loop, []).append(call)
-    for loop, mine in by_loop.items():
-        with suppress(RuntimeError):  # the loop is closed, and with it those who waited
-            loop.call_soon_threadsafe(_set_results, mine)
-
-
-def _set_results(calls: Sequence[Call]) -> None:
-    for call in calls:
-        if not call.done.done():
-            call.done.set_result(call.answer)
-
-
-def _reject(call: Call, error: BaseException) -> None:
-    def set_error() -> None:
-        if not call.done.done():
-            call.done.set_exception(error)
-
-    with suppress(RuntimeError):
-        call.loop.call_soon_threadsafe(set_error)

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from torc_core.models.exchange import ExchangeAnswer, ExchangeRequest
@@ -46,6 +49,32 @@ class Call:
         """It reports something, so it is answered as soon as that is on disk."""
         r = self.request
         return bool(r.results or r.started or r.released or r.leaving)
+
+    def reject(self, error: BaseException) -> None:
+        """Raise this in the caller."""
+
+        def set_error() -> None:
+            if not self.done.done():
+                self.done.set_exception(error)
+
+        with suppress(RuntimeError):  # the loop is closed, and with it whoever waited
+            self.loop.call_soon_threadsafe(set_error)
+
+
+def answer_all(calls: Iterable[Call]) -> None:
+    """Answer calls in the event loops that made them, one hop for all of a loop."""
+    by_loop: defaultdict[asyncio.AbstractEventLoop, list[Call]] = defaultdict(list)
+    for call in calls:
+        by_loop[call.loop].append(call)
+    for loop, mine in by_loop.items():
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(_set_answers, mine)
+
+
+def _set_answers(calls: list[Call]) -> None:
+    for call in calls:
+        if not call.done.done():
+            call.done.set_result(call.answer)
 
 
 @dataclass(slots=True)

@@ -17,7 +17,8 @@ from sqlalchemy.pool import QueuePool
 from torc_core.errors import TorcError
 from torc_server.engine.inputs import digest, input_state
 from torc_server.store.batch import Batch
-from torc_server.store.schema import SCHEMA_VERSION, metadata
+from torc_server.store.columns import metadata
+from torc_server.store.schema import SCHEMA_VERSION
 from torc_server.store.writer import BUSY_MS, KEPT_BYTES, Writer
 
 P = ParamSpec("P")

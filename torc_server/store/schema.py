@@ -6,50 +6,12 @@ workflow (torc's `status_id` is its id).
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    Column,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    UniqueConstraint,
-    text,
-)
-from sqlalchemy.schema import SchemaItem
+from sqlalchemy import Column, Float, ForeignKey, Index, Integer, Table, Text, UniqueConstraint, text
+
+from torc_server.store.columns import barrier_side, id_column, metadata, relation, table, workflow_id_column
 
 SCHEMA_VERSION = 1
 """Kept in `PRAGMA user_version`; a newer one in the file is refused at start."""
-
-metadata = MetaData()
-
-
-def _id() -> Column[int]:
-    return Column("id", Integer, primary_key=True)
-
-
-def _workflow_id() -> Column[int]:
-    return Column("workflow_id", Integer, ForeignKey("workflow.id", ondelete="CASCADE"), nullable=False)
-
-
-def _table(name: str, *items: SchemaItem) -> Table:
-    """A table whose ids are never given twice."""
-    return Table(name, metadata, *items, sqlite_autoincrement=True)
-
-
-def _relation(name: str, other: str, other_table: str) -> Table:
-    """A relation of jobs to something else, found from both sides."""
-    return Table(
-        name,
-        metadata,
-        Column("job_id", Integer, ForeignKey("job.id", ondelete="CASCADE"), primary_key=True),
-        Column(other, Integer, ForeignKey(f"{other_table}.id", ondelete="CASCADE"), primary_key=True),
-        Index(f"ix_{name}_{other}", other, "job_id"),
-        sqlite_with_rowid=False,
-    )
-
 
 owner = Table(
     "owner",
@@ -59,9 +21,9 @@ owner = Table(
 )
 """The identity of this database: an output folder that belongs to another one is refused by runners."""
 
-workflow = _table(
+workflow = table(
     "workflow",
-    _id(),
+    id_column(),
     Column("name", Text, nullable=False),
     Column("user", Text, nullable=False),
     Column("description", Text),
@@ -102,10 +64,10 @@ status_count = Table(
 )
 """Jobs of a workflow by status, kept with every change of status, never counted."""
 
-resource_requirements = _table(
+resource_requirements = table(
     "resource_requirements",
-    _id(),
-    _workflow_id(),
+    id_column(),
+    workflow_id_column(),
     Column("name", Text, nullable=False),
     Column("num_cpus", Integer, nullable=False),
     Column("num_gpus", Integer, nullable=False),
@@ -118,10 +80,10 @@ resource_requirements = _table(
     Index("ix_resource_requirements_workflow", "workflow_id", "id"),
 )
 
-job = _table(
+job = table(
     "job",
-    _id(),
-    _workflow_id(),
+    id_column(),
+    workflow_id_column(),
     Column("name", Text, nullable=False),
     Column("command", Text, nullable=False),
     Column("invocation_script", Text),
@@ -174,35 +136,23 @@ job_depends_on = Table(
     sqlite_with_rowid=False,
 )
 
-barrier = _table(
+barrier = table(
     "barrier",
-    _id(),
-    _workflow_id(),
+    id_column(),
+    workflow_id_column(),
     Column("unmet", Integer, nullable=False, server_default=text("0")),  # the two counters, as of a job
     Column("bad", Integer, nullable=False, server_default=text("0")),
     Index("ix_barrier_workflow", "workflow_id", "id"),
 )
 """All of its parents before all of its children: A + B rows in place of A * B edges."""
 
+barrier_parent = barrier_side("barrier_parent")
+barrier_child = barrier_side("barrier_child")
 
-def _barrier_side(name: str) -> Table:
-    return Table(
-        name,
-        metadata,
-        Column("barrier_id", Integer, ForeignKey("barrier.id", ondelete="CASCADE"), primary_key=True),
-        Column("job_id", Integer, ForeignKey("job.id", ondelete="CASCADE"), primary_key=True),
-        Index(f"ix_{name}_job", "job_id", "barrier_id"),
-        sqlite_with_rowid=False,
-    )
-
-
-barrier_parent = _barrier_side("barrier_parent")
-barrier_child = _barrier_side("barrier_child")
-
-file = _table(
+file = table(
     "file",
-    _id(),
-    _workflow_id(),
+    id_column(),
+    workflow_id_column(),
     Column("name", Text, nullable=False),
     Column("path", Text, nullable=False),
     Column("st_mtime", Float),
@@ -210,25 +160,25 @@ file = _table(
     Index("ix_file_workflow", "workflow_id", "id"),
 )
 
-user_data = _table(
+user_data = table(
     "user_data",
-    _id(),
-    _workflow_id(),
+    id_column(),
+    workflow_id_column(),
     Column("name", Text, nullable=False),
     Column("is_ephemeral", Integer, nullable=False),
     Column("data", Text),  # TEXT affinity: a bare number stays the JSON that it was
     Index("ix_user_data_workflow", "workflow_id", "id"),
 )
 
-job_input_file = _relation("job_input_file", "file_id", "file")
-job_output_file = _relation("job_output_file", "file_id", "file")
-job_input_user_data = _relation("job_input_user_data", "user_data_id", "user_data")
-job_output_user_data = _relation("job_output_user_data", "user_data_id", "user_data")
+job_input_file = relation("job_input_file", "file_id", "file")
+job_output_file = relation("job_output_file", "file_id", "file")
+job_input_user_data = relation("job_input_user_data", "user_data_id", "user_data")
+job_output_user_data = relation("job_output_user_data", "user_data_id", "user_data")
 
-compute_node = _table(
+compute_node = table(
     "compute_node",
-    _id(),
-    _workflow_id(),
+    id_column(),
+    workflow_id_column(),
     Column("hostname", Text, nullable=False),
     Column("pid", Integer, nullable=False),
     Column("start_time", Text, nullable=False),
@@ -248,10 +198,10 @@ compute_node = _table(
     Index("ix_compute_node_active", "is_active", sqlite_where=text("is_active = 1 AND uuid IS NOT NULL")),
 )
 
-result = _table(
+result = table(
     "result",
-    _id(),
-    _workflow_id(),
+    id_column(),
+    workflow_id_column(),
     Column("job_id", Integer, ForeignKey("job.id", ondelete="CASCADE"), nullable=False),
     Column("run_id", Integer, nullable=False),
     Column("attempt_id", Integer, nullable=False),
@@ -272,29 +222,29 @@ result = _table(
     Index("ix_result_workflow", "workflow_id", "id"),
 )
 
-event = _table(
+event = table(
     "event",
-    _id(),
-    _workflow_id(),
+    id_column(),
+    workflow_id_column(),
     Column("timestamp", Integer, nullable=False),
     Column("data", Text, nullable=False),
     Index("ix_event_workflow", "workflow_id", "id"),
 )
 
-failure_handler = _table(
+failure_handler = table(
     "failure_handler",
-    _id(),
-    _workflow_id(),
+    id_column(),
+    workflow_id_column(),
     Column("name", Text, nullable=False),
     Column("rules", Text, nullable=False),
     Index("ix_failure_handler_workflow", "workflow_id", "id"),
 )
 """A job's `failure_handler_id` is no foreign key: torc's clients write 0 for none (server.md 0.3)."""
 
-slurm_scheduler = _table(
+slurm_scheduler = table(
     "slurm_scheduler",
-    _id(),
-    _workflow_id(),
+    id_column(),
+    workflow_id_column(),
     Column("name", Text, nullable=False),
     Column("account", Text, nullable=False),
     Column("gres", Text),
@@ -309,20 +259,20 @@ slurm_scheduler = _table(
     Index("ix_slurm_scheduler_workflow", "workflow_id", "id"),
 )
 
-local_scheduler = _table(
+local_scheduler = table(
     "local_scheduler",
-    _id(),
-    _workflow_id(),
+    id_column(),
+    workflow_id_column(),
     Column("name", Text),
     Column("memory", Text, nullable=False),
     Column("num_cpus", Integer, nullable=False),
     Index("ix_local_scheduler_workflow", "workflow_id", "id"),
 )
 
-scheduled_compute_node = _table(
+scheduled_compute_node = table(
     "scheduled_compute_node",
-    _id(),
-    _workflow_id(),
+    id_column(),
+    workflow_id_column(),
     Column("scheduler_config_id", Integer, nullable=False),
     Column("scheduler_id", Integer, nullable=False),
     Column("scheduler_type", Text, nullable=False),
@@ -338,10 +288,10 @@ remote_worker = Table(
     sqlite_with_rowid=False,
 )
 
-workflow_action = _table(
+workflow_action = table(
     "workflow_action",
-    _id(),
-    _workflow_id(),
+    id_column(),
+    workflow_id_column(),
     Column("trigger_type", Text, nullable=False),
     Column("action_type", Text, nullable=False),
     Column("action_config", Text, nullable=False),
@@ -370,18 +320,18 @@ action_job = Table(
 
 _CREATED = text("(datetime('now'))")
 
-access_group = _table(
+access_group = table(
     "access_group",
-    _id(),
+    id_column(),
     Column("name", Text, nullable=False, unique=True),
     Column("description", Text),
     Column("created_at", Text, nullable=False, server_default=_CREATED),
     Column("is_system", Integer, nullable=False, server_default=text("0")),
 )
 
-user_group_membership = _table(
+user_group_membership = table(
     "user_group_membership",
-    _id(),
+    id_column(),
     Column("user_name", Text, nullable=False),
     Column("group_id", Integer, ForeignKey("access_group.id", ondelete="CASCADE"), nullable=False),
     Column("role", Text, nullable=False, server_default=text("'member'")),
@@ -400,9 +350,9 @@ workflow_access_group = Table(
     sqlite_with_rowid=False,
 )
 
-change = _table(
+change = table(
     "change",
-    _id(),
+    id_column(),
     Column("workflow_id", Integer, nullable=False),  # no foreign key: the deletion itself is a change
     Column("ms", Integer, nullable=False),
     Column("kind", Text, nullable=False),
