@@ -27,7 +27,12 @@ PARAMETERS = st.dictionaries(st.sampled_from(["i", "j", "k-1"]), VALUES, max_siz
 STDIO = st.sampled_from(["none", "combined", {"mode": "separate", "delete_on_success": True}, {}])
 
 
-def _some(required: dict[str, Any], **optional: Any) -> st.SearchStrategy[dict[str, Any]]:
+GENERATED: dict[str, set[str]] = {}
+"""The keys that objects may get."""
+
+
+def _some(what: str, required: dict[str, Any], **optional: Any) -> st.SearchStrategy[dict[str, Any]]:
+    GENERATED[what] = {*required, *optional}
     return st.fixed_dictionaries(required, optional=optional)
 
 
@@ -35,12 +40,18 @@ _SWEEP: dict[str, Any] = {
     "parameters": PARAMETERS,
     "parameter_mode": st.sampled_from(["product", "zip"]),
     "use_parameters": LISTS,
+    "parameters_file": st.just("t.csv"),
+    "use_parameters_file": st.booleans(),
 }
 JOBS = _some(
+    "job",
     {"name": NAMES, "command": COMMANDS | TEXTS},
     invocation_script=TEXTS,
     cancel_on_blocking_job_failure=st.booleans(),
     supports_termination=st.booleans(),
+    keep_background=st.booleans(),
+    on_worker_lost=st.sampled_from(["retry", "fail"]),
+    max_worker_losses=COUNTS,
     priority=st.integers(-5, 5),
     resource_requirements=NAMES,
     failure_handler=NAMES,
@@ -60,26 +71,37 @@ JOBS = _some(
     output_user_data_regexes=LISTS,
     **_SWEEP,
 )
-FILES = _some({"name": NAMES, "path": TEXTS}, **_SWEEP)
+FILES = _some("file", {"name": NAMES, "path": TEXTS}, **_SWEEP)
 USER_DATA = _some(
-    {}, name=NAMES, data=JSON.filter(lambda value: value is not None), is_ephemeral=st.booleans(), **_SWEEP
+    "user_data", {}, name=NAMES, data=JSON.filter(lambda value: value is not None), is_ephemeral=st.booleans(), **_SWEEP
 )
 REQUIREMENTS = _some(
+    "resource_requirements",
     {"name": NAMES, "num_cpus": COUNTS, "memory": st.sampled_from(["1g", "100m"])},
     num_gpus=COUNTS,
     num_nodes=COUNTS,
     runtime=st.sampled_from(["PT1H", "P1D"]),
 )
 RULES = _some(
+    "rule",
     {},
     exit_codes=st.lists(st.integers(-5, 255), max_size=3),
     match_all_exit_codes=st.booleans(),
     recovery_script=TEXTS,
     max_retries=st.integers(0, 9),
 )
-HANDLERS = _some({"name": NAMES, "rules": st.lists(RULES, max_size=2)})
-SCHEDULERS = _some({"account": TEXTS}, name=NAMES, nodes=COUNTS, walltime=st.just("04:00:00"), extra=TEXTS, mem=TEXTS)
+HANDLERS = _some("failure_handler", {"name": NAMES, "rules": st.lists(RULES, max_size=2)})
+SCHEDULERS = _some(
+    "slurm_scheduler",
+    {"account": TEXTS},
+    name=NAMES,
+    nodes=COUNTS,
+    walltime=st.just("04:00:00"),
+    ntasks_per_node=COUNTS,
+    **dict.fromkeys(["gres", "mem", "partition", "qos", "tmp", "extra"], TEXTS),
+)
 ACTIONS = _some(
+    "action",
     {"trigger_type": st.just("on_jobs_ready"), "action_type": st.sampled_from(["run_commands", "schedule_nodes"])},
     jobs=LISTS,
     job_name_regexes=LISTS,
@@ -91,7 +113,16 @@ ACTIONS = _some(
     max_parallel_jobs=COUNTS,
     persistent=st.booleans(),
 )
+MONITORS = _some(
+    "resource_monitor",
+    {},
+    enabled=st.booleans(),
+    granularity=st.sampled_from(["summary", "time_series"]),
+    sample_interval_seconds=COUNTS,
+    generate_plots=st.booleans(),
+)
 WORKFLOWS = _some(
+    "workflow",
     {"name": TEXTS, "jobs": st.lists(JOBS, max_size=3)},
     user=TEXTS,
     description=TEXTS,
@@ -102,13 +133,17 @@ WORKFLOWS = _some(
     cwd=TEXTS,
     limit_resources=st.booleans(),
     use_pending_failed=st.booleans(),
+    compute_node_expiration_buffer_seconds=COUNTS,
     compute_node_wait_for_new_jobs_seconds=COUNTS,
+    compute_node_ignore_workflow_completion=st.booleans(),
+    compute_node_wait_for_healthy_database_minutes=COUNTS,
     jobs_sort_method=st.sampled_from(["none", "gpus_runtime_memory"]),
-    resource_monitor=_some({}, enabled=st.booleans(), granularity=st.just("summary")),
+    resource_monitor=MONITORS,
     slurm_defaults=st.dictionaries(TEXTS, JSON, max_size=2),
     stdio=STDIO,
-    execution_config=_some({}, stdio=STDIO, limit_resources=st.booleans()),
+    execution_config=_some("execution_config", {}, stdio=STDIO, limit_resources=st.booleans()),
     parameters=PARAMETERS,
+    parameters_file=st.just("t.csv"),
     files=st.lists(FILES, min_size=1, max_size=2),
     user_data=st.lists(USER_DATA, min_size=1, max_size=2),
     resource_requirements=st.lists(REQUIREMENTS, min_size=1, max_size=2),
