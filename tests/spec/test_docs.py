@@ -1,18 +1,38 @@
 """docs/workflow-files.md: every key is there, and every example is what it says."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
-from torc_core.spec import load_text
+from tests.spec.good_workflow import ALL
+from torc_core.models.resources import FailureRule
+from torc_core.models.stdio import Stdio
+from torc_core.spec import WorkflowSpec, build_plan, load_text
 from torc_core.spec.actions import ACTION_KEYS
 from torc_core.spec.build import FILE_KEYS, JOB_KEYS, MONITOR_KEYS, REQUIREMENTS_KEYS, STDIO_KEYS, USER_DATA_KEYS
 from torc_core.spec.build import WORKFLOW_KEYS as KEYS
+from torc_core.spec.convert import convert
 from torc_core.spec.handlers import HANDLER_KEYS, RULE_KEYS
+from torc_core.spec.model import (
+    ActionSpec,
+    FileSpec,
+    HandlerSpec,
+    JobSpec,
+    RequirementsSpec,
+    ResourceMonitorSpec,
+    SchedulerSpec,
+    UserDataSpec,
+)
+from torc_core.spec.reading import read_document
 from torc_core.spec.schedulers import SCHEDULER_KEYS
+from torc_core.spec.sweep import Sweep
+from torc_server.engine.leases import LOST_LIMIT
+from torc_server.engine.workflow import DEFAULTS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "workflow-files.md").read_text()
 SECTIONS: dict[str, Any] = {
@@ -30,11 +50,16 @@ SECTIONS: dict[str, Any] = {
 }
 
 
+def cells_of(section: str) -> dict[str, list[str]]:
+    """Key -> its row: key, meaning, default, example."""
+    part = re.split(r"^#+ ", TEXT.split(f"# {section}\n")[1], flags=re.MULTILINE)[0]
+    rows = [line.strip("|").split(" | ") for line in part.splitlines() if line.startswith("| `")]
+    return {row[0].strip(" `"): [cell.strip(" |") for cell in row] for row in rows}
+
+
 def rows_of(section: str) -> dict[str, dict[str, Any]]:
     """Key -> what its example says."""
-    part = re.split(r"^#+ ", TEXT.split(f"# {section}\n")[1], flags=re.MULTILINE)[0]
-    cells = [line.strip("|").split(" | ") for line in part.splitlines() if line.startswith("| `")]
-    return {row[0].strip(" `"): yaml.safe_load(row[3].strip(" |").strip("`")) for row in cells}
+    return {key: yaml.safe_load(row[3].strip("`")) for key, row in cells_of(section).items()}
 
 
 ROWS = [(section, key, example) for section in SECTIONS for key, example in rows_of(section).items()]
@@ -43,6 +68,39 @@ ROWS = [(section, key, example) for section in SECTIONS for key, example in rows
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_key_has_a_row(section: str) -> None:
     assert set(rows_of(section)) == set(SECTIONS[section])
+
+
+STRUCTS: dict[str, Any] = {
+    "The workflow": WorkflowSpec,
+    "Jobs": JobSpec,
+    "Files": FileSpec,
+    "User data": UserDataSpec,
+    "Resource requirements": RequirementsSpec,
+    "Failure handlers": HandlerSpec,
+    "Rules": FailureRule,
+    "Slurm schedulers": SchedulerSpec,
+    "Actions": ActionSpec,
+    "Resource monitor": ResourceMonitorSpec,
+    "Stdio": Stdio,
+}
+AT_THE_SERVER = {**DEFAULTS, "max_worker_losses": LOST_LIMIT, "limit_resources": True}
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_default_is_what_counts_when_a_key_is_left_out(section: str) -> None:
+    """Each default is a value, or says in words what happens."""
+    sent = json.loads(next(build_plan(WorkflowSpec(), user="me", origin=Path("/")).lines(initialize=False)))
+    unsaid = [
+        msgspec.structs.asdict(STRUCTS[section]()),
+        msgspec.structs.asdict(Sweep()),
+        sent["workflow"],
+        AT_THE_SERVER,
+    ]
+    for key, (_, _, default, _) in cells_of(section).items():
+        assert default
+        if default.startswith("`"):
+            value = next(each[key] for each in unsaid if each.get(key) is not None)
+            assert (key, value) == (key, yaml.safe_load(default.split("`")[1]))
 
 
 def placed(section: str, example: dict[str, Any]) -> dict[str, Any]:
@@ -91,6 +149,9 @@ def test_an_example_of_a_key_is_valid(tmp_path: Path, section: str, key: str, ex
     text = yaml.safe_dump(placed(section, example))
     loaded = load_text(text, "yaml", "flow", strict=True, folder=str(tmp_path))
     assert loaded.errors == []
+    for other in ALL:
+        twin = convert(read_document(text, "yaml", "flow"), other)
+        assert load_text(twin, other, "flow", strict=True, folder=str(tmp_path)).spec == loaded.spec
 
 
 @pytest.mark.parametrize(("format", "text"), re.findall(r"```(\w+)\n(.*?)```", TEXT, re.DOTALL))
