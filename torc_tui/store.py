@@ -83,7 +83,8 @@ class Store:
         self.connection = Connection(label=connector.label)
         self._connector = connector
         self._client: AsyncClient | None = None
-        self._ready = asyncio.Event()
+        self._tried = asyncio.Event()
+        """Whether there is a server, or it is known that there is none: questions wait for that."""
         self._listeners: list[Listener] = []
         self._asked: dict[tuple[Any, ...], asyncio.Task[Any]] = {}
         self.last_change: int | None = None
@@ -140,7 +141,7 @@ class Store:
                 await old.close()
         async for change in self._client.changes(self.last_change):
             if change.event == "open":
-                self._ready.set()
+                self._tried.set()
                 self._became(State.LIVE, "")
             if change.id is not None:
                 self.last_change = change.id
@@ -156,6 +157,7 @@ class Store:
         if connection.state is State.CONNECTING:
             state = State.OFFLINE
         self._became(state, reason, since, fresh)
+        self._tried.set()
 
     def _became(self, state: State, reason: str, since: float | None = None, fresh: float = 0.0) -> None:
         new = Connection(state, since or time.time(), reason, self._connector.label, fresh)
@@ -169,7 +171,7 @@ class Store:
             listener(news)
 
     async def ask(self, request: Request[T]) -> T:
-        """The answer to a request; equal ones that are under way are sent once. Waits for the first connection.
+        """The answer to a request; equal ones that are under way are sent once. Waits until the server was tried once.
 
         Raises ServerUnreachableError and ApiError.
         """
@@ -184,8 +186,9 @@ class Store:
         return answer
 
     async def _send(self, request: Request[T]) -> T:
-        await self._ready.wait()
-        assert self._client is not None
+        await self._tried.wait()
+        if self._client is None:
+            raise ServerUnreachableError(self.connection.reason)
         return await self._client.send(request)
 
 

@@ -1,0 +1,78 @@
+"""A console that has never seen its server: it says so, goes on, and is there when the server is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from server_process import ServerProcess
+
+from tests.tui.driver import Driver, Workshop, driven
+from torc_tui.app import ConsoleApp
+from torc_tui.connect import NamedServer
+from torc_tui.rendering.glyphs import Characters
+from torc_tui.store import State
+
+NOBODY = "http://127.0.0.1:9"
+
+
+@asynccontextmanager
+async def offline(url: str, view: str = "") -> AsyncIterator[Driver]:
+    """A console that has found no server."""
+    app = ConsoleApp(NamedServer(url, None), view=view, characters=Characters())
+    async with app.run_test(size=(140, 40)) as pilot:
+        driver = Driver(app, pilot)
+        await driver.until(lambda: app.store.connection.state is State.OFFLINE)
+        yield driver
+
+
+async def leaves(driver: Driver) -> None:
+    """`q` is heeded."""
+    await driver.pilot.press("q")
+    await driver.until(lambda: not driver.app.is_running)
+
+
+@pytest.mark.parametrize("address", ["wf train", "jobs train status=failed"])
+@driven
+async def test_what_only_the_server_knows_is_refused_and_keys_go_on(address: str) -> None:
+    async with offline(NOBODY) as driver:
+        await driver.pilot.press("colon")
+        await driver.type(address)
+        await driver.pilot.press("enter")
+        await driver.until(lambda: f"no server at {NOBODY}" in driver.said)
+        await leaves(driver)
+
+
+@driven
+async def test_a_view_that_is_asked_for_at_the_start_holds_no_key_up() -> None:
+    async with offline(NOBODY, view="wf train") as driver:
+        await driver.until(lambda: f"no server at {NOBODY}" in driver.said)
+        await leaves(driver)
+
+
+@driven
+async def test_a_file_is_checked_and_nothing_is_created() -> None:
+    Path("alone.yaml").write_text("name: alone\njobs: [{name: a, command: 'true'}]\n")
+    async with offline(NOBODY) as driver:
+        driver.app.obey("new alone.yaml", driver.screen)
+        await driver.sees("✔ alone")
+        await driver.pilot.press("ctrl+r")
+        await driver.until(lambda: f"no server at {NOBODY}" in driver.said)
+        await driver.pilot.press("escape")
+        await driver.until(lambda: driver.screen.address == "workflows")
+        await leaves(driver)
+
+
+@driven
+async def test_a_server_that_comes_later_is_found(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server:
+        server.stop()
+        async with offline(server.url) as driver:
+            await asyncio.to_thread(server.start)
+            with server.client() as http:
+                await asyncio.to_thread(Workshop(http).workflow, "made first", {})
+            await driver.sees("made first")
+            await driver.sees("● LIVE")
