@@ -33,6 +33,8 @@ class ServerProcess:
         self.database = folder / "torc.db"
         self.arguments = list(arguments)
         self.environment = environment or {}
+        self.checks: dict[str, bool] = {}
+        """What the history checker is to take into account (`engine.check.check`)."""
         self.port = 0
         self.process: subprocess.Popen[str] | None = None
 
@@ -101,7 +103,7 @@ class ServerProcess:
 
     def check(self, **how: bool) -> None:
         """Everything in the database holds together."""
-        assert check_file(self.database, **how) == []
+        assert check_file(self.database, **self.checks | how) == []
 
     def _ended(self, process: subprocess.Popen[str]) -> int:
         self.process = None

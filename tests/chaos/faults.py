@@ -146,6 +146,11 @@ def stop_job(round_: Round) -> Undo | None:
     return _freeze(pid, 0.5) if pid is not None else None
 
 
+def stop_grandchild(round_: Round) -> Undo | None:
+    pid = _job_process(round_, leader=False)
+    return _freeze(pid, 0.5) if pid is not None else None
+
+
 def lose_answers(round_: Round) -> None:
     round_.proxy.lose_answers = round_.rng.randint(1, 6)
 
@@ -197,7 +202,7 @@ def another_runner(round_: Round) -> None:
 
 FAULTS: list[Callable[[Round], Undo | None]] = [
     kill_server, kill_server_then_runner, keep_server_away, stop_server, restart_server, kill_runner, kill_guard,
-    kill_runner, stop_runner, partition_runner, stop_guard, kill_job, kill_grandchild, stop_job, lose_answers,
-    lose_requests,
-    repeat_requests, cut_connections, fill_the_state, fill_the_output, no_descriptors_for_the_server, another_runner,
+    kill_runner, stop_runner, partition_runner, stop_guard, kill_job, kill_grandchild, stop_job, stop_grandchild,
+    lose_answers, lose_requests, repeat_requests, cut_connections, fill_the_state, fill_the_output,
+    no_descriptors_for_the_server, another_runner,
 ]  # fmt: skip

@@ -93,6 +93,49 @@ def test_a_server_that_stays_away_for_longer_than_the_lease_costs_no_work(eviden
         server.check(torc_clients=False)
 
 
+CLOCK = """
+import os, time
+
+real_ns = time.time_ns
+
+
+def time_ns():
+    with open(os.environ["CHAOS_CLOCK"]) as file:
+        return real_ns() + int(file.read()) * 10**9
+
+
+time.time_ns, time.time = time_ns, lambda: time_ns() / 1e9
+"""
+"""A `sitecustomize` that sets the clock of a Python process by what a file says, in seconds."""
+
+
+def test_clocks_that_are_set_forward_and_back_cost_nothing(evidence: Evidence, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(CLOCK)
+    ahead, new = tmp_path / "ahead", tmp_path / "new"
+    ahead.write_text("0")
+    faked = {"PYTHONPATH": str(tmp_path), "CHAOS_CLOCK": str(ahead)}
+    (tmp_path / "server").mkdir()
+    server = ServerProcess(tmp_path / "server", ["--no-auth", "--lease-s", str(LEASE_S)], faked)
+    server.checks = {"one_clock": False, "torc_clients": False}
+    with server:
+        workflow = store(
+            server, [evidence.job(f"j{i}", "sleep 0.02", depends_on=[i - 4] if i > 3 else []) for i in range(160)]
+        )
+        runner = start_runner(server, workflow, tmp_path, "--max-parallel-jobs", "4", **faked)
+        for n, days in enumerate([30, -365, 1, 0, -20_000], start=1):
+            until(lambda begun=25 * n: evidence.runs() > begun, f"{25 * n} jobs")
+            new.write_text(str(days * 86_400))
+            new.rename(ahead)
+        ended(runner)
+        assert (runner.returncode, counts(server, workflow)["completed"]) == (0, 160)
+        assert evidence.runs() == 160
+        assert evidence.problems(server.database, workflow) == []
+        with server.client() as http:
+            results = http.get("/results", params={"workflow_id": workflow, "limit": 1000}).json()["items"]
+        assert len({result["completion_time"][:4] for result in results}) > 2, "years"
+        assert {result["attempt_id"] for result in results} == {1}
+
+
 def test_a_disk_that_is_full_for_a_while_costs_nothing(
     server: ServerProcess, evidence: Evidence, tmp_path: Path
 ) -> None:

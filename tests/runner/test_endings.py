@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -137,6 +138,7 @@ def test_processes_left_in_the_background_are_killed_when_their_job_ends(server,
 
     assert [server.results[job].status for job in (1, 2)] == ["completed", "completed"]
     assert server.results[1].cause == "killed 1 background process left behind"
+    assert re.fullmatch(r"killed [12] background process(es)? left behind", server.results[2].cause)
     nobody_is_left(pid_in(tmp_path / "left"), pid_in(tmp_path / "daemon"))
 
 

@@ -159,6 +159,18 @@ def test_a_job_reads_nothing_from_stdin_and_leads_its_own_session(server, run, t
     assert session == pid
 
 
+def test_a_job_does_not_ignore_or_block_what_its_runner_does(server, run, tmp_path: Path) -> None:
+    server.job("exec grep -E 'Sig(Ign|Blk)' /proc/self/status")
+
+    run()
+
+    lines = (tmp_path / "output/job_stdio/job_wf1_j1_r1_a1.o").read_text().splitlines()
+    masks = {name: int(mask, 16) for name, mask in (line.split(":") for line in lines)}
+    runners_own = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+    assert [number for number in runners_own if masks["SigIgn"] >> number - 1 & 1] == []
+    assert masks["SigBlk"] == 0
+
+
 def test_the_log_tells_of_each_job_in_the_form_of_torc(server, run, tmp_path: Path) -> None:
     server.job("exit 3")
 
