@@ -176,19 +176,16 @@ def test_the_command_writes_to_standard_output_or_a_file(tmp_path: Path, capsys:
     assert load_workflow(tmp_path / "flow.json5").spec == load_workflow(flow).spec
 
 
-@pytest.mark.parametrize(
-    ("text", "output", "error"),
-    [
-        ("name: x\n", "o.kdl", "flow.yaml has 1 error; nothing was written"),
-        ("name: [\n", "o.kdl", "flow.yaml has 1 error; nothing was written"),
-        (
-            "name: x\njobs: [{name: j, command: c}]\n",
-            "no/such/o.kdl",
-            "o.kdl cannot be written: No such file or directory",
-        ),
-        ("name: x\njobs: [{name: j, command: c}]\n", "flow.yaml", "flow.yaml is the file itself; name another one"),
-    ],
-)
+GOOD = "name: x\njobs: [{name: j, command: c}]\n"
+REFUSALS = [
+    ("name: x\n", "o.kdl", "flow.yaml has 1 error; nothing was written"),
+    ("name: [\n", "o.kdl", "flow.yaml has 1 error; nothing was written"),
+    (GOOD, "no/such/o.kdl", "o.kdl cannot be written: No such file or directory"),
+    (GOOD, "flow.yaml", "flow.yaml is the file itself; name another one"),
+]
+
+
+@pytest.mark.parametrize(("text", "output", "error"), REFUSALS)
 def test_the_command_says_why_it_writes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, output: str, error: str
 ) -> None:

@@ -181,6 +181,7 @@ def test_nodes_become_keys(text: str, data: dict[str, Any] | None) -> None:
         ("name x\nenv { A 1\n A 2 }", 'flow:3:2: the key "A" is given twice; first on line 2'),
         ("name x\njobs { a }", 'flow:2:1: jobs: write a node job "NAME" { ... } for each'),
         ("name x\njob a { command { echo; } }", "flow:2:9: command must be text, not a mapping"),
+        ("name x\njob a { command b { depends_on c; }; }", "flow:2:9: command must be text, not a mapping"),
         ("name x\njob a { command b; depends_on { c } }", "flow:2:20: depends_on takes values, not a block"),
         ("name x\nslurm_defaults { a #inf }", "flow:2:18: inf has no JSON form; write a number, a text or #null"),
         ("name x\nuser_data u { data \"{'a': 1}\" }", "flow:2:15: the text of data must be JSON: no valid JSON: "),
@@ -204,10 +205,12 @@ def test_mistakes_in_kdl_have_the_place_of_their_node(text: str, error: str) -> 
 
 
 def test_an_unknown_node_with_a_block_is_an_unknown_key_too() -> None:
-    loaded = load_text("name x\nfuture { - a; - b; }\njob a { command b; later { c 1; } }", "kdl", "flow")
+    text = 'name x\nfuture { - a; - b; }\nplace "here" { b 1; }\njob a { command b; later { c 1; } }'
+    loaded = load_text(text, "kdl", "flow")
     assert loaded.errors == []
     assert [problem.message for problem in loaded.warnings] == [
         'unknown key "future" in the workflow is ignored',
+        'unknown key "place" in the workflow is ignored',
         'unknown key "later" in job "a" is ignored',
     ]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.spec.good_workflow import GOOD, written
 from torc_core.errors import InputError
 from torc_core.spec import Loaded, load_text, load_workflow, require_workflow
 
@@ -119,6 +120,18 @@ def test_json_names_all_mistakes_by_line_and_column() -> None:
         "flow.json:3:3",
     ]
     assert [problem.where for problem in loaded.warnings] == ["flow.json:3:20", "flow.json:4:2"]
+
+
+@pytest.mark.parametrize("format", ["json", "json5", "kdl"])
+def test_places_are_looked_up_only_when_there_is_something_to_say(format: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(_text: str) -> None:
+        raise LookupError
+
+    monkeypatch.setattr("torc_core.spec.json_document.JsonPlaces", look)
+    monkeypatch.setattr("torc_core.spec.kdl_document.node_places", look)
+    assert load_text(written(GOOD, format), format, "flow").errors == []
+    with pytest.raises(LookupError):
+        load_text(written(GOOD | {"name": 12}, format), format, "flow")
 
 
 def _only_error(loaded: Loaded) -> str:

@@ -48,13 +48,10 @@ def execution_plan(app: App, workflow: str) -> None:
 
 
 def _of_file(app: App, file: str) -> ExecutionPlan:
-    from torc_core.cli.creation import require_file, require_valid
-    from torc_core.spec import load_workflow
+    from torc_core.cli.creation import load
     from torc_core.spec.events import ExecutionPlan
 
-    require_file(file)
-    loaded = load_workflow(file, format=app.options.get("input_format"), skip_checks=True)
-    return ExecutionPlan(require_valid(app, file, loaded))
+    return ExecutionPlan(load(app, file, strict=False, skip_checks=True))
 
 
 def _of_stored(app: App, text: str) -> ExecutionPlan:

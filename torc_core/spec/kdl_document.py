@@ -15,7 +15,7 @@ import ckdl
 from torc_core.spec.document import Path, Problem, UnreadableError
 from torc_core.spec.json_document import read_json
 from torc_core.spec.json_places import Lines
-from torc_core.spec.kdl_shapes import WORKFLOW, Shape
+from torc_core.spec.kdl_shapes import NAMED, WORKFLOW, Shape
 from torc_core.spec.kdl_tokens import KdlFault, NodePlace, as_version_2, node_places
 
 At = tuple[int, ...]
@@ -198,9 +198,8 @@ class _Reading:
             return self._object(node, shape.single[name], path, here)
         if name in shape.json:
             return self._json(node, path, here)
-        if node.children and not node.args:
-            return self._free(node, path, here)  # a key that nobody knows, or a mistake that is told later
-        self._no_block(node, here, "a value")
+        if node.children:  # a key that nobody knows, or a mistake that is told later
+            return self._object(node, NAMED, path, here) if node.args else self._free(node, path, here)
         return self._first(node, here)
 
     def _no_block(self, node: ckdl.Node, here: At, wanted: str) -> None:

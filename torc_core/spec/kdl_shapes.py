@@ -64,7 +64,8 @@ _USER_DATA = Shape(
 )
 _RULE = Shape(many=_lists("exit_codes"))
 _ACTION = Shape(many=_lists("jobs job_name_regexes commands", job="jobs", command="commands"))
-_NAMED = Shape(named=True)
+NAMED = Shape(named=True)
+"""An object of which nothing else is special."""
 _HANDLER = Shape(named=True, objects={"rule": ("rules", _RULE)}, always=("rules",))
 
 WORKFLOW = Shape(
@@ -75,9 +76,9 @@ WORKFLOW = Shape(
     objects={
         "file": ("files", _FILE),
         "user_data": ("user_data", _USER_DATA),
-        "resource_requirements": ("resource_requirements", _NAMED),
+        "resource_requirements": ("resource_requirements", NAMED),
         "failure_handler": ("failure_handlers", _HANDLER),
-        "slurm_scheduler": ("slurm_schedulers", _NAMED),
+        "slurm_scheduler": ("slurm_schedulers", NAMED),
         "job": ("jobs", _JOB),
         "action": ("actions", _ACTION),
     },

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
 from msgspec import json
 
@@ -78,8 +77,8 @@ class _Resolver:
         self._uses = Counter(tuple(job.depends_on_regexes) for job in spec.jobs if job.depends_on_regexes)
         self._parents: dict[tuple[str, ...], _Parents] = {}
         self._related = 0
-        self._excess: dict[tuple[str, tuple[str, ...]], list[Any]] = {}
-        """Regexes that found too much: the first job with it, what was found, and for how many jobs."""
+        self._excess: dict[tuple[str, tuple[str, ...]], tuple[JobSpec, int]] = {}
+        """Regexes that found too much: the first job with them, and how much they find for each."""
         self._found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
         self._job: JobSpec | None = None
         self._said: Counter[Path] = Counter()
@@ -137,11 +136,11 @@ class _Resolver:
         for (note, path, _), (message, count) in self._repeated.items():
             more = f" (and {count - 1:,} more like this)" if count > 1 else ""
             note(path, message + more)
-        for (key, patterns), (job, found, _) in self._excess.items():
+        for (key, patterns), (job, found) in self._excess.items():
             jobs = sum(tuple(getattr(one, key)) == patterns for one in self._spec.jobs)
             message = (
-                f"{key} {quoted(' '.join(patterns))} finds {len(found):,} for each of {jobs:,} jobs, that makes"
-                f" {jobs * len(found):,}; a workflow may have {MOST:,}: have one job gather them into one file, or wait"
+                f"{key} {quoted(' '.join(patterns))} finds {found:,} for each of {jobs:,} jobs, that makes"
+                f" {jobs * found:,}; a workflow may have {MOST:,}: have one job gather them into one file, or wait"
                 " with depends_on_regexes for the jobs that make them, which may be any number"
             )
             self._source.error((*job.place, key), message)
@@ -202,7 +201,7 @@ class _Resolver:
             named = getattr(job, exact)
             self._related += len(found)
             if self._related > MOST:
-                self._excess.setdefault((key, tuple(patterns)), [job, found, 0])[2] += 1
+                self._excess.setdefault((key, tuple(patterns)), (job, len(found)))
             else:
                 setattr(job, exact, _merged(named, found) if named else found)
 

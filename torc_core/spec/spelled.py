@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from torc_core.units import UnitError, format_duration, format_memory, parse_duration, parse_memory
 
@@ -60,9 +61,9 @@ def _counted(text: str, units: dict[str, int]) -> float | None:
     return number if 0 < number < _LARGEST else None
 
 
-def _if_read(text: str, parse: object) -> str | None:
+def _if_read(text: str, parse: Callable[[str], int]) -> str | None:
     try:
-        parse(text)  # type: ignore[operator]
+        parse(text)
     except UnitError:
         return None
     return text

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torc_core.spec.document import Path, Source, path_text
@@ -130,33 +130,34 @@ def choice(*options: str) -> Reader:
 
 def memory(source: Source, value: Any, path: Path) -> str | None:
     """A size in the grammar of units.parse_memory."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        written = source.document.written(path, value)
-        meant = memory_for(f"{written}m"), memory_for(f"{written}g")
-        options = f"; write {meant[0]} for megabytes, {meant[1]} for gigabytes" if all(meant) else ""
-        source.error(path, f"{label(path)} {written} has no unit{options}")
-        return None
-    return _unit(source, value, path, parse_memory, memory_for)
+    return _measure(source, value, path, parse_memory, memory_for, {"m": "megabytes", "g": "gigabytes"})
 
 
 def duration(source: Source, value: Any, path: Path) -> str | None:
     """A length of time in the grammar of units.parse_duration."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        written = source.document.written(path, value)
-        meant = duration_for(f"{written}m"), duration_for(f"{written}h")
-        options = f"; write {meant[0]} for minutes, {meant[1]} for hours" if all(meant) else ""
-        source.error(path, f"{label(path)} {written} has no unit{options}")
-        return None
-    return _unit(source, value, path, parse_duration, duration_for)
+    return _measure(source, value, path, parse_duration, duration_for, {"m": "minutes", "h": "hours"})
 
 
-def _unit(
+def walltime(source: Source, value: Any, path: Path) -> str | None:
+    """A length of time in the grammar of units.parse_walltime."""
+    return _measure(source, value, path, parse_walltime, lambda _text: None, {})
+
+
+def _measure(
     source: Source,
     value: Any,
     path: Path,
     parse: Callable[[str], int],
-    meant: Callable[[str], str | None] = lambda _text: None,
+    meant: Callable[[str], str | None],
+    units: Mapping[str, str],
 ) -> str | None:
+    """A text that `parse` reads; a message says what was `meant`, of a number alone with each of the `units`."""
+    if units and isinstance(value, int | float) and not isinstance(value, bool):
+        written = source.document.written(path, value)
+        options = [f"{likely} for {unit}" for letter, unit in units.items() if (likely := meant(written + letter))]
+        hint = f"; write {', '.join(options)}" if options else ""
+        source.error(path, f"{label(path)} {written} has no unit{hint}")
+        return None
     found = text(source, value, path)
     if found is None:
         return None
@@ -198,11 +199,6 @@ def texts(item: Reader) -> Reader:
         return [one for one in found if one is not None]
 
     return read
-
-
-def walltime(source: Source, value: Any, path: Path) -> str | None:
-    """A length of time in the grammar of units.parse_walltime."""
-    return _unit(source, value, path, parse_walltime)
 
 
 def environment(source: Source, value: Any, path: Path) -> dict[str, str] | None:
