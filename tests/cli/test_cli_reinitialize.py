@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from server_process import ServerProcess
 
 from tests.cli.torc_command import Torc
 
@@ -73,6 +75,34 @@ def test_a_file_touched_or_an_output_edited_or_removed(torc: Torc, counted: int)
     assert reasons() == {"report": ["file lines.txt changed: size 2 -> 4"]}
     Path("lines.txt").unlink()
     assert reasons() == {"count": ["output file lines.txt is missing"]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "change", "told", "below"),
+    [
+        ("user_data", "settings", {"data": {"least": 3}}, {"report": ["user data settings changed"]}, 0),
+        ("jobs", "count", {"env": {"LEVEL": "high"}}, {"count": ["environment changed"]}, 1),
+    ],
+)
+def test_what_is_changed_over_http_is_told_and_runs_again(
+    torc: Torc,
+    counted: int,
+    shared_server: ServerProcess,
+    kind: str,
+    name: str,
+    change: dict[str, Any],
+    told: dict[str, list[str]],
+    below: int,
+) -> None:
+    with shared_server.client() as http:
+        (row,) = http.get(f"/{kind}", params={"workflow_id": counted, "name": name}).json()["items"]
+        sent = {key: row[key] for key in ("workflow_id", "name", "command") if key in row}
+        http.put(f"/{kind}/{row['id']}", json=sent | change).raise_for_status()
+    dry = torc("workflows", "reinitialize", counted, "--dry-run", "-f", "json").json
+    assert {job["name"]: job["reasons"] for job in dry["changed"]} == told
+    torc("workflows", "reinitialize", counted)
+    status = torc("workflows", "status", counted, "-f", "json").json["jobs_by_status"]
+    assert (status["ready"], status.get("blocked", 0), status["completed"]) == (1, below, 2 - below)
 
 
 def test_a_missing_input_is_refused_unless_forced(torc: Torc, counted: int) -> None:
