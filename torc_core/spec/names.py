@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Iterable
 
 from torc_core.spec.document import Path, Source
@@ -52,12 +53,17 @@ class Names:
         return self._source.suggestions.nearest_word(name, self._places)
 
     def search(self, pattern: str) -> list[str]:
-        """The names in which the regex is found anywhere; ValueError when it is no regex."""
+        """The names in which the regex is found anywhere; ValueError when it is no regex.
+
+        Neither are sets in sets, such as `[[:alpha:]]`, which torc reads and Python takes for something else.
+        """
         if pattern not in self._matches:
             try:
-                search = re.compile(pattern).search
+                with warnings.catch_warnings():
+                    warnings.simplefilter("error", FutureWarning)
+                    search = re.compile(pattern).search
                 self._matches[pattern] = [name for name in self._places if search(name)]
-            except (re.error, RecursionError, OverflowError) as error:
+            except (re.error, RecursionError, OverflowError, FutureWarning) as error:
                 raise ValueError(f"{quoted(pattern)} is no regular expression: {error}") from None
         return self._matches[pattern]
 
