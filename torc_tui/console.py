@@ -11,8 +11,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from rich.text import Text
@@ -21,6 +21,7 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
+from textual.screen import Screen
 from textual.widget import AwaitMount
 
 from torc_core.client.stream import Change
@@ -46,6 +47,9 @@ T = TypeVar("T")
 
 CATCH_UP_S = 0.5
 """So long at most keys wait for the rows of the screen that the key before has opened."""
+
+LEADS_S = 5.0
+"""So long at most keys wait for the screen that an action leads to once it is done."""
 
 FOOTER_ACTIONS = 8
 """So many actions at most are in the last line."""
@@ -83,7 +87,10 @@ class Console(App[None], inherit_bindings=False):
         self.first_view = view
         self._planning = 0
         """Actions that are about to open a dialog or to go elsewhere: keys wait for them."""
-        self._held: list[events.Key] = []
+        self._typed: deque[events.Key | events.Paste] = deque()
+        """What waits for its turn."""
+        self._deciding: Screen[Any] | None = None
+        """Where a key was pressed that may lead elsewhere: what is typed after it waits until that is known."""
         self.defects: list[Exception] = []
         """What was raised that is no error of the user or the server."""
         self._store_task: asyncio.Task[None] | None = None
@@ -172,7 +179,8 @@ class Console(App[None], inherit_bindings=False):
     def idle(self) -> bool:
         """Whether everything that was asked for has arrived and is shown."""
         screen = self.top_screen
-        quiet = not self.first_view and not any(w.group == "actions" and not w.is_finished for w in self.workers)
+        acting = any(worker.group == "actions" and not worker.is_finished for worker in self.workers)
+        quiet = not (self.first_view or self._typed or acting)
         return self.store.connection.state is State.LIVE and screen is not None and screen.idle and quiet
 
     async def settled(self) -> None:
@@ -191,36 +199,47 @@ class Console(App[None], inherit_bindings=False):
 
     async def on_event(self, event: events.Event) -> None:
         """Keys are dealt with here, before they are passed to widgets: a key never overtakes the one before it."""
-        if isinstance(event, events.Key) and not event.is_forwarded:
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            self._typed.append(event)
+            await self._take_typed()
+        else:
+            await super().on_event(event)
+
+    async def _take_typed(self) -> None:
+        """Deal with what was typed, as far as it is known where the user is."""
+        while self._typed:
             screen = self.screen
-            if self._planning or (isinstance(screen, Dialog) and not screen.ready_for_keys):
-                self._held.append(event)
+            if self._planning or screen is self._deciding or (isinstance(screen, Dialog) and not screen.ready_for_keys):
                 return
-            if isinstance(screen, Dialog) and screen.step(event.key):
-                return
-            field = screen.typing if isinstance(screen, Dialog | ConsoleScreen) else None
-            late = isinstance(screen, Dialog) and field is not None and not field.has_focus
-            if field is not None and (event.is_printable or event.key == "enter" or late):
-                field._forward_event(event)  # as App does for the focused widget; the focus may be still on its way
-                return
-            if isinstance(screen, ConsoleScreen) and await self.press(screen, event.key):
-                return
-        await super().on_event(event)
+            await self._take(self._typed.popleft(), screen)
 
-    def release_keys(self) -> None:
-        """What was typed while a dialog was on its way is for the dialog."""
-        held, self._held = self._held, []
-        for event in held:
-            self.post_message(event)
+    async def _take(self, event: events.Key | events.Paste, screen: Screen[Any]) -> None:
+        """Give it to the field that takes what is typed, to the registry of actions, or to Textual."""
+        key = event.key if isinstance(event, events.Key) else None
+        dialog = isinstance(screen, Dialog)
+        if isinstance(screen, Dialog) and key and screen.step(key):
+            return
+        field = screen.typing if isinstance(screen, Dialog | ConsoleScreen) else None
+        if (key == "enter" and field is not None) or (dialog and (key == "escape" or field is None)):
+            self._deciding = screen
+        text = isinstance(event, events.Paste) or event.is_printable
+        if field is not None and (text or key == "enter" or (dialog and not field.has_focus)):
+            field._forward_event(event)  # as App does for the focused widget; the focus may be still on its way
+        elif key is None or not (isinstance(screen, ConsoleScreen) and await self.press(screen, key)):
+            await super().on_event(event)
 
-    @contextmanager
-    def _asking(self) -> Iterator[None]:
-        """While a dialog is open the action that opened it does not hold keys back."""
-        self._planning -= 1
-        try:
-            yield
-        finally:
-            self._planning += 1
+    def go_on_typing(self) -> None:
+        """Where the user is may be known now: deal with what was typed meanwhile."""
+        self.call_later(self._take_typed)
+
+    def decided(self) -> None:
+        """What a key has led to is known."""
+        self._deciding = None
+        self.go_on_typing()
+
+    def hold_keys(self) -> None:
+        """A dialog is answered: what is typed is for what comes of it, which the action that asked says."""
+        self._planning += 1
 
     async def press(self, screen: ConsoleScreen, key: str) -> bool:
         """Do what a key means on a screen; False when it means nothing there."""
@@ -256,7 +275,7 @@ class Console(App[None], inherit_bindings=False):
             self._failed(error)
         finally:
             self._planning -= 1
-            self.release_keys()
+            self.go_on_typing()
 
     def _failed(self, error: Exception) -> None:
         """An action could not be done; a defect of ours is reported, and the console goes on."""
@@ -311,29 +330,31 @@ class Console(App[None], inherit_bindings=False):
         self, title: str, choices: list[Choice], *, current: str | None = None, narrow_by: str = "type to narrow"
     ) -> str | None:
         """Let the user choose; None when they do not. To be awaited by an action."""
-        with self._asking():
-            return await self.push_screen_wait(Chooser(title, choices, current=current, narrow_by=narrow_by))
+        return await self.fill(Chooser(title, choices, current=current, narrow_by=narrow_by))
 
     async def fill(self, dialog: Dialog[T]) -> T | None:
         """Show a dialog and give what the user makes of it; None when they leave it. To be awaited by an action."""
-        with self._asking():
-            return await self.push_screen_wait(dialog)
+        self._planning -= 1  # until it is answered (`hold_keys`) keys are for it
+        return await self.push_screen_wait(dialog)
 
     async def tell(self, title: str, lines: list[str]) -> None:
         """Show some lines until they are read."""
-        with self._asking():
-            await self.push_screen_wait(Notice(title, lines))
+        await self.fill(Notice(title, lines))
 
     async def carry_out(self, plan: Plan) -> bool:
         """Ask where the plan says so, do it, and say what came of it; False when the user would rather not."""
-        if plan.confirm:
-            with self._asking():
-                confirmed = await self.push_screen_wait(ConfirmDialog(plan))
-            if not confirmed:
-                self.say("nothing was done")
-                return False
-        with self._asking():  # it is decided: keys are for the screen again
-            self.say(await plan.apply())
+        if plan.confirm and not await self.fill(ConfirmDialog(plan)):
+            self.say("nothing was done")
+            return False
+        applying = asyncio.ensure_future(plan.apply())
+        if plan.leads:
+            await asyncio.wait([applying], timeout=LEADS_S)
+        self._planning -= 1  # it is decided: keys are for the screen again
+        self.go_on_typing()
+        try:
+            self.say(await applying)
+        finally:
+            self._planning += 1
         return True
 
     def copy(self, what: str, text: str) -> None:
@@ -358,7 +379,11 @@ class Console(App[None], inherit_bindings=False):
                 self.perform(action, screen)
         elif text.strip():
             self._planning += 1
-            self.run_worker(self._finish(self.go(text)), group="actions", exit_on_error=False)
+            self.run_worker(self._finish(self._arrive(text)), group="actions", exit_on_error=False)
+
+    async def _arrive(self, address: str) -> None:
+        await self.go(address)
+        await self.caught_up()
 
     def actions(self) -> Iterable[Action]:
         """Everything that the user can do."""

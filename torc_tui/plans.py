@@ -23,6 +23,8 @@ class Plan:
     """False: it is done without asking (one thing, nothing lost)."""
     danger: bool = True
     """It stops or forgets something: the dialog is red."""
+    leads: bool = False
+    """To another screen, when it is done: what is typed meanwhile is for that one."""
     type_this: str | None = None
     """What has to be typed first: a name or a number."""
     details: list[str] = field(default_factory=list)

@@ -1,9 +1,12 @@
-"""Keys typed faster than rows arrive: each is for what the one before has led to."""
+"""Keys typed faster than screens and rows arrive: each is for what the one before has led to."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from server_process import ServerProcess
 from textual import events
+from textual.keys import _character_to_key
 
 from tests.tui.driver import Driver, Workshop, console, driven
 from torc_tui.screens.edit_form import EditForm
@@ -13,7 +16,8 @@ from torc_tui.screens.job import JobScreen
 def at_once(driver: Driver, *keys: str) -> None:
     """Type without looking."""
     for key in keys:
-        driver.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        event = events.Key(_character_to_key(key), key) if len(key) == 1 else events.Key(key, None)
+        driver.app.post_message(event)
 
 
 @driven
@@ -47,3 +51,69 @@ async def test_what_is_typed_in_a_form_lands_in_the_field_that_was_gone_to(
         assert isinstance(form, EditForm)
         wanted = {"num_cpus": "2", "memory": "3g", "num_gpus": "", "runtime": "4m", "priority": "7"}
         await driver.until(lambda: {name: field.value for name, field in form._fields.items()} == wanted)
+
+
+@driven
+async def test_keys_after_an_address_are_for_the_screen_gone_to(tui_server: ServerProcess, workshop: Workshop) -> None:
+    workflow_id, _ = workshop.workflow("addressed ahead", {"name": "one"}, {"name": "two"})
+    async with console(tui_server.url) as driver:
+        at_once(driver, *f":jobs {workflow_id}", "enter", "j", "enter")
+        await driver.sees("two (")
+        assert isinstance(driver.screen, JobScreen)
+
+
+@driven
+async def test_keys_after_a_filter_are_for_the_rows_it_leaves(tui_server: ServerProcess, workshop: Workshop) -> None:
+    workflow_id, _ = workshop.workflow("filtered ahead", {"name": "one"}, {"name": "two"}, {"name": "twofold"})
+    async with console(tui_server.url, view=f"jobs {workflow_id}") as driver:
+        at_once(driver, *"/two", "enter", "j", "enter")
+        await driver.sees("twofold (")
+
+
+@driven
+async def test_keys_after_a_choice_and_a_form_are_for_what_they_lead_to(
+    tui_server: ServerProcess, workshop: Workshop
+) -> None:
+    workflow_id, ids = workshop.workflow("chosen ahead", {"name": "one"}, {"name": "two"})
+    async with console(tui_server.url, view=f"jobs {workflow_id}") as driver:
+        at_once(driver, "ctrl+p", *"job: resources", "enter", "up", "backspace", "7", "enter", "j", "enter")
+        await driver.sees("two (")
+        assert isinstance(driver.screen, JobScreen)
+        assert workshop.http.get(f"/jobs/{ids[0]}").json()["priority"] == 7
+
+
+@driven
+async def test_what_a_form_refuses_is_mended_by_the_keys_after_enter(
+    tui_server: ServerProcess, workshop: Workshop
+) -> None:
+    workflow_id, ids = workshop.workflow("refused ahead", {"name": "one"})
+    async with console(tui_server.url, view=f"jobs {workflow_id}") as driver:
+        at_once(driver, "e", "up", "x", "enter", "backspace", "5", "enter")
+        await driver.until(lambda: workshop.http.get(f"/jobs/{ids[0]}").json()["priority"] == 5)
+
+
+@driven
+async def test_keys_after_create_are_for_the_workflow(tui_server: ServerProcess) -> None:
+    Path("ahead.yaml").write_text("name: ahead\njobs: [{name: one, command: 'true'}, {name: two, command: 'true'}]\n")
+    async with console(tui_server.url) as driver:
+        at_once(driver, "n", *"ahead.yaml", "enter", "c", "j", "enter")
+        await driver.sees("two (")
+        assert isinstance(driver.screen, JobScreen)
+
+
+@driven
+async def test_keys_after_help_are_for_the_screen(tui_server: ServerProcess, workshop: Workshop) -> None:
+    workflow_id, _ = workshop.workflow("helped ahead", {"name": "one"}, {"name": "two"})
+    async with console(tui_server.url, view=f"jobs {workflow_id}") as driver:
+        at_once(driver, "?", "escape", "j", "enter")
+        await driver.sees("two (")
+
+
+@driven
+async def test_what_is_pasted_takes_its_turn(tui_server: ServerProcess, workshop: Workshop) -> None:
+    workflow_id, _ = workshop.workflow("pasted ahead", {"name": "one"})
+    async with console(tui_server.url) as driver:
+        at_once(driver, ":", "j")
+        driver.app.post_message(events.Paste(f"obs {workflow_id}"))
+        at_once(driver, "enter", "enter")
+        await driver.sees("one (")

@@ -102,7 +102,7 @@ class ChoiceList(Widget):
         event.stop()
         if self.top + event.y < len(self.choices):
             self.move(self.top + event.y - self.cursor)
-            self.screen.post_message(events.Key("enter", None))
+            self.app.post_message(events.Key("enter", None))
 
 
 class Chooser(Dialog[str | None]):

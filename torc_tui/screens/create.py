@@ -205,6 +205,7 @@ class CreateScreen(ConsoleScreen):
                 self.show_file(path)
         except InputError as error:
             self.app.say(str(error), error=True)
+        self.app.decided()
 
     def show_file(self, path: Path) -> None:
         """Show a file and what it would make."""

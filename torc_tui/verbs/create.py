@@ -75,7 +75,7 @@ def _plan(context: Context, screen: CreateScreen, checked: Checked, run: bool) -
     lines = [f"Seen from {folder}. Jobs that read them will fail."] if missing else []
     title = f"Create {name} though {many(len(missing), 'input file')} {'is' if len(missing) == 1 else 'are'} missing?"
     verb = "Create and run it" if run else "Create it"
-    return Plan(title, lines, verb, apply, keep="Not now", confirm=bool(missing), details=missing)
+    return Plan(title, lines, verb, apply, keep="Not now", confirm=bool(missing), leads=True, details=missing)
 
 
 async def _edit(context: Context) -> None:

@@ -110,8 +110,8 @@ async def _copy(context: Context) -> None:
         context.app.copy(chosen, values[chosen])
 
 
-def _help(context: Context) -> None:
-    context.app.push_screen(HelpDialog(context.screen))
+async def _help(context: Context) -> None:
+    await context.app.fill(HelpDialog(context.screen))
 
 
 WORKFLOW = frozenset({Place.WORKFLOW})

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from textual import events, on
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.containers import Vertical
 from textual.geometry import Size
 from textual.screen import ModalScreen
+from textual.widgets import Input
 
 from torc_tui.memory import forget_closed_screens
 from torc_tui.rendering.cells import Line, width_of
@@ -50,6 +52,7 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         if self._answered:
             return AwaitComplete(asyncio.sleep(0))
         self._answered = True
+        self.app.hold_keys()
         return super().dismiss(result)
 
     @property
@@ -65,7 +68,17 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         if field := self.typing:
             field.focus()
         self.ready_for_keys = True
-        self.app.release_keys()
+        self.app.go_on_typing()
+
+    async def on_event(self, event: events.Event) -> None:
+        await super().on_event(event)
+        if isinstance(event, events.Key):
+            self.app.decided()
+
+    @on(Input.Submitted)
+    def _entered(self) -> None:
+        """After what a dialog itself does then: it is answered, or has said what is wrong."""
+        self.app.decided()
 
     def on_unmount(self) -> None:
         forget_closed_screens()

@@ -102,9 +102,11 @@ class Prompt(Horizontal):
         if self._question and self._question.typing:
             self._question.typing(self.input.value)
 
-    def on_input_submitted(self, message: Input.Submitted) -> None:
+    async def on_input_submitted(self, message: Input.Submitted) -> None:
         message.stop()
         question = self._question
         self.close()
         if question:
             question.done(message.value)
+        await self.app.caught_up()
+        self.app.decided()
