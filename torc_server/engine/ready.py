@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection
 
 
-@dataclass(frozen=True, slots=True)
-class ReadyClass:
+class ReadyClass(NamedTuple):
     """What the ready jobs of one class need; memory in bytes, runtime in seconds."""
 
     requirements_id: int
@@ -79,8 +77,7 @@ JOIN job AS head ON head.id = (
 
 def ready_classes(conn: Connection, workflow_id: int, sort_method: str) -> list[ReadyClass]:
     """The classes that have ready jobs, in the order in which they are to be claimed."""
-    rows: list[Any] = list(conn.exec_driver_sql(_CLASSES, (workflow_id,)).all())
-    classes = [ReadyClass(*row) for row in rows]
+    classes = map(ReadyClass._make, conn.exec_driver_sql(_CLASSES, (workflow_id,)).all())
     order = SORT[sort_method]
     return sorted(classes, key=lambda c: (-c.priority, *order(c), c.first_id))
 

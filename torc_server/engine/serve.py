@@ -83,26 +83,31 @@ class Fairness:
         self.since.pop(key, None)
         self.kept_by.pop(key, None)
 
-    def passed_over(self, key: ClassKey) -> None:
-        """A node that the class fits in total gave its room to others."""
-        self.since.setdefault(key, time.monotonic())
+    def passed_over(self, classes: list[ReadyClass], want: Want) -> None:
+        """A node gave its room to others: of these classes those that fit it in total, and got nothing, wait."""
+        now = time.monotonic()
+        for cls in classes:
+            if cls.key not in self.since and cls.key not in want.served and _could_run(cls, want):
+                self.since[cls.key] = now
 
     def starved(self, classes: list[ReadyClass], want: Want, live: set[int]) -> ReadyClass | None:
         """The class that has waited longest for this node and may keep it free, if any waits too long.
 
         One node is kept for a class, as long as it is among the `live` and has the time to run one of its jobs.
         """
-        now = time.monotonic()
+        begun = time.monotonic() - self.starved_s
+        late = {key for key, since in self.since.items() if since < begun}
         waiting = []
-        for cls in classes:
-            key = cls.key
-            keeper = self.kept_by.get(key)
+        for cls in classes if late else ():
+            if cls.key not in late:
+                continue
+            keeper = self.kept_by.get(cls.key)
             if not _could_run(cls, want):
                 if keeper == want.node.id:
-                    del self.kept_by[key]
-            elif now - self.since.get(key, now) > self.starved_s and (keeper == want.node.id or keeper not in live):
-                waiting.append((self.since[key], cls))
-        return min(waiting, key=lambda pair: pair[0])[1] if waiting else None
+                    del self.kept_by[cls.key]
+            elif keeper == want.node.id or keeper not in live:
+                waiting.append(cls)
+        return min(waiting, key=lambda cls: self.since[cls.key], default=None)
 
 
 def share_out(
@@ -149,31 +154,29 @@ def _fill(
     if limit <= 0 or want.closed:
         return classes
     exhausted = set()
-    unserved: list[ReadyClass] = []
-    got_any = False
+    before = len(want.taken)
     for cls in _matching(ordered, want):
+        if limit <= 0:
+            break
         n = _room(cls, want, limit)
         ids = first_jobs(batch.conn, workflow_id, cls, n) if n else []
         if ids:
             _take(batch, workflow_id, want, cls, ids)
             limit -= len(ids)
-            got_any = True
             want.served.add(cls.key)
             fair.served(cls.key)
-        elif _could_run(cls, want):
-            unserved.append(cls)
         if len(ids) < n:
             exhausted.add(cls.key)
-    if got_any:
-        for cls in unserved:
-            fair.passed_over(cls.key)
-    return [cls for cls in classes if cls.key not in exhausted]
+    if len(want.taken) > before:
+        fair.passed_over(classes, want)
+    return [cls for cls in classes if cls.key not in exhausted] if exhausted else classes
 
 
 def _matching(classes: list[ReadyClass], want: Want) -> list[ReadyClass]:
     """Jobs without a scheduler or with the runner's come first, those of other schedulers fill what is left."""
     mine = (None, want.node.scheduler_config_id)
-    return sorted(classes, key=lambda c: c.scheduler_id not in mine)
+    others = [cls for cls in classes if cls.scheduler_id not in mine]
+    return [*(cls for cls in classes if cls.scheduler_id in mine), *others] if others else classes
 
 
 def _room(cls: ReadyClass, want: Want, limit: int) -> int:
@@ -217,9 +220,8 @@ def _prefetch(batch: Batch, workflow_id: int, classes: list[ReadyClass], want: W
     assign(batch, workflow_id, ids, want.node.id)
     want.taken += ids
     want.ahead += ids
-    for cls in classes if ids else ():
-        if cls is not chosen and _could_run(cls, want) and cls.key not in want.served:
-            fair.passed_over(cls.key)
+    if ids:
+        fair.passed_over([cls for cls in classes if cls is not chosen], want)
     return len(ids)
 
 
