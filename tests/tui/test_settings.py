@@ -1,0 +1,70 @@
+"""What `[tui]` of the configuration says, in a real terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from server_process import ServerProcess
+
+from tests.tui.driver import Workshop
+from tests.tui.terminal import Terminal
+from torc_core.errors import InputError
+from torc_tui import settings
+from torc_tui.rendering.palette import PALETTES
+
+CONSOLE = [sys.executable, "-m", "torc_core.cli.main", "tui"]
+
+
+def configured(text: str) -> Path:
+    """A configuration file of the user."""
+    path = Path(os.environ["XDG_CONFIG_HOME"]) / "torc" / "config.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    return path
+
+
+def test_an_action_has_the_key_that_the_configuration_gives_it(
+    tui_server: ServerProcess, workshop: Workshop, tmp_path: Path
+) -> None:
+    workflow_id, _ = workshop.workflow("other keys", {"name": "a"})
+    configured('[tui.keys]\n"workflow.cancel" = "K"\n"workflow.run" = "none"\n')
+    view = 'workflows name="other keys"'
+    with Terminal([*CONSOLE, "--url", tui_server.url, "--view", view], folder=tmp_path) as terminal:
+        terminal.sees("1 of", "K cancel")
+        terminal.press("x", "r", "K")
+        terminal.sees(f"Cancel workflow other keys ({workflow_id})?")
+
+
+def test_keys_of_no_action_are_refused_before_the_console_begins(tui_server: ServerProcess, tmp_path: Path) -> None:
+    configured('[tui.keys]\n"job.cancle" = "K"\n')
+    with Terminal([*CONSOLE, "--url", tui_server.url], folder=tmp_path) as terminal:
+        assert terminal.process.wait(10) == 2
+        terminal.sees("torc: tui.keys: there is no action 'job.cancle'")
+        assert "Traceback" not in terminal.text
+
+
+@pytest.mark.parametrize("how", ["the file", "the environment"])
+def test_the_light_theme_is_light(tui_server: ServerProcess, tmp_path: Path, how: str) -> None:
+    if how == "the file":
+        configured('[tui]\ntheme = "light"\n')
+    environment = {"TORC_TUI__THEME": "light"} if how == "the environment" else {}
+    with Terminal([*CONSOLE, "--url", tui_server.url], folder=tmp_path, environment=environment) as terminal:
+        terminal.sees("LIVE")
+        background = PALETTES["torc-light"].background.removeprefix("#").lower()
+        grounds = [cell[2] for line in terminal.grid for cell in line]
+        assert grounds.count(background) > len(grounds) / 2
+
+
+def test_a_theme_that_does_not_exist_is_named_with_those_that_do() -> None:
+    configured('[tui]\ntheme = "solar"\n')
+    with pytest.raises(InputError, match=r"tui\.theme is 'solar'; one of dark, light, ansi, mono"):
+        settings.load()
+
+
+def test_a_setting_that_does_not_exist_is_named_with_its_file() -> None:
+    path = configured("[tui]\ncolour = 3\n")
+    with pytest.raises(InputError, match=f"configuration {path}: tui: .*colour"):
+        settings.load()
