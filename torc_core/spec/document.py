@@ -90,6 +90,8 @@ class Source:
         """Kinds of things of which some are missing because of mistakes, so that their names say nothing."""
         self.expanded: set[Path] = set()
         """Places of what was made into several copies."""
+        self.united: dict[Path, dict[Path, None]] = {}
+        """Place of a job -> places of others of its name, which it has taken in."""
         self.errors = list(document.errors)
         self.warnings = list(document.warnings)
 

@@ -90,7 +90,6 @@ def _united(jobs: list[JobSpec], source: Source) -> list[JobSpec]:
     """Jobs of the same name, written in different places, become the first; an error when they are not the same."""
     firsts: dict[str, JobSpec] = {}
     kept = []
-    told: set[tuple[Path, Path]] = set()
     for job in jobs:
         first = firsts.setdefault(job.name, job)
         if first is job or not job.name:
@@ -101,8 +100,9 @@ def _united(jobs: list[JobSpec], source: Source) -> list[JobSpec]:
             kept.append(job)  # for its other mistakes
         else:
             _add_lists(first, job)
-        if (first.place, job.place) not in told:
-            told.add((first.place, job.place))
+        others = source.united.setdefault(first.place, {})
+        if job.place not in others:
+            others[job.place] = None
             _tell_of_two(first, job, differing, source)
     return kept
 

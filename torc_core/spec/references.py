@@ -176,14 +176,14 @@ class _Resolver:
 
     def _path_of(self, job: JobSpec, key: str, text: str) -> Path:
         """The place of a text in a list of the document: here doubles are gone and parameters have values."""
-        written = self._source.data
-        for step in (*job.place, key):
-            written = written[step]
-        if not isinstance(written, list):
-            return (*job.place, key)
-        for index, item in enumerate(written):
-            if item == text or (isinstance(item, str) and _may_become(item, text)):
-                return (*job.place, key, index)
+        for place in (job.place, *self._source.united.get(job.place, ())):
+            written = self._source.data
+            for step in place:
+                written = written[step]
+            items = written.get(key)
+            for index, item in enumerate(items if isinstance(items, list) else ()):
+                if item == text or (isinstance(item, str) and _may_become(item, text)):
+                    return (*place, key, index)
         return (*job.place, key)
 
     def _regexes(self, job: JobSpec) -> None:
