@@ -52,6 +52,8 @@ class FakeServer:
         """So many answers to reporting calls are lost on the way."""
         self.repeat_everything = False
         """Every assignment is sent again with every answer."""
+        self.hold_s = 10.0
+        """No call is held longer."""
         self.refuse_with = 0
         """HTTP status of every answer, if not 0."""
         self.unwanted: dict[int, int] = {}
@@ -200,7 +202,7 @@ class FakeServer:
 
     def _exchange(self, request: ExchangeRequest) -> ExchangeAnswer:
         answer = ExchangeAnswer(acknowledged=request.sequence, run_id=self.run_id)
-        deadline = time.monotonic() + request.wait_ms / 1000
+        deadline = time.monotonic() + min(request.wait_ms / 1000, self.hold_s)
         with self._changed:
             self.calls.append(request)
             self._newest = max(self._newest, request.sequence)
