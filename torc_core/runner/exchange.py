@@ -293,26 +293,21 @@ class Conversation:
         Calls bring half as many until one fails with a single result. If it is refused (4xx) it would be for ever: it
         is kept beside the output, and only how the job ended is told. Otherwise it is tried again after the others.
         """
-        if len(call.results) != 1:
-            self._most = max(len(call.results) // 2, 1)
-            return bool(call.results)
-        (attempt,) = call.results
-        result = self.results.pop(attempt, None)
-        if result is None:
+        if not call.results:
             return False
-        bare = result if refusal is None else self._bare(result)
-        self.results[attempt] = bare
-        if refusal is not None and bare != result:
-            self.journal.refused(attempt, result, bare, refusal)
-        return refusal is None or bare != result
-
-    @staticmethod
-    def _bare(result: AttemptResult) -> AttemptResult:
-        return AttemptResult(
-            result.job_id, result.run_id, result.attempt_id, result.status, result.return_code, result.start_ms,
-            result.end_ms, cause="the server refused the full result, which is kept beside the output",
-            retry_up_to=result.retry_up_to,
-        )  # fmt: skip
+        if len(call.results) > 1:
+            self._most = len(call.results) // 2
+            return True
+        (attempt,) = call.results
+        result = self.results.pop(attempt)
+        if refusal is None:
+            self.results[attempt] = result
+            return True
+        self.results[attempt] = bare = _bare(result)
+        if bare == result:
+            return False
+        self.journal.refused(attempt, result, bare, refusal)
+        return True
 
     def _tell(self, error: Exception | None) -> None:
         """Say once that the server does not do its part; on the terminal, too, when it is not merely away."""
@@ -326,6 +321,15 @@ class Conversation:
             self._log.error(f"the server does not answer this runner's calls: {error}; trying again")
         elif not self.away:
             self._log.warn(f"Server is away, work goes on: {error}")
+
+
+def _bare(result: AttemptResult) -> AttemptResult:
+    """How the job ended, and nothing that a server could mind."""
+    return AttemptResult(
+        result.job_id, result.run_id, result.attempt_id, result.status, result.return_code, result.start_ms,
+        result.end_ms, cause="the server refused the full result, which is kept beside the output",
+        retry_up_to=result.retry_up_to,
+    )  # fmt: skip
 
 
 def _logs(url: str, log: Log) -> str:

@@ -22,6 +22,7 @@ from torc_core.runner.recovery import Recovery
 from torc_core.runner.resources import Pool
 from torc_core.runner.scripts import Scripts
 from torc_core.runner.wakeup import Wakeup
+from torc_core.wording import count_of
 
 START_AT_ONCE = 16
 """So many jobs are started before exits and answers are looked at again."""
@@ -364,8 +365,8 @@ class Runner:
         undelivered = len(self._conversation.results)
         if undelivered:
             self._log.error(
-                f"{undelivered} results could not be delivered: the server is away. The next runner with this output"
-                " folder delivers them"
+                f"{count_of(undelivered, 'results')} could not be delivered; the next runner with this output folder"
+                " delivers them"
             )
         if outcome is Outcome.COMPLETE:
             self._log.info("Workflow complete")
