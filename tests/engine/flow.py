@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from torc_core.models.exchange import (
 from torc_core.models.resources import Result
 from torc_core.models.status import JobStatus
 from torc_server.engine import cancel, claim, complete, retry
-from torc_server.store.batch import Batch
+from torc_server.store.batch import Batch, unpack
 
 if TYPE_CHECKING:
     from tests.engine.stage import Stage
@@ -64,7 +65,7 @@ class Flow:
     def changes(self) -> list[tuple[str, list[str]]]:
         """The change log's moves of this workflow: (status, names), in order."""
         sql = "SELECT data ->> 'status', data -> 'ids' FROM change WHERE workflow_id = ? AND kind = 'jobs' ORDER BY id"
-        return [(status, [self.names[i] for i in unpack(ids)]) for status, ids in self.stage.rows(sql, self.id)]
+        return [(status, [self.names[i] for i in unpack(json.loads(ids))]) for status, ids in self.stage.rows(sql, self.id)]
 
     def check(self) -> None:
         """What must hold of an initialized workflow at any time."""
@@ -164,13 +165,3 @@ class Flow:
 
     def restart(self, dry_run: bool = False) -> dict[str, Any]:
         return self.stage.run(self.stage.gradual.restart(self.id, dry_run))
-
-
-def unpack(ids: str) -> list[int]:
-    """Ids of a change: [first, last] pairs opened."""
-    import json
-
-    found: list[int] = []
-    for each in json.loads(ids):
-        found += range(each[0], each[1] + 1) if isinstance(each, list) else [each]
-    return found

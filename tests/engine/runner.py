@@ -68,6 +68,14 @@ class Runner:
         self.flow.stage.settle()
         return waiting
 
+    def listens_while(self, name: str) -> Waiting:
+        """Take and start a job; the call that is held meanwhile."""
+        assert self.takes() == [name]
+        self.starts(name)
+        waiting = self.waits(slots=0)
+        assert waiting.held
+        return waiting
+
     def result(self, name: str, status: str = "completed", **fields: Any) -> AttemptResult:
         """How an attempt that is held ended."""
         mine = self.held[name]

@@ -82,10 +82,7 @@ class TestReset:
     def test_running_jobs_are_superseded(self, stage: Stage) -> None:
         flow = stage.flow(job("a"), job("b", "a"))
         runner = flow.runner()
-        runner.takes()
-        runner.starts("a")
-        waiting = runner.waits(slots=0)
-        assert waiting.held
+        waiting = runner.listens_while("a")
         with pytest.raises(Invalid, match="running or pending"):
             flow.reset(force=False)
         assert flow.reset() == 2

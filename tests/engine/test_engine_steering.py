@@ -49,10 +49,7 @@ class TestRetry:
     def test_a_running_job_retried_has_its_process_stopped(self, stage: Stage) -> None:
         flow = stage.flow(job("a"))
         runner = flow.runner()
-        runner.takes()
-        runner.starts("a")
-        waiting = runner.waits(slots=0)
-        assert waiting.held
+        waiting = runner.listens_while("a")
         flow.retry("a")
         assert waiting.answer().stop == [StopOrder(flow.ids["a"], 1, "superseded")]
         assert (flow.status("a"), flow.attempt("a")) == ("ready", 2)

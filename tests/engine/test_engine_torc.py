@@ -189,10 +189,7 @@ class TestStartAndComplete:
     def test_completing_a_job_of_a_runner_stops_its_process(self, stage: Stage) -> None:
         flow = stage.flow(job("a"), job("b", "a"))
         runner = flow.runner()
-        runner.takes()
-        runner.starts("a")
-        waiting = runner.waits(slots=0)
-        assert waiting.held
+        waiting = runner.listens_while("a")
         flow.complete("a")
         assert waiting.answer().stop == [StopOrder(flow.ids["a"], 1, "superseded")]
         runner.ends("a", status="terminated")
