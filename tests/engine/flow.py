@@ -65,7 +65,9 @@ class Flow:
     def changes(self) -> list[tuple[str, list[str]]]:
         """The change log's moves of this workflow: (status, names), in order."""
         sql = "SELECT data ->> 'status', data -> 'ids' FROM change WHERE workflow_id = ? AND kind = 'jobs' ORDER BY id"
-        return [(status, [self.names[i] for i in unpack(json.loads(ids))]) for status, ids in self.stage.rows(sql, self.id)]
+        return [
+            (status, [self.names[i] for i in unpack(json.loads(ids))]) for status, ids in self.stage.rows(sql, self.id)
+        ]
 
     def check(self) -> None:
         """What must hold of an initialized workflow at any time."""
