@@ -256,6 +256,7 @@ jobs: [{{name: a, command: "cat {token}"}}]
         assert loaded.errors == strict.errors
         return
     assert (loaded.errors, loaded.warnings) == ([], strict.errors)
+    assert [warning.ignored for warning in loaded.warnings] == [True]
     assert loaded.spec is not None
     (job,) = loaded.spec.jobs
     assert (job.command, job.input_files, job.output_files, job.input_user_data) == (f"cat {token}", [], [], [])
@@ -278,6 +279,7 @@ def test_up_to_twenty_are_told_one_by_one_beside_others() -> None:
         'unknown key "comand" in job "job_0" is ignored; did you mean "command"? (and 20 more like this)',
         'unknown key "priority" in the workflow is ignored',
     ]
+    assert all(problem.ignored for problem in many.warnings)
 
 
 def test_require_workflow_raises_every_problem_on_its_own_line(tmp_path: Path) -> None:

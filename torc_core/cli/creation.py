@@ -54,8 +54,8 @@ def require_valid(app: App, file: str, loaded: Loaded, *, done: str = "created")
     `done` is what is not done then.
     """
     for warning in loaded.warnings:
-        typo = "; did you mean " in warning.message  # what was meant is left out: the user has to see it
-        app.note(click.style(f"warning: {warning}", fg="yellow", bold=True) if typo else f"warning: {warning}")
+        line = f"warning: {warning}"
+        app.note(click.style(line, fg="yellow", bold=True) if warning.ignored else line)
     if loaded.spec is None:
         problems = [str(error) for error in loaded.errors]
         raise FileProblems(f"{shown(file)} has {count_of(len(problems), 'errors')}; nothing was {done}", problems)

@@ -6,7 +6,7 @@ they cost nothing in a file without mistakes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from torc_core.spec.suggest import Suggestions
@@ -23,6 +23,8 @@ class Problem:
     """`flow.yaml:12:5`, `flow.json: jobs[3].command`, or the file alone."""
     order: tuple[int, int] = field(default=(0, 0), compare=False)
     """Line and column, where the format has them: problems are shown in this order."""
+    ignored: bool = field(default=False, compare=False)
+    """Whether it is about something that is written and has no effect."""
 
     def __post_init__(self) -> None:
         for name in ("message", "where"):
@@ -104,6 +106,6 @@ class Source:
         self.warnings.append(self.document.problem(path, message, key=key))
 
     def ignored(self, path: Path, message: str, *, key: bool = False) -> None:
-        """Note what is left out of account, as a key that nothing reads: a warning, or an error when strict."""
-        note = self.error if self.strict else self.warn
-        note(path, message, key=key)
+        """Note what has no effect, as a key that nothing reads: a warning, or an error when strict."""
+        problem = replace(self.document.problem(path, message, key=key), ignored=True)
+        (self.errors if self.strict else self.warnings).append(problem)

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from torc_core.errors import InputError
@@ -109,8 +109,7 @@ def _in_order(problems: list[Problem]) -> list[Problem]:
         count = counts[kind]
         if count > ALIKE:
             counts[kind] = 0
-            more = f" (and {count - 1:,} more like this)"
-            told.append(Problem(problem.message + more, problem.where, problem.order))
+            told.append(replace(problem, message=f"{problem.message} (and {count - 1:,} more like this)"))
         elif count:
             told.append(problem)
     return told
