@@ -94,16 +94,7 @@ class Launcher:
         out = err = -1
         try:
             out, err = self._files(job)
-            return subprocess.Popen(
-                ["bash", "-c", command],
-                executable=self._bash,
-                stdin=self._null,
-                stdout=out,
-                stderr=err,
-                cwd=cwd,
-                env=self._environment(job, gpus),
-                start_new_session=True,
-            )
+            return self._bash_runs(command, cwd, out, err, self._environment(job, gpus))
         except (OSError, ValueError) as error:
             raise _cannot_start(error, cwd) from None
         finally:
@@ -129,21 +120,26 @@ class Launcher:
         out = -1
         try:
             out = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-            return subprocess.Popen(
-                ["bash", "-c", command],
-                executable=self._bash,
-                stdin=self._null,
-                stdout=out,
-                stderr=out,
-                cwd=cwd,
-                env=env,
-                start_new_session=True,
-            )
+            return self._bash_runs(command, cwd, out, out, env)
         except (OSError, ValueError) as error:
             raise _cannot_start(error, cwd) from None
         finally:
             if out >= 0:
                 os.close(out)
+
+    def _bash_runs(
+        self, command: str, cwd: str, out: int, err: int, env: dict[bytes, bytes]
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            ["bash", "-c", command],
+            executable=self._bash,
+            stdin=self._null,
+            stdout=out,
+            stderr=err,
+            cwd=cwd,
+            env=env,
+            start_new_session=True,
+        )
 
     def _files(self, job: Assignment) -> tuple[int, int]:
         """Descriptors for stdout and stderr, as `stdio` asks."""

@@ -16,7 +16,6 @@ LOST_LIMIT = 5
 """So many attempts of a job may end with their runner, unless it says another number; then it fails: it may be what
 kills runners."""
 
-
 LOST_CODE = 137
 """Return code of a job that failed so: its process was killed with its runner."""
 

@@ -33,16 +33,21 @@ def retry_job(batch: Batch, job_id: int, run_id: int, max_retries: int) -> None:
     if info[5] is not None:
         batch.wake_nodes.add(info[5])
     force_status(batch, row, JobStatus.READY)
-    batch.run(
-        "UPDATE job SET attempt_id = attempt_id + 1, retries = retries + 1, lost = 0, start_ms = NULL, result_id = NULL"
-        " WHERE id = ?",
-        job_id,
-    )
+    count_retry(batch, [job_id])
     note_retry(batch, row[1], job_id, info[6], attempt, run_id)
     if status in ENDED:  # otherwise nothing below has been decided by it
         block_again(batch, [job_id])
     block_early(batch, [job_id])
     keep_hashes_of(batch, [job_id])  # it runs with what is there now
+
+
+def count_retry(batch: Batch, job_ids: list[int]) -> None:
+    """These jobs are at their next attempt, by a retry."""
+    batch.run(
+        "UPDATE job SET attempt_id = attempt_id + 1, retries = retries + 1, lost = 0, start_ms = NULL, result_id = NULL"
+        " WHERE id IN (SELECT value FROM json_each(?))",
+        batch.json(job_ids),
+    )
 
 
 def note_retry(batch: Batch, workflow_id: int, job_id: int, name: str, attempt: int, run_id: int) -> None:

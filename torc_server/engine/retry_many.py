@@ -11,7 +11,7 @@ from torc_core.models.failures import Concerned, Refused, Retry
 from torc_core.models.status import ENDED, JobStatus
 from torc_server.engine.graph import below
 from torc_server.engine.inputs import keep_hashes_of
-from torc_server.engine.retry import note_retry
+from torc_server.engine.retry import count_retry, note_retry
 from torc_server.engine.transition import set_status
 from torc_server.engine.unblock import CANCELED_FROM_UPSTREAM, block_again, block_early
 from torc_server.store.batch import Batch, json_text
@@ -120,11 +120,7 @@ def retry_portion(batch: Batch, jobs: Sequence[tuple[int, int]]) -> list[Refused
     batch.wake_nodes.update(row.node_id for row in fit if row.node_id is not None)
     set_status(batch, [(row.id, row.workflow_id, row.status) for row in fit], JobStatus.READY, release=True)
     ids = [row.id for row in fit]
-    batch.run(
-        "UPDATE job SET attempt_id = attempt_id + 1, retries = retries + 1, lost = 0, start_ms = NULL, result_id = NULL"
-        " WHERE id IN (SELECT value FROM json_each(?))",
-        batch.json(ids),
-    )
+    count_retry(batch, ids)
     for row in fit:
         note_retry(batch, row.workflow_id, row.id, row.name, row.attempt_id, row.run_id)
     block_again(batch, [row.id for row in fit if JobStatus(row.status) in ENDED])  # others decided nothing below

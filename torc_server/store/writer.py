@@ -170,8 +170,7 @@ class Writer:
         Blocks until there is something or a timer is due; if it is not `idle` yet, for IDLE_S at most.
         """
         exchanges: list[Any] = []
-        calls: list[_Call] = []
-        calls.extend(self._later)
+        calls = list(self._later)
         self._later.clear()
         wait_s = 0.0 if calls else LONGEST_WAIT_S if idle else IDLE_S
         rows = 0
