@@ -1,0 +1,82 @@
+"""The list of workflows: pace and what is left of what runs, whose they are, and acting on several of them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from server_process import ServerProcess
+
+from tests.tui.driver import Workshop, console, driven
+from tests.tui.test_job_changes import statuses
+
+
+@driven
+async def test_what_runs_shows_its_rate_and_when_it_will_be_done(tui_server: ServerProcess, workshop: Workshop) -> None:
+    workflow_id, _ = workshop.workflow("at a pace", *({"name": f"job_{i}"} for i in range(40)))
+    runner = workshop.runner(workflow_id)
+    async with console(tui_server.url, view="workflows pace") as driver:
+        assert not re.search(r"\d/s", driver.line("at a pace"))
+        jobs = runner.claim(40)
+        for job in jobs[:30]:
+            await asyncio.to_thread(runner.finish, job)
+        await driver.until(lambda: "30/40" in driver.line("at a pace"))
+        await driver.until(
+            lambda: re.search(r"75\s%\s+30/40\s+10\s+\d+/(s|min)\s+[\d.]+\s[sm]", driver.line("at a pace"))
+        )
+        await asyncio.to_thread(runner.finish_all, jobs[30:])
+        await driver.until(lambda: re.search(r"100\s%\s+40/40\s+–\s+–\s+–", driver.line("at a pace")))  # noqa: RUF001
+    runner.leave()
+
+
+@driven
+async def test_workflows_of_one_user_are_what_a_filter_leaves_in(tui_server: ServerProcess, workshop: Workshop) -> None:
+    workshop.workflow("whose: mine", {"name": "a"})
+    workshop.workflow("whose: theirs", {"name": "a"}, user="somebody")
+    async with console(tui_server.url, view="workflows whose:") as driver:
+        assert "2 of " in driver.text
+        await driver.go("workflows whose: user=tester")
+        await driver.sees("1 of ")
+        assert "whose: mine" in driver.text
+        assert "whose: theirs" not in driver.text
+
+
+@driven
+async def test_marked_workflows_are_canceled_and_deleted_together(
+    tui_server: ServerProcess, workshop: Workshop
+) -> None:
+    made = [workshop.workflow(f"together {i}", {"name": "a"}, {"name": "b"})[0] for i in range(3)]
+    async with console(tui_server.url, view="workflows together") as driver:
+        await driver.press("space", "space", "x")
+        await driver.sees("4 waiting jobs will be canceled.")
+        await driver.press("tab", "enter")
+        await driver.until(lambda: "2 workflows canceled" in driver.said)
+        assert [statuses(workshop, each)["a"] for each in made] == ["ready", "canceled", "canceled"]
+        await driver.press("*", "D")
+        await driver.sees("Delete 3 workflows?")
+        await driver.sees("6 jobs will be forgotten for good")
+        await driver.type("3")
+        await driver.press("enter")
+        await driver.until(lambda: "3 workflows deleted" in driver.said)
+        await driver.sees("Nothing matches together")
+    assert [workshop.http.get(f"/workflows/{each}").status_code for each in made] == [404] * 3
+
+
+@driven
+async def test_a_workflow_is_reset_and_what_happened_is_among_its_events(
+    tui_server: ServerProcess, workshop: Workshop
+) -> None:
+    workflow_id, _ = workshop.workflow("taken back", {"name": "a"}, {"name": "b", "after": 0})
+    workshop.end(workflow_id, a=3)
+    async with console(tui_server.url, view=f"jobs {workflow_id}") as driver:
+        await driver.press("R")
+        await driver.press(*(("tab", "enter") if driver.dialog else ()))
+        await driver.until(lambda: "1 job runs again" in driver.said)
+        await driver.press("5")
+        await driver.sees("job_retried")
+        await driver.go("workflow reset")
+        await driver.until(lambda: driver.dialog)
+        await driver.sees("2 jobs will be uninitialized; 'i' initializes them.")
+        await driver.press("tab", "enter")
+        await driver.until(lambda: f"taken back ({workflow_id}) reset" in driver.said)
+    assert set(statuses(workshop, workflow_id).values()) == {"uninitialized"}
