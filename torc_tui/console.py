@@ -31,7 +31,7 @@ from torc_tui.actions import Action, Registry
 from torc_tui.clipboard import copy_sequence
 from torc_tui.context import Context
 from torc_tui.crash import farewell, reported
-from torc_tui.memory import spare_the_collector
+from torc_tui.memory import COLLECT_EVERY_S, collect, spare_the_collector
 from torc_tui.plans import Plan
 from torc_tui.rendering.glyphs import Characters, terminal_characters
 from torc_tui.rendering.palette import MONO, PALETTES, Palette, theme
@@ -143,7 +143,12 @@ class Console(App[None], inherit_bindings=False):
         """After the first paint: nothing that the network does can delay it."""
         self._store_task = asyncio.ensure_future(self.store.run())
         if not self.is_headless:
-            spare_the_collector()
+            self.spare_the_collector()
+
+    def spare_the_collector(self) -> None:
+        """Let it look at what is new every few seconds, rather than while something is drawn."""
+        spare_the_collector()
+        self.set_interval(COLLECT_EVERY_S, collect)
 
     async def on_unmount(self) -> None:
         if self._store_task:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import re
 import subprocess
@@ -66,8 +65,8 @@ def _late(it: Lab) -> Iterator[str]:
 
 async def _tour(url: str, name: str, *, patient: bool) -> None:
     limit_s = 60.0 if patient else 10.0
-    gc.freeze()  # as the console does at its start: here there are the fixture and the test tools, too
     async with console(url, limit_s=limit_s) as driver:
+        driver.app.spare_the_collector()  # as it does in a terminal
         before = resident_mb(os.getpid())
         async with LagProbe() as lag:
             for place in PLACES:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 
 from server_process import ServerProcess
 from textual.strip import Strip
@@ -27,3 +29,26 @@ async def test_lines_of_closed_screens_are_not_kept(tui_server: ServerProcess, w
                 await driver.press("question_mark", "escape", "escape")
             counts.append(strips())
         assert counts[-1] < counts[0] + 100, counts
+
+
+SPARED = """
+import gc, weakref
+from torc_tui import memory
+class Screen: pass
+memory.spare_the_collector()
+screen = Screen(); screen.itself = screen; gone = weakref.ref(screen)
+gc.collect(1)
+del screen
+kept = [[] for _ in range(100_000)]
+assert gone() is not None, "everything was looked at while something was made"
+memory.collect()
+assert gone() is None, "nothing was freed"
+looks = gc.get_stats()[2]["collections"]
+memory.collect()
+assert gc.get_stats()[2]["collections"] == looks, "looked again, though nothing was made"
+"""
+
+
+def test_what_is_not_used_any_more_is_freed_between_times_only() -> None:
+    done = subprocess.run([sys.executable, "-c", SPARED], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
