@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
+
 from tests.bench.lab import BIN, SHM, Lab, resident_mb
 from tests.bench.table import row
 from tests.tui import large_database
+from tests.tui.driver import Workshop
 from tests.tui.terminal import Terminal
 
 WORKFLOWS = 1000
@@ -137,6 +140,8 @@ def away(_rounds: int, _n: int) -> None:
         port = it.env["TORC_API_URL"].rpartition(":")[2].partition("/")[0]
         it.start_server(port)
         back = time.monotonic()
-        terminal.sees("LIVE")
+        with httpx.Client(base_url=it.env["TORC_API_URL"], timeout=20) as http:
+            Workshop(http).workflow("made_since", {"name": "a"})
+        terminal.sees("LIVE", "made_since")
         row(f"server back after {AWAY_S:.0f} s, caught up after", f"{time.monotonic() - back:.2f} s", "< 2 s",
             f"meanwhile {'OFFLINE' if offline else 'not OFFLINE'}")  # fmt: skip
