@@ -70,12 +70,21 @@ class Stage:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        problems = [] if kind is not None else self.read(check)
+        problems = [] if kind is not None else [*self.read(check), *self._beyond_their_lease()]
         self.runners.close()
         self.db.close()
         self.loop.close()
         self._patch.undo()
         assert not problems, problems
+
+    def _beyond_their_lease(self) -> list[str]:
+        """Jobs of runners whose lease is over, which the database alone cannot tell: leases are in memory."""
+        live = {node.id for node in self.runners.nodes.by_id.values() if node.expires > self.clock.monotonic()}
+        held = self.rows(
+            "SELECT job.name, node_id FROM job JOIN compute_node AS node ON node.id = node_id"
+            " WHERE job.status IN (3, 4) AND node.uuid IS NOT NULL"
+        )
+        return [f"job {name!r} is with runner {node}, whose lease is over" for name, node in held if node not in live]
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run to the end, within PATIENCE_S."""

@@ -101,10 +101,12 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path)
     with sqlite3.connect(server.database) as db:
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     db.close()
+    before = server.database.read_bytes()
     for command in (["run", "--port", "0", "--no-auth"], ["check"], ["backup", "to.db"]):
         refused = torc_server(tmp_path, *command, "--database", server.database)
         assert refused.returncode == 1
         assert f"made by a newer torc (schema {SCHEMA_VERSION + 1}" in refused.stderr.splitlines()[-1]
+    assert server.database.read_bytes() == before
 
 
 def test_a_damaged_file_is_refused_at_start_and_told_by_check(tmp_path: Path) -> None:
