@@ -246,9 +246,9 @@ class Runners:
                 state = progress(part, workflow_id)
                 for call, node in calling:
                     self._compare_held(part, call, node, state)
-                if wants := wants_of(calling):
+                if state is not None and (wants := wants_of(calling)):
                     self._share(part, workflow_id, state, wants)
-                    state = progress(part, workflow_id)
+                    state = state.handed_out(sum(len(want.taken) for want in wants))
                 if state is None or not state.count(JobStatus.READY):
                     part.after_commit.append(partial(self._fair.pop, workflow_id, None))
                 return [(call, node) for call, node in calling if self._finish(part, call, state, is_new)]
@@ -320,8 +320,8 @@ class Runners:
         if gone:  # canceled before the node had it: there is no process to wait for
             batch.run("UPDATE job SET node_id = NULL WHERE id IN (SELECT value FROM json_each(?))", batch.json(gone))
 
-    def _share(self, batch: Batch, workflow_id: int, now: Progress | None, wants: list[Want]) -> None:
-        if now is None or now.is_canceled or now.busy or not now.count(JobStatus.READY):
+    def _share(self, batch: Batch, workflow_id: int, now: Progress, wants: list[Want]) -> None:
+        if now.is_canceled or now.busy or not now.count(JobStatus.READY):
             return
         live = {node.id for node in self._live(workflow_id)}
         fair = self._fair.get(workflow_id, self._fairness).copy()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -40,6 +40,12 @@ class Progress:
 
     def count(self, status: JobStatus) -> int:
         return self.counts.get(status, 0)
+
+    def handed_out(self, jobs: int) -> Progress:
+        """As it is when so many ready jobs have become pending."""
+        ready, pending = JobStatus.READY, JobStatus.PENDING
+        moved = {ready: self.count(ready) - jobs, pending: self.count(pending) + jobs}
+        return replace(self, counts=self.counts | moved)
 
 
 def counts(conn: Connection, workflow_id: int) -> Counts:
