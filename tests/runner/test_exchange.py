@@ -153,6 +153,7 @@ def test_a_result_that_the_server_refuses_for_ever_is_kept_and_only_its_end_is_t
     assert found == {(4, "why\n", "not this one"), (8, "why\n", "not this one")}
     assert ended.returncode == 1
     assert ended.stderr.count("refused by the server: not this one; it is kept in") == 2
+    assert "Server is away" not in _log(tmp_path)
 
 
 def test_a_result_over_which_the_server_fails_keeps_no_other_back_and_is_not_lost(server, start) -> None:

@@ -271,7 +271,10 @@ class Conversation:
                 return
             if error.status == 404:
                 raise Gone(str(error))
-            if error.status not in (401, 403) and not self._set_apart(call, str(error)):
+            if error.status not in (401, 403):
+                if self._set_apart(call, str(error)):
+                    self._news(now)
+                    return
                 self._refusals += 1
             if self._refusals >= REFUSALS:
                 raise Gone(f"the server refuses this runner's calls: {error}")
