@@ -9,12 +9,13 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from textual.suggester import Suggester
-
-from torc_core.client import console
+from torc_core.cli.nearest import did_you_mean
+from torc_core.client import console, endpoints
 from torc_core.client.console import Part
 from torc_core.errors import InputError, TorcError
 from torc_tui import workflow_files
+from torc_tui.actions import Registry
+from torc_tui.widgets.prompt import Candidate, Completer
 
 if TYPE_CHECKING:
     from torc_tui.console import Console
@@ -26,6 +27,17 @@ CONSOLE = ("new", "examples", "runs", "run", "server", "failures", "log", "plot"
 """Places of the console itself: `torc_tui/places.py` opens them."""
 
 WORDS = ("workflows", "workflow", "wf", "job", *TABS, *CONSOLE)
+
+OF_WORKFLOWS = ("", "wf", "workflow", *TABS)
+"""What may be followed by a name or an id of a workflow."""
+
+OF_JOBS = ("job", "log", "plot")
+
+CANDIDATES = 20
+"""So many names are asked for to complete one."""
+
+NEARBY = 500
+"""So many names are looked through for the nearest of a mistyped one."""
 
 EXAMPLES = "workflows · wf NAME · jobs 12 status=failed · job 4711 · sort NAME"
 
@@ -40,7 +52,7 @@ class Address:
 
 
 def parse(text: str) -> Address:
-    """What an address says. InputError names what is not understood and what would be."""
+    """What an address says; `named`: only a workflow of this name can be meant. InputError says what is missing."""
     word, _, rest = text.strip().partition(" ")
     word, rest = word.lower(), rest.strip()
     if word in ("", "workflows", "pulse", "home"):
@@ -56,7 +68,7 @@ def parse(text: str) -> Address:
         return Address(word, rest)
     if text.strip().isdigit():
         return Address("jobs", text.strip())
-    raise InputError(f"{word!r} is no place and no action; there are {', '.join(WORDS)}, and ctrl+p lists the actions")
+    return Address("named", text.strip())
 
 
 def _named(word: str, rest: str) -> str:
@@ -65,44 +77,98 @@ def _named(word: str, rest: str) -> str:
     return rest
 
 
+def spoken(registry: Registry) -> list[str]:
+    """The words of places and the names of actions, as they are typed."""
+    return [*WORDS, *(name.replace(".", " ") for name in registry.actions)]
+
+
 async def find_workflow(store: Store, text: str) -> tuple[int, str]:
     """Id and name of the workflow that an id or a name means; of several of one name the newest."""
     if text.isdigit():
         return int(text), ""
+    for narrowed in (f'name="{text}"', f'"{text}"'):
+        page = await store.ask(console.workflow_rows(Part(sort="-id", limit=1, filter=narrowed)))
+        if page.items:
+            return page.items[0]["id"], page.items[0]["name"]
+    hint = did_you_mean(text, await _names(store, "", NEARBY))
+    raise InputError(f"no workflow is called {text!r}{hint or '; :workflows lists them'}")
+
+
+async def find_named(store: Store, text: str, others: list[str]) -> tuple[int, str]:
+    """The workflow that a word means which is nothing else. InputError says which of the `others` is near it."""
     page = await store.ask(console.workflow_rows(Part(sort="-id", limit=1, filter=f'name="{text}"')))
-    if not page.items:
-        page = await store.ask(console.workflow_rows(Part(sort="-id", limit=1, filter=f'"{text}"')))
-    if not page.items:
-        raise InputError(f"no workflow is called {text!r}; :workflows lists them")
-    return page.items[0]["id"], page.items[0]["name"]
+    if page.items:
+        return page.items[0]["id"], page.items[0]["name"]
+    near = did_you_mean(text, [*others, *await _names(store, "", NEARBY)])
+    raise InputError(f"{text!r} is no place, no action and no workflow{near or '; ctrl+p lists the actions'}")
 
 
-class AddressSuggester(Suggester):
-    """Completes words, names of workflows, and names of actions."""
+async def find_job(store: Store, text: str, here: int | None) -> int:
+    """The job that an id means, or a name in the workflow that is on screen (`here`)."""
+    if text.isdigit():
+        return int(text)
+    if here is None:
+        raise InputError(f"job {text!r} is not an id; :jobs WORKFLOW {text} finds it by name")
+    rows = (await store.ask(console.table_rows(here, "jobs", Part(limit=1, filter=f'name="{text}"')))).items
+    if not rows:
+        raise InputError(f"no job of workflow {here} is called {text!r}; :jobs {here} {text} looks for it")
+    return int(rows[0]["id"])
+
+
+async def _names(store: Store, part: str, limit: int) -> list[str]:
+    """Names of workflows that contain a text, the latest active first."""
+    narrowed = f'"{part}"' if part else ""
+    page = await store.ask(console.workflow_rows(Part(sort="-activity", limit=limit, filter=narrowed)))
+    return list(dict.fromkeys(str(row["name"]) for row in page.items))
+
+
+class AddressSuggester(Completer):
+    """Completes words, paths, names of actions, and names and ids that the server knows."""
 
     def __init__(self, app: Console) -> None:
-        super().__init__(use_cache=False)
+        super().__init__()
         self._app = app
 
-    async def get_suggestion(self, value: str) -> str | None:
-        word, blank, rest = value.partition(" ")
-        if not blank:
-            return next((each for each in self._words() if each.startswith(word) and each != word), None)
-        if word == "new":
-            paths = await asyncio.to_thread(workflow_files.completions, rest)
-            start = workflow_files.common_start(paths, rest)
-            return f"{word} {start}" if start != rest else None
-        if word in ("wf", "workflow", *TABS) and rest and " " not in rest and not rest.isdigit():
-            try:
-                page = await self._app.store.ask(
-                    console.workflow_rows(Part(sort="-activity", limit=5, filter=f'"{rest}"'))
-                )
-            except TorcError:
-                return None
-            names = [str(row["name"]) for row in page.items]
-            found = next((name for name in names if name.lower().startswith(rest.lower())), None)
-            return f"{word} {rest}{found[len(rest) :]}" if found else None
-        return next((each for each in self._words() if each.startswith(value) and each != value), None)
+    async def candidates(self, text: str) -> list[Candidate]:
+        """The best first."""
+        word, blank, rest = text.partition(" ")
+        begun = [Candidate(each) for each in spoken(self._app.registry) if each.startswith(text) and each != text]
+        try:
+            return begun + await self._known(f"{word} " if blank else "", rest if blank else word)
+        except TorcError:
+            return begun
 
-    def _words(self) -> list[str]:
-        return [*WORDS, *(name.replace(".", " ") for name in self._app.registry.actions)]
+    async def _known(self, before: str, begun: str) -> list[Candidate]:
+        """What goes on from a text and is known to the server, or on this machine, by kind of what stands before it."""
+        word = before.strip()
+        if word == "new":
+            found = await asyncio.to_thread(workflow_files.completions, begun)
+            return [Candidate(before + each.path, each.note) for each in found]
+        if not begun or " " in begun:
+            return []
+        if word == "sort":
+            table = self._app.top_screen.table if self._app.top_screen else None
+            names = [column.name for column in table.source.columns if column.sortable] if table else []
+            return [Candidate(before + name) for name in names if name.startswith(begun)]
+        if word in OF_JOBS:
+            return await self._jobs(before, begun)
+        return await self._workflows(before, begun) if word in OF_WORKFLOWS else []
+
+    async def _workflows(self, before: str, begun: str) -> list[Candidate]:
+        if begun.isdigit():
+            detail = await self._app.store.ask(endpoints.get_workflow(int(begun)))
+            return [Candidate(before + begun, detail.name)]
+        names = await _names(self._app.store, begun, CANDIDATES)
+        names.sort(key=lambda name: not name.startswith(begun))
+        return [Candidate(before + name) for name in names if name != begun]
+
+    async def _jobs(self, before: str, begun: str) -> list[Candidate]:
+        store = self._app.store
+        if begun.isdigit():
+            return [Candidate(before + begun, (await store.ask(endpoints.get_job(int(begun)))).name)]
+        here = self._app.top_screen.things("workflow") if self._app.top_screen else []
+        if len(here) != 1:
+            return []
+        part = Part(sort="name", limit=CANDIDATES, filter=f'"{begun}"')
+        page = await store.ask(console.table_rows(here[0].id, "jobs", part))
+        return [Candidate(f"{before}{row['id']}", str(row["name"])) for row in page.items]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from torc_core.errors import InputError
 from torc_tui.actions import Action
-from torc_tui.address import find_workflow, parse
+from torc_tui.address import find_job, find_named, find_workflow, parse, spoken
 from torc_tui.console import Console
 from torc_tui.places import PLACES
 from torc_tui.screens.console_screen import ConsoleScreen
@@ -37,9 +37,12 @@ class ConsoleApp(Console):
             if place.filter and self.top_screen and self.top_screen.table:
                 self.top_screen.table.show(View(self.top_screen.table.view.sort, place.filter))
         elif place.kind == "job":
-            if not place.thing.isdigit():
-                raise InputError(f"job {place.thing!r} is not an id; :jobs WORKFLOW {place.thing} finds it by name")
-            self.open(JobScreen(self.store, int(place.thing)))
+            here = self.top_screen.things("workflow") if self.top_screen else []
+            job_id = await find_job(self.store, place.thing, here[0].id if len(here) == 1 else None)
+            self.open(JobScreen(self.store, job_id))
+        elif place.kind == "named":
+            number, name = await find_named(self.store, place.thing, spoken(self.registry))
+            self.open(WorkflowScreen(self.store, number, name, "Jobs"))
         else:
             thing = place.thing
             if not thing:

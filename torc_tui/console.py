@@ -375,7 +375,7 @@ class Console(App[None], inherit_bindings=False):
         """Do what was typed after `:`: an action by its name, or go to an address."""
         name = ".".join(text.split())
         action = self.registry.actions.get(name)
-        if action is None and text.strip().isalpha():
+        if action is None:
             action = next((each for each in self.registry.possible(screen.places) if each.title == text.strip()), None)
         if action is not None:
             if action not in self.registry.possible(screen.places):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,9 +88,9 @@ def _listed(folder: Path, start: str) -> tuple[list[str], list[str]]:
     return sorted(files, key=order), sorted(folders, key=order)
 
 
-def common_start(found: list[Found], typed: str) -> str:
-    """What all completions that go on from what was typed have in common; never less than that."""
-    going_on = [entry.path for entry in found if entry.path.startswith(typed)]
+def common_start(texts: Iterable[str], typed: str) -> str:
+    """What all texts that go on from what was typed have in common; never less than that."""
+    going_on = [text for text in texts if text.startswith(typed)]
     if not going_on:
         return typed
     first, last = min(going_on), max(going_on)

@@ -103,7 +103,8 @@ def test_the_palette_does_what_is_chosen_by_name(tui_server: ServerProcess, work
 @pytest.mark.parametrize(
     ("text", "address"),
     [("job {job}", "job {job}"), ("wf addressed", "jobs {wf}"), ("results {wf}", "results {wf}"),
-     ("jobs {wf} name=none", "jobs {wf}"), ("workflows", "workflows"), ("{wf}", "jobs {wf}")],
+     ("jobs {wf} name=none", "jobs {wf}"), ("workflows", "workflows"), ("{wf}", "jobs {wf}"),
+     ("addressed", "jobs {wf}"), ("job job_0", "job {job}")],
 )  # fmt: skip
 def test_an_address_goes_there(tui_server: ServerProcess, workshop: Workshop, text: str, address: str) -> None:
     workflow_id, ids = workshop.workflow("addressed", {})
@@ -129,11 +130,44 @@ def test_what_is_typed_after_a_colon_is_completed(tui_server: ServerProcess, wor
     drive(tui_server.url, script)
 
 
-def test_a_wrong_address_says_what_there_is(tui_server: ServerProcess) -> None:
+@pytest.mark.parametrize(
+    ("typed", "offered", "address"),
+    [("tabb", "tabbed_workflow", "jobs {wf}"), ("wf {wf}", "{wf} tabbed_workflow", "jobs {wf}"),
+     ("job thirty", "{job} thirty_one", "job {job}"), ("workfl", "workflows", "workflows"),
+     ("jobs bed_w", "tabbed_workflow", "jobs {wf}")],
+)  # fmt: skip
+def test_what_may_be_meant_is_shown_and_taken_with_tab(
+    tui_server: ServerProcess, workshop: Workshop, typed: str, offered: str, address: str
+) -> None:
+    workflow_id, ids = workshop.workflow("tabbed_workflow", {"name": "thirty_one"})
+    names = {"wf": workflow_id, "job": ids[0]}
+
     async def script(d: Driver) -> None:
         await d.press("colon")
-        await d.type("nowhere")
+        await d.type(typed.format(**names))
+        await d.until(lambda: f"tab  {offered.format(**names)}" in d.text)
+        await d.press("tab", *(["s"] if typed == "workfl" else []), "enter")
+        await d.until(lambda: d.screen.address == address.format(**names))
+
+    drive(tui_server.url, script, view=f"events {workflow_id}")
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [("nowhere", "'nowhere' is no place, no action and no workflow; ctrl+p"), ("fialures", "did you mean 'failures'?"),
+     ("msitaken_name", "did you mean 'mistaken_name'?"), ("jobs msitaken_name", "did you mean 'mistaken_name'?"),
+     ("job 1x", "job '1x' is not an id")],
+)  # fmt: skip
+def test_a_wrong_address_says_the_nearest_of_what_there_is(
+    tui_server: ServerProcess, workshop: Workshop, typed: str, said: str
+) -> None:
+    workshop.workflow("mistaken_name", {})
+
+    async def script(d: Driver) -> None:
+        await d.go("runs")
+        await d.press("colon")
+        await d.type(typed)
         await d.press("enter")
-        await d.until(lambda: "'nowhere' is no place" in d.said)
+        await d.until(lambda: said in d.said)
 
     drive(tui_server.url, script)

@@ -104,7 +104,7 @@ class PathEntry(Vertical):
         text = self.field.value
         found = await asyncio.to_thread(workflow_files.completions, text)
         chosen = self.choices.chosen
-        start = workflow_files.common_start(found, text)
+        start = workflow_files.common_start((each.path for each in found), text)
         if (self._moved or start == text) and chosen and self._completed == text:
             start = chosen.value
         self.field.value = start

@@ -4,19 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.suggester import Suggester
 from textual.timer import Timer
 from textual.widgets import Input
 
+from torc_tui.rendering.cells import Line, width_of
 from torc_tui.widgets.field import Field
 from torc_tui.widgets.text_line import TextLine
+from torc_tui.workflow_files import common_start
 
 if TYPE_CHECKING:
     from torc_tui.console import Console
+
+
+class Candidate(NamedTuple):
+    """What may be meant by what is typed so far, and what that names."""
+
+    text: str
+    note: str = ""
+
+
+class Completer(Suggester):
+    """Knows what may be meant by what is typed so far."""
+
+    told: Callable[[str, list[Candidate]], None] = staticmethod(lambda *_: None)
+    """Hears what was typed and what may be meant."""
+
+    def __init__(self) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+
+    async def candidates(self, text: str) -> list[Candidate]:
+        """The best first."""
+        raise NotImplementedError
+
+    async def get_suggestion(self, value: str) -> str | None:
+        found = await self.candidates(value)
+        self.told(value, found)
+        return next((each.text for each in found if each.text.startswith(value) and each.text != value), None)
+
 
 TYPED_S = 0.12
 """What is typed counts when nothing was typed for so long."""
@@ -31,7 +61,7 @@ class Question:
     done: Callable[[str], None]
     left: Callable[[], None]
     typing: Callable[[str], None] | None = None
-    suggester: Suggester | None = None
+    suggester: Completer | None = None
     hint: str = ""
 
 
@@ -43,6 +73,7 @@ class Prompt(Horizontal):
     DEFAULT_CSS = """
     Prompt { height: 1; display: none; }
     Prompt > TextLine { width: 3; }
+    Prompt > #candidates { width: 0; }
     """
 
     def __init__(self) -> None:
@@ -51,10 +82,12 @@ class Prompt(Horizontal):
         self._timer: Timer | None = None
         self._sign = TextLine()
         self.input = Field()
+        self._candidates = TextLine(id="candidates")
 
     def compose(self) -> ComposeResult:
         yield self._sign
         yield self.input
+        yield self._candidates
 
     @property
     def asking(self) -> bool:
@@ -66,12 +99,45 @@ class Prompt(Horizontal):
         self._question = question
         self._sign.show([(f" {question.sign}", "key")])
         self.input.suggester = question.suggester
+        if question.suggester:
+            question.suggester.told = self._show
+        self._show(question.text, [])
         self.input.placeholder = question.hint
         with self.prevent(Input.Changed):
             self.input.value = question.text
         self.input.cursor_position = len(question.text)
         self.display = True
         self.input.focus()
+
+    def _show(self, text: str, found: list[Candidate]) -> None:
+        """What may be meant, at the right, unless more was typed meanwhile."""
+        if text != self.input.value:
+            return
+        line: Line = [(" tab ", "key")] if found else []
+        for each in found:
+            name = each.text.rpartition(" ")[2] if " " in text else each.text
+            part: Line = [(f" {name}", "text"), (f" {each.note}" if each.note else "", "dim"), ("  ", "")]
+            if width_of(line) + width_of(part) > self.size.width // 2:
+                break
+            line += part
+        self._candidates.show(line)
+        self._candidates.styles.width = width_of(line) + 1 if line else 0
+
+    async def _complete(self) -> None:
+        """As far as all that go on from what is typed agree; else the first candidate."""
+        completer, text = self.input.suggester, self.input.value
+        if not isinstance(completer, Completer):
+            return
+        found = [each.text for each in await completer.candidates(text)]
+        start = common_start(found, text)
+        if found:
+            self.input.value = start if start != text else found[0]
+            self.input.cursor_position = len(self.input.value)
+
+    async def on_key(self, event: events.Key) -> None:
+        if event.key == "tab":
+            event.stop()
+            await self._complete()
 
     def close(self) -> None:
         """Stop asking."""
@@ -94,6 +160,8 @@ class Prompt(Horizontal):
     def on_input_changed(self, message: Input.Changed) -> None:
         message.stop()
         self._stop_timer()
+        if not message.value:
+            self._show("", [])
         if self._question and self._question.typing:
             self._timer = self.set_timer(TYPED_S, self._tell)
 
