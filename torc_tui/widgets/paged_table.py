@@ -145,7 +145,7 @@ class PagedTable(TableCanvas):
         if hole is not None:
             self._want(hole // PAGE)
             last = min(self.top + self.page_height, self.rows.total) - 1
-            if self.rows.row(last) is None:
+            if not self.rows.has(last):
                 self._want(last // PAGE)
         ahead = self.top + self._direction * self.page_height * 2
         if 0 <= ahead < self.rows.total and self.rows.row(ahead) is None:
@@ -173,6 +173,8 @@ class PagedTable(TableCanvas):
                 self.top += shift
         if shift or page.total != old_total:
             self.rows.forget()
+        if arrival.news:
+            self.rows.age()
         self.rows.total, self.rows.everything = page.total, page.everything
         self.rows.put(page.offset, page.items)
         first_time, self.loaded, self.error = not self.loaded, True, None

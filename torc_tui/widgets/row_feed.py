@@ -21,6 +21,8 @@ class Arrival:
     generation: int
     page: TablePage
     anchored: int | None = None
+    news: bool = False
+    """Asked for because something may have changed: so may what is at hand from before."""
 
 
 class RowFeed:
@@ -87,7 +89,7 @@ class RowFeed:
 
     async def _ask_shown(self) -> None:
         part, generation = self._shown(), self._generation
-        self._told(Arrival(generation, await self._source.page(part), part.anchor))
+        self._told(Arrival(generation, await self._source.page(part), part.anchor, news=True))
 
     def arrived(self, arrival: Arrival) -> bool:
         """Rows are there; whether they are of the view that is shown now."""
