@@ -194,7 +194,7 @@ async def test_a_file_that_a_job_reads_is_mended_from_the_job(
     jobs = [
         {"name": "one", "input_file_ids": [made["count.sh"]]},
         {"name": "two", "input_file_ids": [made["count.sh"]], "output_file_ids": [made["counted.txt"]]},
-        {"name": "none"},
+        {"name": "none", "command": "true"},
     ]
     for job in jobs:
         workshop.http.post("/jobs", json={"workflow_id": workflow_id, "command": "bash count.sh", **job})
@@ -208,7 +208,7 @@ async def test_a_file_that_a_job_reads_is_mended_from_the_job(
         await driver.press("down", "enter")
         assert "counted.txt is not on this machine, or not there yet" in driver.said
         await driver.press("down", "f")
-        assert "no files are declared for none" in driver.said
+        assert "none names no file that is here" in driver.said
 
 
 @driven

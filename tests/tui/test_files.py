@@ -10,6 +10,7 @@ from server_process import ServerProcess
 
 from tests.tui.driver import Workshop, console, driven
 from tests.tui.terminal import Terminal
+from torc_tui.screens.chooser import Chooser
 
 CONSOLE = [sys.executable, "-m", "torc_core.cli.main", "tui"]
 
@@ -71,3 +72,29 @@ async def test_what_an_editor_does_besides_editing_is_told(
         monkeypatch.setenv("EDITOR", "rm")
         await driver.press("e")
         assert driver.said == "✔ words.txt is not there any more"
+
+
+@driven
+async def test_the_files_that_a_command_names_are_offered_before_what_it_reads(
+    tui_server: ServerProcess, workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("step one.sh", "settings.ini", "words.txt"):
+        (tmp_path / name).write_text("text\n")
+    (tmp_path / "tool").write_bytes(b"\x7fELF\0\0")
+    workflow_id, _ = workshop.workflow("commanded", initialize=False, origin=str(tmp_path))
+    body = {"workflow_id": workflow_id, "name": "words", "path": "words.txt"}
+    words = workshop.http.post("/files", json=body).json()["id"]
+    command = "cd . && ./tool --with=settings.ini 'step one.sh' words.txt >out.txt; echo 'a # b'"
+    job = {"workflow_id": workflow_id, "name": "job", "command": command, "input_file_ids": [words]}
+    workshop.http.post("/jobs", json=job).raise_for_status()
+    monkeypatch.setenv("VISUAL", "sed -i s/text/edited/")
+    async with console(tui_server.url, view=f"jobs {workflow_id}") as driver:
+        await driver.press("f")
+        await driver.sees("Edit a file of job")
+        assert isinstance(driver.app.screen, Chooser)
+        offered = [(choice.title, choice.note) for choice in driver.app.screen.choices]
+        by_command = [(name, "in its command") for name in ("settings.ini", "step one.sh")]
+        assert offered == [*by_command, ("words.txt", "reads")]
+        await driver.press("down", "enter")
+        assert driver.said == "✔ step one.sh is changed"
+        assert (tmp_path / "step one.sh").read_text() == "edited\n"

@@ -16,6 +16,7 @@ from torc_core.errors import TorcError
 from torc_tui import editor, job_changes
 from torc_tui.actions import Action, Effect, Group, Place, Reason
 from torc_tui.context import Context
+from torc_tui.job_files import files_of
 from torc_tui.plans import Plan
 from torc_tui.rendering.numbers import many
 from torc_tui.retrying import plan_retry
@@ -126,16 +127,15 @@ def _some_requirement(context: Context) -> str | None:
 
 
 async def _files(context: Context) -> None:
-    """The files of a job, those it reads first; one is opened at once."""
+    """The files of a job; one is opened at once."""
     thing = context.things("job")[0]
     detail = await context.store.ask(console.job_detail(thing.id))
-    rows = [("reads", row) for row in detail.inputs] + [("writes", row) for row in detail.outputs]
-    if not rows:
-        raise TorcError(f"no files are declared for {thing.name}; its command is all that is known")
-    paths = [os.path.join(detail.origin or ".", row["path"]) for _, row in rows]
-    chosen: str | None = paths[0]
-    if len(rows) > 1:
-        choices = [Choice(path, row["path"], how) for path, (how, row) in zip(paths, rows, strict=True)]
+    files = await asyncio.to_thread(files_of, detail)
+    if not files:
+        raise TorcError(f"{thing.name} names no file that is here, in its command or as input or output")
+    chosen: str | None = files[0].path
+    if len(files) > 1:
+        choices = [Choice(file.path, file.named, file.how) for file in files]
         chosen = await context.app.choose(f"Edit a file of {thing.name}", choices)
     if chosen is None:
         return
@@ -156,7 +156,7 @@ ACTIONS = (
            _reason(CAN_CANCEL, "it has ended already"), 20),
     Action("job.retry", "retry", "Run failed jobs again, in the same run, under the next attempt", "R",
            ALSO_IN_LOG, _retry, Group.ACT, True, _reason(CAN_RETRY, "it did not fail"), 15),
-    Action("job.files", "files", "Edit a file that the job reads or writes in your editor ($EDITOR)", "f", FILES_OF,
+    Action("job.files", "files", "Edit a file that the job names, reads or writes ($VISUAL, $EDITOR)", "f", FILES_OF,
            _files, Group.ACT, False, _some, 27),
     Action("job.edit", "resources", "Other cpus, memory, gpus, runtime or priority for jobs that do not run", "e", HERE,
            _edit, Group.ACT, True, _reason(CAN_EDIT, "it runs, and keeps what it has"), 28),
