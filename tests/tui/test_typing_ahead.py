@@ -11,6 +11,8 @@ from textual.keys import _character_to_key
 from tests.tui.driver import Driver, Workshop, console, driven
 from torc_tui.screens.edit_form import EditForm
 from torc_tui.screens.job import JobScreen
+from torc_tui.widgets.field import Field
+from torc_tui.widgets.prompt import Prompt
 
 
 def at_once(driver: Driver, *keys: str) -> None:
@@ -117,3 +119,19 @@ async def test_what_is_pasted_takes_its_turn(tui_server: ServerProcess, workshop
         driver.app.post_message(events.Paste(f"obs {workflow_id}"))
         at_once(driver, "enter", "enter")
         await driver.sees("one (")
+
+
+@driven
+async def test_what_was_typed_before_the_focus_came_is_not_replaced_by_what_follows(
+    tui_server: ServerProcess, workshop: Workshop
+) -> None:
+    workflow_id, _ = workshop.workflow("focused late", {"name": "one"})
+    async with console(tui_server.url, view=f"jobs {workflow_id}") as driver:
+        at_once(driver, *":wor")
+        prompt = driver.screen.query_one(Prompt).input
+        await driver.until(lambda: prompt.has_focus and prompt.value == "wor")
+        await driver.press("k")
+        assert prompt.value == "work"
+        await driver.press("escape", "e", "up", "1", "2")
+        assert driver.dialog
+        assert driver.app.screen.query(Field).last().value == "12"

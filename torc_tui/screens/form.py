@@ -101,9 +101,17 @@ class Form(Dialog[T | None]):
     def step(self, key: str) -> bool:
         by = {"down": 1, "tab": 1, "up": -1, "shift+tab": -1}.get(key)
         if by is not None:
-            self._at = (self._at + by) % len(self._rows)
-            self.typing.focus()
+            self._go((self._at + by) % len(self._rows))
         return by is not None
+
+    def _go(self, at: int) -> None:
+        """Type into a field: what stands there is selected, and replaced by what is typed."""
+        self._at = at
+        self.typing.select_all()
+        self.typing.focus()
+
+    def on_mount(self) -> None:
+        self._go(self._at)
 
     def on_key(self, event: events.Key) -> None:
         if event.key == "escape":
@@ -129,6 +137,5 @@ class Form(Dialog[T | None]):
             self._refuse(*error.args)
 
     def _refuse(self, name: str, why: str) -> None:
-        self._at = next(at for at, row in enumerate(self._rows) if row.name == name)
-        self.typing.focus()
+        self._go(next(at for at, row in enumerate(self._rows) if row.name == name))
         self._problem.show([("✖ ", "error"), (why, "error")])

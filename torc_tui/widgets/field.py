@@ -21,7 +21,8 @@ class Field(Input):
     """One line, no border, a cursor that does not blink.
 
     Enter and what deletes take their turn among what is typed: Textual would have them bubble up to the application
-    first, be overtaken, and mean the field that has the focus by then.
+    first, be overtaken, and mean the field that has the focus by then. Nor does the focus select what stands there: it
+    may come after what was typed, which the next key would replace.
     """
 
     DEFAULT_CSS = """
@@ -30,7 +31,7 @@ class Field(Input):
     """
 
     def __init__(self, *, placeholder: str = "", suggester: Suggester | None = None) -> None:
-        super().__init__(placeholder=placeholder, suggester=suggester, compact=True)
+        super().__init__(placeholder=placeholder, suggester=suggester, compact=True, select_on_focus=False)
         self.cursor_blink = False
 
     async def on_key(self, event: events.Key) -> None:
