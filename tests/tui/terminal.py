@@ -5,6 +5,7 @@ It behaves as a terminal of today: 24-bit colour, and it answers that it can sho
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
@@ -19,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
 import pyte
 
 LIMIT_S = 15.0
@@ -73,6 +75,15 @@ class Cost(NamedTuple):
     size: int
     first_s: float
     last_s: float
+
+
+def _is_active(pid: int) -> bool:
+    """Whether a thread of a process runs, or waits for a processor or a disk: silence may mean that it got no turn."""
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with contextlib.suppress(OSError):
+            if stat.read_text().rpartition(") ")[2][:1] in "RD":
+                return True
+    return False
 
 
 class Terminal:
@@ -211,9 +222,17 @@ class Terminal:
         self.until(lambda: all(text in self.text for text in texts), limit_s)
 
     def settle(self, quiet_s: float = QUIET_S, limit_s: float = LIMIT_S) -> None:
-        """Wait until nothing has come for a while."""
-        started = time.monotonic()
-        self.until(lambda: time.monotonic() - max(self.last_byte, started) > quiet_s, limit_s)
+        """Wait until nothing has come for a while in which no process of the test had anything to do."""
+        processes = psutil.Process().children(recursive=True)
+        active = time.monotonic()
+
+        def quiet() -> bool:
+            nonlocal active
+            if any(_is_active(process.pid) for process in processes):
+                active = time.monotonic()
+            return time.monotonic() - max(self.last_byte, active) > quiet_s
+
+        self.until(quiet, limit_s)
 
     def cost(self, act: Callable[[], object]) -> Cost:
         """Do something, and wait until nothing comes of it any more."""
