@@ -19,10 +19,7 @@ from torc_core.client.http import Address, Client
 from torc_core.errors import TorcError
 from torc_core.models.plan import PlanAnswer
 from torc_core.spec import Plan
-from torc_tui.checking import Checked, check, identity
-
-LENGTH = 8
-"""Bytes of a length."""
+from torc_tui.checking import LENGTH, Checked, check, identity
 
 TEXT_SHOWN = 200_000
 """So many lines of a file are shown."""

@@ -13,11 +13,8 @@ from typing import Any
 from torc_core.client.http import Address
 from torc_core.errors import TorcError
 from torc_core.models.plan import PlanAnswer
-from torc_tui.checking import Checked, identity, stamp
+from torc_tui.checking import LENGTH, Checked, identity, stamp
 from torc_tui.widgets.lookout import Lookout
-
-LENGTH = 8
-"""Bytes of a length, as `check_worker` has it."""
 
 
 class Superseded(Exception):

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torc_core.spec import Plan, Problem, Totals, WorkflowSpec
 
+LENGTH = 8
+"""Bytes of the length before each message between `checker` and `check_worker`."""
+
 NAMED = 8
 """So many jobs of a stage are named."""
 
