@@ -216,6 +216,9 @@ class Console(App[None], inherit_bindings=False):
             screen = self.screen
             if self._planning or screen is self._deciding or (isinstance(screen, Dialog) and not screen.ready_for_keys):
                 return
+            if not screen.is_mounted:  # its widgets are on their way
+                screen.call_later(self.go_on_typing)
+                return
             await self._take(self._typed.popleft(), screen)
 
     async def _take(self, event: events.Key | events.Paste, screen: Screen[Any]) -> None:

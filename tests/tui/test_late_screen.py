@@ -1,0 +1,23 @@
+"""A screen whose widgets are late, as on a machine that is busy: what is typed waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from server_process import ServerProcess
+
+from tests.tui.driver import console, driven
+from tests.tui.test_typing_ahead import at_once
+
+
+@driven
+async def test_keys_wait_for_a_screen_that_has_no_widgets_yet(tui_server: ServerProcess) -> None:
+    async with console(tui_server.url) as driver:
+        heeded = asyncio.Event()
+        driver.screen._is_mounted = False
+        at_once(driver, "home", "question_mark")
+        driver.app.call_later(heeded.set)
+        await heeded.wait()
+        assert not driver.dialog
+        driver.screen._is_mounted = True
+        await driver.sees("Keys of this screen")
