@@ -228,17 +228,23 @@ class Console(App[None], inherit_bindings=False):
         if isinstance(screen, Dialog) and key and screen.step(key):
             return
         field = screen.typing if isinstance(screen, Dialog | ConsoleScreen) else None
-        if (key == "enter" and field is not None) or (dialog and (key == "escape" or field is None)):
-            self._deciding = screen
-        text = isinstance(event, events.Paste) or event.is_printable
-        if field is not None and (text or key == "enter" or (dialog and not field.has_focus)):
+        if (key in ("enter", "tab") and field is not None) or (dialog and (key == "escape" or field is None)):
+            self.decide(screen)
+        typed = field is not None and (isinstance(event, events.Paste) or event.is_printable or key == "enter")
+        if key and not typed and isinstance(screen, ConsoleScreen) and await self.press(screen, key):
+            return
+        if field is not None:
             field._forward_event(event)  # as App does for the focused widget; the focus may be still on its way
-        elif key is None or not (isinstance(screen, ConsoleScreen) and await self.press(screen, key)):
+        else:
             await super().on_event(event)
 
     def go_on_typing(self) -> None:
         """Where the user is may be known now: deal with what was typed meanwhile."""
         self.call_later(self._take_typed)
+
+    def decide(self, screen: Screen[Any]) -> None:
+        """A key may lead away from where it was pressed: what is typed after it waits until that is `decided`."""
+        self._deciding = screen
 
     def decided(self) -> None:
         """What a key has led to is known."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from server_process import ServerProcess
 from textual import events
 from textual.keys import _character_to_key
@@ -94,11 +95,12 @@ async def test_what_a_form_refuses_is_mended_by_the_keys_after_enter(
         await driver.until(lambda: workshop.http.get(f"/jobs/{ids[0]}").json()["priority"] == 5)
 
 
+@pytest.mark.parametrize("keys", [("enter", "c"), ("ctrl+s",)])
 @driven
-async def test_keys_after_create_are_for_the_workflow(tui_server: ServerProcess) -> None:
+async def test_keys_after_create_are_for_the_workflow(tui_server: ServerProcess, keys: tuple[str, ...]) -> None:
     Path("ahead.yaml").write_text("name: ahead\njobs: [{name: one, command: 'true'}, {name: two, command: 'true'}]\n")
     async with console(tui_server.url) as driver:
-        at_once(driver, "n", *"ahead.yaml", "enter", "c", "j", "enter")
+        at_once(driver, "n", "escape", "n", *"ahead.yaml", *keys, "j", "enter")
         await driver.sees("two (")
         assert isinstance(driver.screen, JobScreen)
 
@@ -119,6 +121,17 @@ async def test_what_is_pasted_takes_its_turn(tui_server: ServerProcess, workshop
         driver.app.post_message(events.Paste(f"obs {workflow_id}"))
         at_once(driver, "enter", "enter")
         await driver.sees("one (")
+
+
+@driven
+async def test_keys_after_a_completion_go_on_from_it(tui_server: ServerProcess, workshop: Workshop) -> None:
+    workflow_id, _ = workshop.workflow("completed ahead", {"name": "one"})
+    Path("complete.yaml").write_text("name: complete\njobs: [{name: one, command: 'true'}]\n")
+    async with console(tui_server.url) as driver:
+        at_once(driver, *":jo", "tab", *f"s {workflow_id}", "enter")
+        await driver.until(lambda: driver.screen.address == f"jobs {workflow_id}")
+        at_once(driver, *":new", "enter", *"comp", "tab", "backspace", "l", "enter")
+        await driver.sees("✔ complete")
 
 
 @driven

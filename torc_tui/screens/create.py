@@ -166,6 +166,7 @@ class CreateScreen(ConsoleScreen):
             return super().press_while_typing(key)
         known = {"escape", "tab", *MOVES}
         if key in known or (key.startswith("ctrl+") and self.app.registry.for_key(key, self.places)):
+            self.app.decide(self)
             self.entry.field.call_later(self._typed, key)  # after what was typed before it
             return True
         return False
@@ -183,6 +184,7 @@ class CreateScreen(ConsoleScreen):
             self.entry.move(key)
         elif action := self.app.registry.for_key(key, self.places):
             self.app.perform(action, self)
+        self.app.decided()
 
     def type_path(self) -> None:
         """From now on what is typed is the path."""

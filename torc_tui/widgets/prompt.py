@@ -138,6 +138,7 @@ class Prompt(Horizontal):
         if event.key == "tab":
             event.stop()
             await self._complete()
+            self.app.decided()
 
     def close(self) -> None:
         """Stop asking."""
