@@ -23,8 +23,13 @@ def test_a_filter_applies_while_it_is_typed_and_escape_takes_it_back(
         await d.press("enter")
         assert d.table.view.filter == "status=failed"
         await d.press("slash")
+        await d.press("end")
         await d.type(" work_9")
         await d.sees("Nothing matches")
+        assert d.table.view.filter == "status=failed work_9"
+        await d.press("escape", "slash")
+        await d.type("work_3")
+        await d.until(lambda: d.table.view.filter == "work_3")
         await d.press("escape")
         await d.sees("1 of 5")
         await d.press("escape")

@@ -54,7 +54,10 @@ TYPED_S = 0.12
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the line is for: `sign` stands before it; `typing` hears what is typed, `done` what was entered."""
+    """What the line is for: `sign` stands before it; `typing` hears what is typed, `done` what was entered.
+
+    What is typed first replaces `text`.
+    """
 
     sign: str
     text: str
@@ -105,7 +108,7 @@ class Prompt(Horizontal):
         self.input.placeholder = question.hint
         with self.prevent(Input.Changed):
             self.input.value = question.text
-        self.input.cursor_position = len(question.text)
+        self.input.select_all()
         self.display = True
         self.input.focus()
 
