@@ -9,9 +9,8 @@ from torc_core.errors import TorcError
 from torc_core.models.job_changes import ChangeTold, JobEdit, Requirement
 from torc_tui.plans import Plan, typed_count
 from torc_tui.rendering.numbers import many
+from torc_tui.statuses import ACTIVE
 from torc_tui.store import Store
-
-ACTIVE = ("pending", "running")
 
 
 async def plan_cancel(store: Store, which: Which, what: str) -> Plan:

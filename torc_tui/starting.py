@@ -14,11 +14,9 @@ from torc_core.run_records import RunOptions
 from torc_tui import launch, workflow_inputs
 from torc_tui.plans import Plan, typed_count
 from torc_tui.rendering.numbers import many
+from torc_tui.statuses import ACTIVE, ENDED
 from torc_tui.store import Store
 from torc_tui.workflow_inputs import Inputs
-
-ACTIVE = ("pending", "running")
-ENDED = ("completed", "failed", "terminated", "canceled", "pending_failed")
 
 REASONS_SHOWN = 2
 """So many reasons of a job are told."""

@@ -9,11 +9,10 @@ from torc_tui.rendering.columns import Look
 from torc_tui.rendering.run_view import tilde
 from torc_tui.rendering.sparkline import sparkline
 from torc_tui.rendering.tables import cause
+from torc_tui.statuses import ENDED
 
 FACT = 12
 """Columns of the name of a fact."""
-
-ENDED = ("completed", "failed", "canceled", "terminated", "pending_failed")
 
 
 def status_of(detail: JobDetail) -> str:

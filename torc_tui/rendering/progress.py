@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from torc_tui.rendering.cells import Line
-
-ENDED_BADLY = ("failed", "terminated", "pending_failed", "canceled")
+from torc_tui.statuses import ENDED_BADLY, FAILED
 
 
 def parts(counts: Mapping[str, int]) -> tuple[int, int, int, int]:
@@ -29,7 +28,7 @@ def bar(counts: Mapping[str, int], width: int) -> Line:
         return [("░" * width, "faint")]
     sizes = _shares((done, bad, active, total - done - bad - active), width)
     spans = (("█", "completed"), ("█", "failed"), ("▓", "running"), ("░", "faint"))
-    if not counts.get("failed") and not counts.get("terminated") and not counts.get("pending_failed"):
+    if not any(counts.get(label) for label in FAILED):
         spans = (spans[0], ("█", "canceled"), *spans[2:])
     return [(char * size, role) for (char, role), size in zip(spans, sizes, strict=True) if size]
 

@@ -24,12 +24,11 @@ from torc_tui.logs.search import Pattern
 from torc_tui.rendering.cells import Line
 from torc_tui.rendering.log_view import STREAMS, never_ran, not_there, search_line, status_line
 from torc_tui.screens.console_screen import ConsoleScreen
+from torc_tui.statuses import FAILED
 from torc_tui.store import Store, Watch
 from torc_tui.widgets.log_view import LogView
 from torc_tui.widgets.prompt import Question
 from torc_tui.widgets.text_line import TextLine
-
-FAILED = ("failed", "terminated", "pending_failed")
 
 
 class LogPane(Vertical):

@@ -22,16 +22,15 @@ from torc_tui.rendering.numbers import many
 from torc_tui.retrying import plan_retry
 from torc_tui.screens.chooser import Choice
 from torc_tui.screens.edit_form import EditForm
+from torc_tui.statuses import ACTIVE, ENDED, FAILED, WAITING
 from torc_tui.store import Store
 
 HERE = frozenset({Place.JOBS, Place.JOB})
 FILES_OF = HERE | {Place.FAILURES}
 ALSO_IN_LOG = HERE | {Place.LOG, Place.PLOT}
 
-WAITING = ("uninitialized", "blocked", "ready")
-CAN_CANCEL = (*WAITING, "pending", "running")
-CAN_RETRY = ("failed", "terminated", "pending_failed")
-CAN_EDIT = (*WAITING, *CAN_RETRY, "completed", "canceled", "disabled")
+CAN_CANCEL = (*WAITING, *ACTIVE)
+CAN_EDIT = (*WAITING, *ENDED, "disabled")
 
 
 def _whole(context: Context) -> int | None:
@@ -155,7 +154,7 @@ ACTIONS = (
            ALSO_IN_LOG, _changing(job_changes.plan_cancel), Group.ACT, True,
            _reason(CAN_CANCEL, "it has ended already"), 20),
     Action("job.retry", "retry", "Run failed jobs again, in the same run, under the next attempt", "R",
-           ALSO_IN_LOG, _retry, Group.ACT, True, _reason(CAN_RETRY, "it did not fail"), 15),
+           ALSO_IN_LOG, _retry, Group.ACT, True, _reason(FAILED, "it did not fail"), 15),
     Action("job.files", "files", "Edit a file that the job names, reads or writes ($VISUAL, $EDITOR)", "f", FILES_OF,
            _files, Group.ACT, False, _some, 27),
     Action("job.edit", "resources", "Other cpus, memory, gpus, runtime or priority for jobs that do not run", "e", HERE,

@@ -16,15 +16,12 @@ from torc_tui.plans import Plan, typed_count
 from torc_tui.rendering.numbers import many
 from torc_tui.retrying import plan_retry
 from torc_tui.starting import plan_initialize, plan_reinitialize, planned_run
+from torc_tui.statuses import ACTIVE, ENDED, ENDED_BADLY, FAILED, WAITING
 from torc_tui.store import Store
 
 HERE = frozenset({Place.WORKFLOWS, Place.WORKFLOW})
 LIST = frozenset({Place.WORKFLOWS})
 INSIDE = frozenset({Place.WORKFLOW, Place.JOB})
-
-WAITING = ("uninitialized", "blocked", "ready")
-ACTIVE = ("pending", "running")
-BAD = ("failed", "terminated", "canceled", "pending_failed")
 
 AT_ONCE = 8
 """So many requests are under way while several things are changed one by one."""
@@ -140,7 +137,7 @@ async def _cancel(context: Context) -> None:
     summaries = await _summaries(context.store, things)
     active = sum(_of(summary, *ACTIVE) for summary in summaries)
     waiting = sum(_of(summary, "blocked", "ready") for summary in summaries)
-    kept = sum(_of(summary, "completed", *BAD) for summary in summaries)
+    kept = sum(_of(summary, *ENDED) for summary in summaries)
     if not active and not waiting:
         raise TorcError(f"nothing is left to cancel in {_called(things)}: every job has ended")
     lines = []
@@ -219,9 +216,9 @@ async def _delete(context: Context) -> None:
     )
 
 
-_waits = _has(*WAITING, *BAD, otherwise="every job is completed")
+_waits = _has(*WAITING, *ENDED_BADLY, otherwise="every job is completed")
 _goes_on = _has("blocked", "ready", *ACTIVE, otherwise="every job has ended")
-_failed = _has("failed", "terminated", "pending_failed", otherwise="no job failed")
+_failed = _has(*FAILED, otherwise="no job failed")
 
 
 def run_reason(context: Context) -> str | None:

@@ -12,14 +12,13 @@ from torc_core.client.stream import Change
 from torc_core.models.console import LiveNodes
 from torc_core.models.failures import Failures
 from torc_tui.rendering.pulse_view import pulse_lines
+from torc_tui.statuses import FAILED
 from torc_tui.store import Store, Watch
 from torc_tui.widgets.lines_view import LinesView
 from torc_tui.widgets.rule import Rule
 
 if TYPE_CHECKING:
     from torc_tui.console import Console
-
-FAILED = ("failed", "terminated", "pending_failed")
 
 ROOM = (120, 30)
 """Columns and lines of a screen from which on it is shown."""
