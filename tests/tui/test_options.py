@@ -59,3 +59,16 @@ async def test_60_by_15_is_one_pane_and_80_by_24_has_all_tabs(tui_server: Server
         await driver.pilot.resize_terminal(39, 15)
         await driver.sees("39x15 is too small: torc needs 40x10")
         assert "○ ready" not in driver.text
+
+
+@driven
+async def test_on_80_by_24_what_is_wrong_with_a_filter_can_be_read(
+    tui_server: ServerProcess, workshop: Workshop
+) -> None:
+    workflow_id, _ = workshop.workflow("misspelt", {"name": "a"})
+    async with console(tui_server.url, view=f"jobs {workflow_id}", size=(80, 24)) as driver:
+        await driver.press("slash")
+        await driver.type("status=faild")
+        await driver.sees("✖ filter: status: unknown job status 'faild'; one of uninitialized, blocked")
+        await driver.press("escape")
+        await driver.sees("○ ready")

@@ -82,7 +82,8 @@ class TablePane(Vertical):
         else:
             left.append((self.counted, ""))
         if table.error:
-            left = [(" ✖ ", "error"), (str(table.error), "error")]
+            said = str(table.error)
+            left = [(" ✖ ", "error"), (said.partition(" is refused: ")[2] or said, "error")]
         if table.whole and table.whole.filter != view.filter:
             left.append((f"   {table.marked:,} marked: all of {table.whole.filter or 'the table'}", "accent"))
         elif table.marked:
