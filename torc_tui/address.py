@@ -6,6 +6,7 @@ The same texts are what `torc tui --view` takes.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -82,15 +83,24 @@ def spoken(registry: Registry) -> list[str]:
     return [*WORDS, *(name.replace(".", " ") for name in registry.actions)]
 
 
-async def find_workflow(store: Store, text: str) -> tuple[int, str]:
-    """Id and name of the workflow that an id or a name means; of several of one name the newest."""
+def verbs(registry: Registry, family: str) -> list[str]:
+    """What may be done to a workflow or a job by a word after that of the family."""
+    parts = (name.partition(".") for name in registry.actions)
+    return [verb for kind, _, verb in parts if kind == family]
+
+
+async def find_workflow(store: Store, text: str, others: Sequence[str] = ()) -> tuple[int, str]:
+    """Id and name of the workflow that an id or a name means; of several of one name the newest.
+
+    InputError says which name, or which of the `others`, is near it.
+    """
     if text.isdigit():
         return int(text), ""
     for narrowed in (f'name="{text}"', f'"{text}"'):
         page = await store.ask(console.workflow_rows(Part(sort="-id", limit=1, filter=narrowed)))
         if page.items:
             return page.items[0]["id"], page.items[0]["name"]
-    hint = did_you_mean(text, await _names(store, "", NEARBY))
+    hint = did_you_mean(text, [*others, *await _names(store, "", NEARBY)])
     raise InputError(f"no workflow is called {text!r}{hint or '; :workflows lists them'}")
 
 
@@ -103,15 +113,17 @@ async def find_named(store: Store, text: str, others: list[str]) -> tuple[int, s
     raise InputError(f"{text!r} is no place, no action and no workflow{near or '; ctrl+p lists the actions'}")
 
 
-async def find_job(store: Store, text: str, here: int | None) -> int:
-    """The job that an id means, or a name in the workflow that is on screen (`here`)."""
+async def find_job(store: Store, text: str, here: int | None, others: Sequence[str] = ()) -> int:
+    """The job that an id means, or a name in the workflow that is on screen (`here`). InputError names the nearest of `others`."""
     if text.isdigit():
         return int(text)
     if here is None:
-        raise InputError(f"job {text!r} is not an id; :jobs WORKFLOW {text} finds it by name")
+        hint = did_you_mean(text, others) or f"; :jobs WORKFLOW {text} finds it by name"
+        raise InputError(f"job {text!r} is not an id{hint}")
     rows = (await store.ask(console.table_rows(here, "jobs", Part(limit=1, filter=f'name="{text}"')))).items
     if not rows:
-        raise InputError(f"no job of workflow {here} is called {text!r}; :jobs {here} {text} looks for it")
+        hint = did_you_mean(text, others) or f"; :jobs {here} {text} looks for it"
+        raise InputError(f"no job of workflow {here} is called {text!r}{hint}")
     return int(rows[0]["id"])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from torc_core.errors import InputError
 from torc_tui.actions import Action
-from torc_tui.address import find_job, find_named, find_workflow, parse, spoken
+from torc_tui.address import find_job, find_named, find_workflow, parse, spoken, verbs
 from torc_tui.console import Console
 from torc_tui.places import PLACES
 from torc_tui.screens.console_screen import ConsoleScreen
@@ -38,7 +38,8 @@ class ConsoleApp(Console):
                 self.top_screen.table.show(View(self.top_screen.table.view.sort, place.filter))
         elif place.kind == "job":
             here = self.top_screen.things("workflow") if self.top_screen else []
-            job_id = await find_job(self.store, place.thing, here[0].id if len(here) == 1 else None)
+            known = here[0].id if len(here) == 1 else None
+            job_id = await find_job(self.store, place.thing, known, verbs(self.registry, "job"))
             self.open(JobScreen(self.store, job_id))
         elif place.kind == "named":
             number, name = await find_named(self.store, place.thing, spoken(self.registry))
@@ -51,6 +52,6 @@ class ConsoleApp(Console):
                     raise InputError(f":{place.kind} of which workflow? Give an id or a name")
                 number, name = here[0].id, here[0].name
             else:
-                number, name = await find_workflow(self.store, thing)
+                number, name = await find_workflow(self.store, thing, verbs(self.registry, "workflow"))
             view = View("id" if place.kind != "events" else "-id", place.filter) if place.filter else None
             self.open(WorkflowScreen(self.store, number, name, place.kind.capitalize(), view))

@@ -161,7 +161,8 @@ def test_what_may_be_meant_is_shown_and_taken_with_tab(
     ("typed", "said"),
     [("nowhere", "'nowhere' is no place, no action and no workflow; ctrl+p"), ("fialures", "did you mean 'failures'?"),
      ("msitaken_name", "did you mean 'mistaken_name'?"), ("jobs msitaken_name", "did you mean 'mistaken_name'?"),
-     ("job 1x", "job '1x' is not an id")],
+     ("job 1x", "job '1x' is not an id"), ("job cancle", "did you mean 'cancel'?"),
+     ("workflow cancle", "did you mean 'cancel'?")],
 )  # fmt: skip
 def test_a_wrong_address_says_the_nearest_of_what_there_is(
     tui_server: ServerProcess, workshop: Workshop, typed: str, said: str
