@@ -114,7 +114,10 @@ async def find_named(store: Store, text: str, others: list[str]) -> tuple[int, s
 
 
 async def find_job(store: Store, text: str, here: int | None, others: Sequence[str] = ()) -> int:
-    """The job that an id means, or a name in the workflow that is on screen (`here`). InputError names the nearest of `others`."""
+    """The job that an id means, or a name in the workflow that is on screen (`here`).
+
+    InputError says which of the `others` is near it.
+    """
     if text.isdigit():
         return int(text)
     if here is None:
