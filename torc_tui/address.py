@@ -148,6 +148,8 @@ class AddressSuggester(Completer):
         """The best first."""
         word, blank, rest = text.partition(" ")
         begun = [Candidate(each) for each in spoken(self._app.registry) if each.startswith(text) and each != text]
+        if begun and not blank:  # at once, however late the server answers
+            return begun
         try:
             return begun + await self._known(f"{word} " if blank else "", rest if blank else word)
         except TorcError:
