@@ -40,7 +40,7 @@ def test_wait_ends_with_3_and_the_numbers(torc: Torc, big: int) -> None:
 
 def test_explain_remembers_what_the_last_runner_offered(torc: Torc, big: int) -> None:
     shown = torc("explain", "a", "-w", big).out
-    assert "ready: needs 4000 CPUs, 1g memory; no runner has offered that, and none is active" in shown
+    assert "ready: needs 4000 CPUs, 1.0 GB memory; no runner has offered that, and none is active" in shown
     assert "offered 2 CPUs" in shown
 
 

@@ -342,7 +342,7 @@ class TestStuck:
         flow = stage.flow(job("a", needs="huge"), requirements={"huge": need(cpus=64, memory="1t", gpus=2)})
         answer = flow.runner(cpus=4, memory_gb=8).call(slots=4, wait_ms=10_000)
         assert answer.stuck is not None
-        for part in ("'huge'", "64 CPUs", "2 GPUs", "1t memory", "host offers 4 CPUs, 8.0 GiB memory, 0 GPUs"):
+        for part in ("'huge'", "64 CPUs", "2 GPUs", "1.0 TB memory", "host offers 4 CPUs, 8.0 GB memory, 0 GPUs"):
             assert part in answer.stuck
 
     def test_it_is_said_as_soon_as_the_last_job_that_fits_has_ended(self, stage: Stage) -> None:

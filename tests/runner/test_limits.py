@@ -39,7 +39,7 @@ def test_a_job_over_its_memory_is_killed_with_137(server, run) -> None:
     result = server.results[1]
     assert (result.status, result.return_code) == ("failed", 137)
     assert result.cause.startswith("over memory: ")
-    assert result.cause.endswith(" MiB used, limit 50 MiB")
+    assert result.cause.endswith(" MB used, limit 50 MB")
 
 
 def test_the_default_requirement_is_not_enforced(server, run) -> None:

@@ -219,7 +219,7 @@ async def test_all_that_failed_for_one_cause_is_given_more_memory_and_runs_again
     runner = workshop.runner(workflow_id)
     for job in runner.claim():
         out = job["job_id"] in ids[:3]
-        runner.finish(job, 137 if out else 0, "Killed", **({"cause": "over memory: 1.1 GiB used"} if out else {}))
+        runner.finish(job, 137 if out else 0, "Killed", **({"cause": "over memory: 1.1 GB used"} if out else {}))
     async with console(tui_server.url, view=f"failures workflow_id={workflow_id}") as driver:
         await driver.press("e")
         await driver.sees("Resources of all that failed: over memory")

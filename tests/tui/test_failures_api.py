@@ -46,7 +46,7 @@ def test_failures_are_grouped_listed_and_retried(alone: Workshop) -> None:
     for job in runner.claim():
         match job["name"]:
             case "a":
-                runner.finish(job, 137, "loading\nKilled\n\n", cause="over memory: 900 MiB used, limit 512 MiB")
+                runner.finish(job, 137, "loading\nKilled\n\n", cause="over memory: 900 MB used, limit 512 MB")
             case "b":
                 runner.finish(job, 143, "")
             case "c":
@@ -55,18 +55,18 @@ def test_failures_are_grouped_listed_and_retried(alone: Workshop) -> None:
     second, more = alone.workflow("second", {"name": "d"}, {"name": "e"})
     runner = alone.runner(second, host="n18")
     for job in runner.claim():
-        code, cause = (1, "over memory: 10 MiB used, limit 5 MiB") if job["name"] == "d" else (2, "")
+        code, cause = (1, "over memory: 10 MB used, limit 5.0 MB") if job["name"] == "d" else (2, "")
         runner.finish(job, code, "it went wrong", **({"cause": cause} if cause else {}))
     runner.leave()
 
     found = groups(alone)
     assert {cause: (each["jobs"], each["workflows"]) for cause, each in found.items()} == {
-        "over memory": (2, 2), "exit code 143 (SIGTERM)": (1, 1), "exit code 2": (1, 1),
+        "over memory": (2, 2), "killed by SIGTERM (143)": (1, 1), "exit code 2": (1, 1),
     }  # fmt: skip
     memory = found["over memory"]
     assert (memory["workflow"], memory["job_id"], memory["said"]) == ("second", more[0], "it went wrong")
     assert memory["first"] <= memory["last"]
-    assert set(groups(alone, filter="workflow=first")) == {"over memory", "exit code 143 (SIGTERM)"}
+    assert set(groups(alone, filter="workflow=first")) == {"over memory", "killed by SIGTERM (143)"}
     assert alone.http.get("/console/failures", params={"filter": "nonsense=1"}).status_code == 422
 
     page = alone.http.get("/console/failures/jobs", params={"cause": "over memory", "sort": "name"}).json()
@@ -93,7 +93,7 @@ def test_failures_are_grouped_listed_and_retried(alone: Workshop) -> None:
         ("c", "it is completed"),
     ]
     assert statuses(alone, first) == {"a": "ready", "b": "failed", "c": "completed", "below": "blocked"}
-    assert set(groups(alone)) == {"exit code 143 (SIGTERM)", "exit code 2"}
+    assert set(groups(alone)) == {"killed by SIGTERM (143)", "exit code 2"}
 
     alone.http.put(f"/workflows/{second}/cancel")
     refused = retry(alone, cause="exit code 2")

@@ -182,7 +182,7 @@ def detail() -> JobDetail:
 def test_the_preview_says_why_and_shows_the_end_of_stderr() -> None:
     text = "\n".join(plain(line) for line in preview_lines(detail(), 120, 4, LOOK))
     assert "train_5  attempt 2   python train.py --seed 5" in text
-    assert "exit code 137 (SIGKILL)" in text
+    assert "killed by SIGKILL (137)" in text
     assert "MemoryError" in text
     assert "Traceback" not in text
 
@@ -191,7 +191,7 @@ def test_the_preview_says_why_and_shows_the_end_of_stderr() -> None:
 def test_the_inspector_shows_all_about_a_job_at_any_width(width: int) -> None:
     lines = inspector_lines(detail(), width, LOOK)
     text = "\n".join(plain(line) for line in lines)
-    for expected in ("exit code 137 (SIGKILL)", "n17", "prep_5", "eval_5", "and 139 more", "9.0 GB", "8.0 GB", "A=1",
+    for expected in ("killed by SIGKILL (137)", "n17", "prep_5", "eval_5", "and 139 more", "9.0 GB", "8.0 GB", "A=1",
                      "out/model.bin", "not there yet", "MemoryError", "4m02"):  # fmt: skip
         assert expected in text
     if width >= 100:

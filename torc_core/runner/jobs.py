@@ -18,6 +18,7 @@ from torc_core.runner.launch import CannotStart, Launcher, MachineFull, delete_o
 from torc_core.runner.log import Log
 from torc_core.runner.resources import Pool
 from torc_core.runner.sessions import ProcessTable, Strays, end
+from torc_core.wording import with_note
 
 LINGER_S = 0.05
 """How often the rest of a job that was told to end is looked at, once its first process has gone."""
@@ -300,7 +301,7 @@ class Jobs:
         if left_behind and ending is None:
             note = f"killed {left_behind} background process{'es' * (left_behind > 1)} left behind"
             self._log.warn(f"Job left processes behind {_names(job)}: {note}")
-            cause = f"{cause}; {note}" if cause else note
+            cause = with_note(cause, code, note)
         start, end_ms = running.started_ms, running.started_ms + int(seconds * 1000)
         result = _result(job, status, code, start, end_ms, cause)
         result.outputs = found

@@ -9,6 +9,7 @@ from torc_core.models.exchange import Sample
 from torc_core.runner import monitor
 from torc_core.runner.jobs import Ending, Jobs, Running
 from torc_core.runner.monitor import Usage
+from torc_core.wording import size_text
 
 if TYPE_CHECKING:
     from torc_core.runner.series import Series
@@ -17,7 +18,6 @@ TICK_S = 1.0
 OVER_RUNTIME = 152
 """128 + SIGXCPU, what Slurm also says of a job that took too long."""
 OVER_MEMORY = 137
-MIB = 1 << 20
 
 TOLD_AFTER_S = 1.0
 """Of a job that ends sooner nobody is told samples."""
@@ -119,7 +119,7 @@ class Watch:
         if usage.num_processes > 1:  # the sum counts shared pages more than once
             used = monitor.proportional_memory(usage.pids) or used
         if used > limit:
-            cause = f"over memory: {used / MIB:.0f} MiB used, limit {limit / MIB:.0f} MiB"
+            cause = f"over memory: {size_text(used)} used, limit {size_text(limit)}"
             self._jobs.stop([running.attempt], Ending("failed", cause, OVER_MEMORY), kill=True)
 
     def _check_runtimes(self, now: float) -> None:

@@ -15,7 +15,7 @@ from torc_core.runner.jobs import Ended
 from torc_core.runner.launch import Launcher
 from torc_core.runner.log import Log
 from torc_core.runner.scripts import Script, Scripts
-from torc_core.wording import exit_text
+from torc_core.wording import exit_text, with_note
 
 Report = Callable[[Ended], None]
 
@@ -47,7 +47,7 @@ class Recovery:
                 result.status = "pending_failed"
         elif job.retries + 1 >= rule.max_retries:
             if rule.max_retries > 1:
-                _add_cause(result, f"all {rule.max_retries} attempts of its failure handler were made")
+                _note(result, f"after all {rule.max_retries} attempts of its failure handler")
         else:
             result.retry_up_to = rule.max_retries
             self._log.info(
@@ -66,7 +66,7 @@ class Recovery:
             if self.held.pop(ended.attempt, None) is None:
                 return  # the attempt was taken from this runner
             if code:
-                _add_cause(result, f"the recovery script failed: {script.cause or exit_text(code)}")
+                _note(result, f"the recovery script failed: {script.cause or exit_text(code)}")
                 self._log.warn(f"Recovery script failed {_names(job)} return_code={code}")
             else:
                 self._log.info(f"Recovery script completed {_names(job)}")
@@ -98,8 +98,8 @@ class Recovery:
                 self._scripts.stop(self.held.pop(attempt)[1], now, kill=True)
 
 
-def _add_cause(result: AttemptResult, text: str) -> None:
-    result.cause = f"{result.cause}; {text}" if result.cause else text
+def _note(result: AttemptResult, text: str) -> None:
+    result.cause = with_note(result.cause, result.return_code, text)
 
 
 def _names(job: Assignment) -> str:

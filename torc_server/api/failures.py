@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from torc_core.models.console import TablePage
 from torc_core.models.failures import FailureGroup, Failures, Retry
+from torc_core.wording import exit_text
 from torc_server.api.answers import Answer, json_answer
 from torc_server.api.call import Call
 from torc_server.api.console_tables import JOBS, ConsoleTable, TableQuery
@@ -30,21 +31,17 @@ MOST_RETRIED = 100_000
 
 
 def _cause() -> str:
-    """SQL for the class of a failure: the cause without its figures and names, else the exit code, with its signal.
+    """SQL for the class of a failure: the cause without its figures and names, else the exit code.
 
     It never contains a double quote, which no filter could name.
     """
-    signals = " ".join(
-        f"WHEN {128 + number} THEN ' ({number.name})'" for number in signal.Signals if 128 + number < 160
-    )
+    signals = " ".join(f"WHEN {128 + number} THEN '{exit_text(128 + number)}'" for number in signal.Signals)
     said = """replace(substr(result.cause, 1, instr(result.cause || ':', ':') - 1), '"', '''')"""
-    code = f"'exit code ' || result.return_code || CASE result.return_code {signals} ELSE '' END"
-    own = "result.cause IS NOT NULL AND result.cause NOT LIKE 'killed % left behind'"
-    return f"CASE WHEN result.id IS NULL THEN 'no result' WHEN {own} THEN {said} ELSE {code} END"
+    code = f"CASE result.return_code {signals} ELSE 'exit code ' || result.return_code END"
+    return f"CASE WHEN result.id IS NULL THEN 'no result' WHEN result.cause IS NOT NULL THEN {said} ELSE {code} END"
 
 
 CAUSE = _cause()
-"""A note on background processes is no cause: such a job failed by its exit code."""
 
 FAILED = (
     "SELECT bad.id FROM status_count AS some CROSS JOIN job AS bad"  # in this order: SQLite would look at every job

@@ -135,7 +135,9 @@ def _ended(conn: Connection, row: Any, status: JobStatus) -> tuple[str, list[str
     ).one_or_none()
     if result is None:
         return status.label, []
-    why = f"{status.label} at {result.completion_time}: {exit_text(result.return_code)}"
-    if result.cause:
-        why += f", {result.cause}"
-    return why, (result.stderr_tail or "").splitlines()[-SHOWN:]
+    said, cause = exit_text(result.return_code), result.cause or ""
+    if cause and not cause.startswith(said):
+        cause = f"{said}, {cause}"
+    return f"{status.label} at {result.completion_time}: {cause or said}", (result.stderr_tail or "").splitlines()[
+        -SHOWN:
+    ]

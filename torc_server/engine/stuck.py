@@ -10,8 +10,7 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from torc_core.models.status import JobStatus
-from torc_core.units import format_memory
-from torc_core.wording import count_of
+from torc_core.wording import count_of, size_text
 from torc_server.engine.nodes import GIB
 from torc_server.engine.progress import Progress, counts
 from torc_server.engine.ready import ReadyClass, fits, ready_classes
@@ -132,7 +131,7 @@ def _lacking(cls: ReadyClass, nodes: Sequence[Runner]) -> list[str]:
     if cls.num_cpus > max((node.num_cpus for node in nodes), default=0):
         lacking.append(count_of(cls.num_cpus, "CPUs"))
     if cls.memory_bytes > max((node.memory_bytes for node in nodes), default=0):
-        lacking.append(f"{format_memory(cls.memory_bytes)} memory")
+        lacking.append(f"{size_text(cls.memory_bytes)} memory")
     if cls.num_gpus > max((node.num_gpus for node in nodes), default=0):
         lacking.append(count_of(cls.num_gpus, "GPUs"))
     if cls.num_nodes > max((node.num_nodes for node in nodes), default=1):
@@ -141,8 +140,8 @@ def _lacking(cls: ReadyClass, nodes: Sequence[Runner]) -> list[str]:
 
 
 def needs(cls: ReadyClass) -> str:
-    """`2 CPUs, 1g memory`, and GPUs and nodes where it asks for them."""
-    parts = [count_of(cls.num_cpus, "CPUs"), f"{format_memory(cls.memory_bytes)} memory"]
+    """`2 CPUs, 1.0 GB memory`, and GPUs and nodes where it asks for them."""
+    parts = [count_of(cls.num_cpus, "CPUs"), f"{size_text(cls.memory_bytes)} memory"]
     if cls.num_gpus:
         parts.append(count_of(cls.num_gpus, "GPUs"))
     if cls.num_nodes > 1:
@@ -151,9 +150,8 @@ def needs(cls: ReadyClass) -> str:
 
 
 def offer(node: Runner) -> str:
-    """`8 CPUs, 31.3 GiB memory, 0 GPUs`, and nodes where it has several."""
-    memory = f"{node.memory_bytes / GIB:.1f} GiB memory"
-    parts = [count_of(node.num_cpus, "CPUs"), memory, count_of(node.num_gpus, "GPUs")]
+    """`8 CPUs, 31 GB memory, 0 GPUs`, and nodes where it has several."""
+    parts = [count_of(node.num_cpus, "CPUs"), f"{size_text(node.memory_bytes)} memory", count_of(node.num_gpus, "GPUs")]
     if node.num_nodes > 1:
         parts.append(f"{node.num_nodes} nodes")
     return ", ".join(parts)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from torc_core.wording import size_text
+
 NOTHING = "–"  # noqa: RUF001
 
 
@@ -19,14 +21,8 @@ def many(number: int, noun: str) -> str:
 
 
 def size(number: float | None) -> str:
-    """Bytes in powers of 1024 with at most three digits: `8.1 GB`, `512 MB`."""
-    if number is None:
-        return NOTHING
-    for unit in ("B", "kB", "MB", "GB", "TB", "PB"):
-        if number < 999.5 or unit == "PB":
-            return f"{number:.0f} {unit}" if number >= 9.95 or unit == "B" else f"{number:.1f} {unit}"
-        number /= 1024
-    raise AssertionError
+    """Bytes as torc says them everywhere: `8.1 GB`, `512 MB`."""
+    return NOTHING if number is None else size_text(number)
 
 
 def duration(seconds: float | None) -> str:

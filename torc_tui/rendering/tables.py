@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable
 
 from torc_core.models.console import Row
+from torc_core.wording import exit_text
 from torc_tui.rendering import numbers
 from torc_tui.rendering.cells import Line
 from torc_tui.rendering.columns import Cell, Column, Look
@@ -157,28 +157,18 @@ def _memory(row: Row, _: Look) -> Line:
 def cause(row: Row) -> str:
     """Why a job ended as it did, in few words."""
     code = row.get("exit")
-    if row.get("cause"):
-        return str(row["cause"])
-    if code in (None, 0):
-        return ""
-    return f"exit code {code} ({_signal(code - 128)})" if 128 < code < 160 else f"exit code {code}"
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+    return str(row.get("cause") or (exit_text(code) if code else ""))
 
 
 def _why(row: Row, _: Look) -> Line:
     """Its cause, else the signal, else the last line that it wrote to stderr."""
-    code = row.get("exit") or 0
-    text = str(row.get("cause") or (_signal(code - 128) if 128 < code < 160 else ""))
+    told = cause(row)
+    if "cause" not in row and told.startswith("exit code"):
+        told = ""  # the column EXIT says it
     said = str(row.get("said", "")).strip().splitlines()
     if said:
-        text = f"{text}: {said[-1].strip()}" if text else said[-1].strip()
-    return [(text, "failed" if row["status"] == "failed" else "dim")]
+        told = f"{told}: {said[-1].strip()}" if told else said[-1].strip()
+    return [(told, "failed" if row["status"] == "failed" else "dim")]
 
 
 JOBS = (
