@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -42,8 +42,19 @@ class News(Message, bubble=False):
         self.change = change
 
 
+class Kept(Protocol):
+    """Something that is kept fresh while it is seen: a `Watch`, a `Lookout`."""
+
+    def touch(self) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def close(self) -> None: ...
+    @property
+    def idle(self) -> bool: ...
+
+
 class ConsoleScreen(Screen[None], inherit_bindings=False):
-    """Base of the screens. To add one: say `places`, `body` and `title`, and hear `heard`, `slept` and `woke`."""
+    """Base of the screens. To add one: say `places`, `body`, `title_lines` and what is `kept` fresh."""
 
     app: Console
     stale = False
@@ -59,6 +70,16 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
     def table(self) -> PagedTable | None:
         """The table that keys move in."""
         return None
+
+    @property
+    def kept(self) -> Sequence[Kept]:
+        """What is kept fresh while the screen is on top, its table aside."""
+        return ()
+
+    @property
+    def main(self) -> Widget | None:
+        """What has the focus unless something else was given it."""
+        return self.table
 
     def things(self, kind: str) -> list[Thing]:  # noqa: ARG002
         """The workflows or jobs that an action means here."""
@@ -79,6 +100,9 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
 
     def heard(self, change: Change) -> None:
         """A change on the server; `open` and `reset` mean that anything may have changed."""
+        if change.event in ("open", "reset"):
+            for each in self.kept:
+                each.touch()
 
     def ticked(self) -> None:
         """Some seconds went by: draw durations of what runs, ask for what it uses; nothing when nothing runs."""
@@ -87,9 +111,19 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
 
     def slept(self) -> None:
         """Another screen or a dialog is on top: pause what asks by itself, for a screen below must not draw."""
+        if self.table:
+            self.table.pause()
+        for each in self.kept:
+            each.pause()
 
     def woke(self) -> None:
         """It is on top again."""
+        if self.table:
+            self.table.resume()
+        for each in self.kept:
+            each.resume()
+        if self.main:
+            self.main.focus()
 
     def open_cursor(self) -> None:
         """Open what is under the cursor."""
@@ -156,7 +190,8 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
     @property
     def idle(self) -> bool:
         """Whether everything that was asked for is shown."""
-        return True
+        seen = self.table is None or self.table.idle
+        return self.is_mounted and seen and all(each.idle for each in self.kept)
 
     def compose(self) -> ComposeResult:
         yield TitleBar()
@@ -196,6 +231,8 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         self.heard(message.change)
 
     def on_unmount(self) -> None:
+        for each in self.kept:
+            each.close()
         forget_closed_screens()
 
     def on_screen_suspend(self) -> None:

@@ -11,12 +11,11 @@ from typing import Any
 from textual.widget import Widget
 
 from torc_core.client import console
-from torc_core.client.stream import Change
 from torc_tui.actions import Place
 from torc_tui.context import Thing
 from torc_tui.rendering import numbers
 from torc_tui.rendering.cells import Line, wrapped
-from torc_tui.screens.console_screen import ConsoleScreen
+from torc_tui.screens.console_screen import ConsoleScreen, Kept
 from torc_tui.store import Store, Watch
 from torc_tui.widgets.lines_view import LinesView
 from torc_tui.widgets.text_line import TextLine
@@ -58,6 +57,14 @@ class DataScreen(ConsoleScreen):
         return self._watch.value if self._watch else None
 
     @property
+    def kept(self) -> list[Kept]:
+        return [self._watch] if self._watch else []
+
+    @property
+    def main(self) -> Widget:
+        return self.view
+
+    @property
     def address(self) -> str:
         return f"data {self._workflow.id}"
 
@@ -82,10 +89,6 @@ class DataScreen(ConsoleScreen):
             self._told,
         )
         self.view.focus()
-
-    def on_unmount(self) -> None:
-        if self._watch:
-            self._watch.close()
 
     def _told(self, watch: Watch[dict[str, Any]]) -> None:
         self._laid_out = False
@@ -126,22 +129,9 @@ class DataScreen(ConsoleScreen):
         ]
         return place, []
 
-    def heard(self, change: Change) -> None:
-        if change.event in ("open", "reset") and self._watch:
-            self._watch.touch()
-
-    def slept(self) -> None:
-        if self._watch:
-            self._watch.pause()
-
-    def woke(self) -> None:
-        if self._watch:
-            self._watch.resume()
-        self.view.focus()
-
     @property
     def idle(self) -> bool:
-        return bool(self._watch and self._watch.idle and self._laid_out)
+        return super().idle and self._laid_out
 
 
 def _laid_out(value: Any, width: int) -> tuple[list[Line], int]:

@@ -118,13 +118,6 @@ class FailuresScreen(ConsoleScreen):
     def heard(self, change: Change) -> None:
         self.pane.heard(change)
 
-    def slept(self) -> None:
-        self.table.pause()
-
-    def woke(self) -> None:
-        self.table.resume()
-        self.table.focus()
-
     def open_cursor(self) -> None:
         row = self.table.cursor_row
         if row is None:
@@ -196,4 +189,4 @@ class FailuresScreen(ConsoleScreen):
     @property
     def idle(self) -> bool:
         previewing = any(worker.group == "preview" and not worker.is_finished for worker in self.workers)
-        return self.table.idle and self._timer is None and not previewing
+        return super().idle and self._timer is None and not previewing

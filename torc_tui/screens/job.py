@@ -15,7 +15,7 @@ from torc_tui.context import Thing
 from torc_tui.rendering.cells import Line
 from torc_tui.rendering.columns import Look
 from torc_tui.rendering.job_view import inspector_lines, status_of
-from torc_tui.screens.console_screen import ConsoleScreen
+from torc_tui.screens.console_screen import ConsoleScreen, Kept
 from torc_tui.store import Store, Watch
 from torc_tui.widgets.lines_view import LinesView
 
@@ -51,6 +51,14 @@ class JobScreen(ConsoleScreen):
         return self._watch.value if self._watch else None
 
     @property
+    def kept(self) -> list[Kept]:
+        return [self._watch] if self._watch else []
+
+    @property
+    def main(self) -> Widget:
+        return self.view
+
+    @property
     def address(self) -> str:
         return f"job {self.job_id}"
 
@@ -68,10 +76,6 @@ class JobScreen(ConsoleScreen):
     def on_mount(self) -> None:
         self._watch = Watch(self.store, console.job_detail(self.job_id), self._concerns, self._told)
         self.view.focus()
-
-    def on_unmount(self) -> None:
-        if self._watch:
-            self._watch.close()
 
     def _concerns(self, change: Change) -> bool:
         return concerns_shown(change, self.job_id, self.detail)
@@ -107,27 +111,10 @@ class JobScreen(ConsoleScreen):
         ]
         return place, [(f"run {detail.run_id}  attempt {job.get('attempt_id', 1)}", "dim")]
 
-    def heard(self, change: Change) -> None:
-        if change.event in ("open", "reset") and self._watch:
-            self._watch.touch()
-
     def ticked(self) -> None:
         if self._watch and self.detail and status_of(self.detail) == "running":
             self.draw()
             self._watch.touch()
-
-    def slept(self) -> None:
-        if self._watch:
-            self._watch.pause()
-
-    def woke(self) -> None:
-        if self._watch:
-            self._watch.resume()
-        self.view.focus()
-
-    @property
-    def idle(self) -> bool:
-        return bool(self._watch and self._watch.idle)
 
 
 def _row(detail: JobDetail | None) -> dict[str, object] | None:

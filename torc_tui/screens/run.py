@@ -21,7 +21,7 @@ from torc_tui.local_runs import Seen
 from torc_tui.rendering.cells import Line
 from torc_tui.rendering.columns import Look
 from torc_tui.rendering.run_view import facts, output_lines, run_row, tail
-from torc_tui.screens.console_screen import ConsoleScreen
+from torc_tui.screens.console_screen import ConsoleScreen, Kept
 from torc_tui.screens.workflow import WorkflowScreen
 from torc_tui.store import Store, Watch
 from torc_tui.widgets.lines_view import LinesView
@@ -59,6 +59,14 @@ class RunScreen(ConsoleScreen):
         return frozenset({Place.RUN})
 
     @property
+    def kept(self) -> list[Kept]:
+        return [each for each in (self._lookout, self._node) if each]
+
+    @property
+    def main(self) -> Widget:
+        return self.view
+
+    @property
     def address(self) -> str:
         return f"run {self.run_record.id}"
 
@@ -88,12 +96,6 @@ class RunScreen(ConsoleScreen):
             self.store, nodes, lambda change: change.data.get("workflow_id") == run.workflow_id, self._heard
         )
         self.view.focus()
-
-    def on_unmount(self) -> None:
-        if self._lookout:
-            self._lookout.close()
-        if self._node:
-            self._node.close()
 
     def _look(self) -> tuple[Seen, Path | None, list[str], list[str]]:
         run = self.run_record
@@ -160,19 +162,9 @@ class RunScreen(ConsoleScreen):
         return place, [(f"{run.name} ({run.workflow_id})", "text")]
 
     def heard(self, change: Change) -> None:
-        if change.event in ("open", "reset", "node") and self._lookout:
+        super().heard(change)
+        if change.event == "node" and self._lookout:
             self._lookout.touch()
-
-    def slept(self) -> None:
-        for each in (self._lookout, self._node):
-            if each:
-                each.pause()
-
-    def woke(self) -> None:
-        self.view.focus()
-        for each in (self._lookout, self._node):
-            if each:
-                each.resume()
 
     def on_resize(self) -> None:
         self.call_later(self._show_facts)
@@ -180,7 +172,3 @@ class RunScreen(ConsoleScreen):
     def on_lines_view_resized(self) -> None:
         if self.follows:
             self.view.scroll_rows(len(self.view.lines))
-
-    @property
-    def idle(self) -> bool:
-        return all(each is None or each.idle for each in (self._lookout, self._node))

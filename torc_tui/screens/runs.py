@@ -20,7 +20,7 @@ from torc_tui.local_runs import Seen
 from torc_tui.rendering.cells import Line
 from torc_tui.rendering.columns import Column, Look
 from torc_tui.rendering.run_view import RUNS, facts, output_lines, run_row, tail
-from torc_tui.screens.console_screen import ConsoleScreen
+from torc_tui.screens.console_screen import ConsoleScreen, Kept
 from torc_tui.screens.run import RunScreen
 from torc_tui.store import Store
 from torc_tui.widgets.lines_view import LinesView
@@ -113,6 +113,10 @@ class RunsScreen(ConsoleScreen):
         return self.pane.table
 
     @property
+    def kept(self) -> list[Kept]:
+        return [self._lookout] if self._lookout else []
+
+    @property
     def address(self) -> str:
         return "runs"
 
@@ -130,10 +134,6 @@ class RunsScreen(ConsoleScreen):
     def on_mount(self) -> None:
         self._lookout = Lookout(self._look, self._told, self.store.defect)
         self.table.focus()
-
-    def on_unmount(self) -> None:
-        if self._lookout:
-            self._lookout.close()
 
     def _look(self) -> tuple[list[Seen], list[str], list[str]]:
         runs = local_runs.runs()
@@ -173,24 +173,10 @@ class RunsScreen(ConsoleScreen):
         return [("Workflows › ", "dim"), ("Runs", "strong")], []  # noqa: RUF001
 
     def heard(self, change: Change) -> None:
+        super().heard(change)
         self.pane.heard(change)
-
-    def slept(self) -> None:
-        self.table.pause()
-        if self._lookout:
-            self._lookout.pause()
-
-    def woke(self) -> None:
-        self.table.resume()
-        self.table.focus()
-        if self._lookout:
-            self._lookout.resume()
 
     def on_resize(self) -> None:
         super().on_resize()
         shown = self.app.size.height >= PREVIEW_FROM
         self.tail.display = self._rule.display = shown
-
-    @property
-    def idle(self) -> bool:
-        return self.table.idle and (self._lookout is None or self._lookout.idle)

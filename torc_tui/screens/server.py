@@ -14,7 +14,6 @@ from textual.widget import Widget
 from torc_core import VERSION, local_server
 from torc_core.client import endpoints
 from torc_core.client.endpoints import ServerInfo
-from torc_core.client.stream import Change
 from torc_core.errors import TorcError
 from torc_core.host import process_space
 from torc_tui.actions import Place
@@ -22,7 +21,7 @@ from torc_tui.connect import OwnServer
 from torc_tui.rendering import numbers
 from torc_tui.rendering.cells import Line
 from torc_tui.rendering.run_view import log_line, tail, tilde
-from torc_tui.screens.console_screen import ConsoleScreen
+from torc_tui.screens.console_screen import ConsoleScreen, Kept
 from torc_tui.store import State, Store, Watch
 from torc_tui.widgets.lines_view import LinesView
 from torc_tui.widgets.lookout import Lookout
@@ -87,6 +86,14 @@ class ServerScreen(ConsoleScreen):
         return frozenset({Place.SERVER})
 
     @property
+    def kept(self) -> list[Kept]:
+        return [each for each in (self._watch, self._lookout) if each]
+
+    @property
+    def main(self) -> Widget:
+        return self.view
+
+    @property
     def address(self) -> str:
         return "server"
 
@@ -117,12 +124,6 @@ class ServerScreen(ConsoleScreen):
         self._lookout = Lookout(self._look, self._told, self.store.defect)
         self.view.focus()
         self.draw()
-
-    def on_unmount(self) -> None:
-        if self._watch:
-            self._watch.close()
-        if self._lookout:
-            self._lookout.close()
 
     def _answered(self, _: Watch[ServerInfo]) -> None:
         self.call_later(self.draw)
@@ -203,19 +204,6 @@ class ServerScreen(ConsoleScreen):
 
     def title_lines(self) -> tuple[Line, Line]:
         return [("Workflows › ", "dim"), ("Server", "strong")], []  # noqa: RUF001
-
-    def heard(self, change: Change) -> None:
-        if change.event in ("open", "reset") and self._watch:
-            self._watch.touch()
-
-    def slept(self) -> None:
-        if self._lookout:
-            self._lookout.pause()
-
-    def woke(self) -> None:
-        self.view.focus()
-        if self._lookout:
-            self._lookout.resume()
 
     @property
     def idle(self) -> bool:

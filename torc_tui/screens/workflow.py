@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from textual.timer import Timer
 from textual.widget import Widget
@@ -21,7 +20,7 @@ from torc_tui.rendering.columns import Look
 from torc_tui.rendering.job_view import preview_lines, status_of
 from torc_tui.rendering.progress import done_share
 from torc_tui.rendering.tables import time_left
-from torc_tui.screens.console_screen import ConsoleScreen
+from torc_tui.screens.console_screen import ConsoleScreen, Kept
 from torc_tui.screens.data import DataScreen
 from torc_tui.screens.job import JobScreen, concerns_shown
 from torc_tui.sources import PlanTable, workflow_tables
@@ -39,8 +38,8 @@ PREVIEW_AFTER_S = 0.08
 STUCK_LINES = 3
 """So many lines at most say why it cannot go on."""
 
-_PLACES = {"Jobs": Place.JOBS, "Files": Place.FILES, "Requirements": Place.REQUIREMENTS}
-_TABS = {"job": "Jobs", "file": "Files", "requirement": "Requirements"}
+_PLACES = {"Jobs": Place.JOBS, "Files": Place.FILES, "Nodes": Place.NODES, "Requirements": Place.REQUIREMENTS}
+_TABS = {"job": "Jobs", "file": "Files", "node": "Nodes", "requirement": "Requirements"}
 """Kind of thing -> the tab whose rows are such."""
 
 NOTHING = {
@@ -150,12 +149,8 @@ class WorkflowScreen(ConsoleScreen):
         self.tabs.show(self._titles.index(self._tab))
 
     @property
-    def _watches(self) -> list[Watch[Any]]:
+    def kept(self) -> list[Kept]:
         return [watch for watch in (self._watch, self._summary, self._job) if watch]
-
-    def on_unmount(self) -> None:
-        for watch in self._watches:
-            watch.close()
 
     def _told_summary(self, _: Watch[Summary]) -> None:
         self.call_later(self._show_stuck)
@@ -202,9 +197,7 @@ class WorkflowScreen(ConsoleScreen):
         return place, facts
 
     def heard(self, change: Change) -> None:
-        if change.event == "open":
-            for watch in self._watches:
-                watch.touch()
+        super().heard(change)
         for tab, pane in self._panes.items():
             pane.heard(change)
             if tab != self._tab:
@@ -223,22 +216,9 @@ class WorkflowScreen(ConsoleScreen):
         if job and job.value and self.shows_preview and status_of(job.value) == "running":
             job.touch()
 
-    def slept(self) -> None:
-        for pane in self._panes.values():
-            pane.table.pause()
-        for watch in self._watches:
-            watch.pause()
-
-    def woke(self) -> None:
-        for watch in self._watches:
-            watch.resume()
-        if self.table:
-            self.table.resume()
-            self.table.focus()
-
     @property
     def idle(self) -> bool:
-        return bool(self.table and self.table.idle) and all(w.idle for w in self._watches) and self._job_timer is None
+        return super().idle and self._job_timer is None
 
     async def open_tab(self, index: int) -> None:
         """Show a tab, counted from 0; one that is not there changes nothing."""

@@ -13,7 +13,7 @@ from torc_tui.actions import Place
 from torc_tui.context import Thing
 from torc_tui.rendering.cells import Line
 from torc_tui.rendering.numbers import many
-from torc_tui.screens.console_screen import ConsoleScreen
+from torc_tui.screens.console_screen import ConsoleScreen, Kept
 from torc_tui.screens.workflow import WorkflowScreen
 from torc_tui.sources import WorkflowsSource
 from torc_tui.store import Store
@@ -46,6 +46,10 @@ class WorkflowsScreen(ConsoleScreen):
         return self.pane.table
 
     @property
+    def kept(self) -> list[Kept]:
+        return [self._runs] if self._runs else []
+
+    @property
     def address(self) -> str:
         return "workflows"
 
@@ -67,9 +71,10 @@ class WorkflowsScreen(ConsoleScreen):
         return [("Workflows", "strong")], [*here, ("?", "key"), (" help  ", "dim"), (":", "key"), (" go to", "dim")]
 
     def heard(self, change: Change) -> None:
+        super().heard(change)
         self.pane.heard(change)
         self.pulse.heard(change)
-        if change.event in ("node", "open", "reset") and self._runs:
+        if change.event == "node" and self._runs:
             self._runs.touch()
 
     def ticked(self) -> None:
@@ -77,24 +82,15 @@ class WorkflowsScreen(ConsoleScreen):
         self.pulse.ticked()
 
     def slept(self) -> None:
-        self.table.pause()
+        super().slept()
         self.pulse.pause()
-        if self._runs:
-            self._runs.pause()
 
     def woke(self) -> None:
-        self.table.resume()
+        super().woke()
         self.pulse.resume()
-        self.table.focus()
-        if self._runs:
-            self._runs.resume()
 
     def on_mount(self) -> None:
         self._runs = Lookout(lambda: len(local_runs.active()), self._count_runs, self.app.store.defect, every_s=None)
-
-    def on_unmount(self) -> None:
-        if self._runs:
-            self._runs.close()
 
     def _count_runs(self, active: int | TorcError) -> None:
         self._active = active if isinstance(active, int) else 0
@@ -117,7 +113,7 @@ class WorkflowsScreen(ConsoleScreen):
 
     @property
     def idle(self) -> bool:
-        return self.table.idle and self.pulse.idle
+        return super().idle and self.pulse.idle
 
 
 EMPTY = [
