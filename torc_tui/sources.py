@@ -114,7 +114,7 @@ def workflow_tables(store: Store, workflow_id: int) -> dict[str, WorkflowTable]:
         ("Jobs", "jobs", tables.JOBS, "id", "job", ("jobs", "job")),
         ("Files", "files", tables.FILES, "id", "file", ("jobs", "file")),
         ("Data", "data", tables.DATA, "id", "document", ("user_data",)),
-        ("Results", "results", tables.RESULTS, "-id", "result", ("jobs", "result")),
+        ("Results", "results", tables.RESULTS, "-end", "result", ("jobs", "result")),
         ("Events", "events", tables.EVENTS, "-id", "event", ("event",)),
         ("Nodes", "nodes", tables.NODES, "-active", "node", ("node", "jobs")),
         ("Requirements", "requirements", tables.REQUIREMENTS, "id", "requirement", ("resource_requirements", "job")),

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
+from pathlib import Path
 
+import httpx
 import pytest
 from server_process import ServerProcess
 
-from tests.tui.driver import Driver, Workshop
+from tests.tui.driver import Driver, Workshop, console, driven
 from tests.tui.test_console import drive
 from torc_core.models.console import LiveNodes
 from torc_core.models.failures import FailureGroup, Failures
 from torc_tui.rendering.cells import plain, width_of
+from torc_tui.rendering.columns import Look
+from torc_tui.rendering.glyphs import Characters
 from torc_tui.rendering.pulse_view import pulse_lines
 from torc_tui.widgets.pulse import Pulse
 
 MB = 1 << 20
+
+LOOK = Look(Characters(), datetime.now())
 
 
 def test_failures_and_runners_come_and_go_by_themselves(tui_server: ServerProcess, workshop: Workshop) -> None:
@@ -77,10 +84,94 @@ def test_what_does_not_fit_is_counted(count: int, last: str) -> None:
         for i in range(count)
     ]  # fmt: skip
     nodes = LiveNodes(nodes=rows, total=count, cpus=4, taken_cpus=2, memory_bytes=8 << 30, used_memory_bytes=MB)
-    lines = [plain(line) for line in pulse_lines(failures, nodes, 120, 5)]
+    lines = [plain(line) for line in pulse_lines(failures, nodes, 120, 5, LOOK)]
     assert {width_of([(line, "")]) for line in lines} == {119}
     assert any(last in line for line in lines)
     if count:
         assert ("silent for 40 s" in lines[2]) == (count > 1)
     if count > 4:
         assert "and 6 more" in lines[-1]
+
+
+HUGE = {"name": "huge", "num_cpus": 500, "num_gpus": 4, "num_nodes": 1, "memory": "1g", "runtime": "PT1M"}
+
+
+def needing(shop: Workshop, name: str, requirement: dict[str, object]) -> int:
+    """A workflow with a job that any runner can do and one that needs something else."""
+    workflow_id, _ = shop.workflow(name, {"name": "easy"}, initialize=False)
+    needs = shop._post("/resource_requirements", {**requirement, "workflow_id": workflow_id})["id"]
+    job = {"workflow_id": workflow_id, "name": "hard", "command": "true", "resource_requirements_id": needs}
+    shop._post("/jobs", job)
+    shop._post(f"/workflows/{workflow_id}/restart")
+    return workflow_id
+
+
+def stuck_now(shop: Workshop, workflow_id: int) -> list[dict[str, object]]:
+    told = shop.http.get("/console/nodes").json()["stuck"]
+    return [each for each in told if each["id"] == workflow_id]
+
+
+def test_a_workflow_whose_jobs_no_runner_fits_is_told_while_it_runs_and_afterwards(workshop: Workshop) -> None:
+    workflow_id = needing(workshop, "wide", HUGE)
+    assert stuck_now(workshop, workflow_id) == []
+    runner = workshop.runner(workflow_id)
+    (job,) = runner.claim()
+    (told,) = stuck_now(workshop, workflow_id)
+    assert (told["cause"], told["jobs"], told["lacking"]) == ("no runner fits", 1, "500 CPUs and 4 GPUs")
+    runner.finish(job)
+    runner.leave()
+    (told,) = stuck_now(workshop, workflow_id)
+    assert "n17 offers 64 CPUs" in str(told["why"])
+    big = workshop.runner(workflow_id, host="big", num_cpus=1000, num_gpus=8)
+    assert stuck_now(workshop, workflow_id) == []
+    big.leave()
+
+
+@driven
+async def test_a_stuck_workflow_needs_attention_until_it_can_go_on(
+    tui_server: ServerProcess, workshop: Workshop
+) -> None:
+    async with console(tui_server.url) as driver:
+        workflow_id = await asyncio.to_thread(needing, workshop, "stuck", HUGE)
+        runner = await asyncio.to_thread(workshop.runner, workflow_id)
+        (job,) = await asyncio.to_thread(runner.claim)
+        await asyncio.to_thread(runner.finish, job)
+        await asyncio.to_thread(runner.leave)
+        await driver.until(lambda: "no runner fits" in driver.text)
+        assert "1 job  stuck  500 CPUs and 4 GPUs" in driver.line("no runner fits")
+        assert "cannot go on" in driver.line("ATTENTION")
+        await asyncio.to_thread(workshop.http.put, f"/workflows/{workflow_id}/cancel")
+        await driver.until(lambda: not driver.screen.query_one(Pulse).idle or "500 CPUs" in driver.text)
+        driver.screen.ticked()
+        await driver.until(lambda: "500 CPUs" not in driver.text)
+
+
+def test_a_lost_runner_is_shown_with_when_why_and_its_jobs(tmp_path: Path) -> None:
+    with (
+        ServerProcess(tmp_path, ["--no-auth", "--lease-s", "2"]) as server,
+        httpx.Client(base_url=server.url, timeout=20) as http,
+    ):
+        shop = Workshop(http)
+        workflow_id, (job_id,) = shop.workflow("lossy", {"name": "one"})
+        runner = shop.runner(workflow_id, "n19")
+        (job,) = runner.claim()
+
+        async def script(d: Driver) -> None:
+            await d.until(lambda: "lost" in d.line("n19"))
+            assert "silent for 2 s, with 1 job" in d.line("n19")
+            assert "lossy" in d.line("n19")
+            await d.go(f"events {workflow_id}")
+            line = d.line("worker_lost")
+            assert f"one ({job_id}): attempt 1 of run {job['run_id']} lost with n19" in line
+            assert "silent for 2 s; it runs again" in line
+            await d.go(f"results {workflow_id}")
+            line = d.line("worker lost")
+            assert all(part in line for part in ("one", "terminated", "n19"))
+            again = await asyncio.to_thread(shop.runner, workflow_id, "n20")
+            (second,) = await asyncio.to_thread(again.claim)
+            await asyncio.to_thread(again.finish, second)
+            await d.until(lambda: "completed" in d.text)
+            assert d.table.rows.total == 2
+            await asyncio.to_thread(again.leave)
+
+        drive(server.url, script)

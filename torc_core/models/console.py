@@ -109,8 +109,31 @@ class Timeline(Struct, kw_only=True):
     """The place among all bars of the job that was asked for."""
 
 
+class LostRunner(Struct, kw_only=True):
+    """A runner that was lost, when (ms since 1970), why, and with how many jobs."""
+
+    id: int
+    host: str
+    workflow_id: int
+    workflow: str
+    at_ms: int
+    why: str
+    jobs: int
+
+
+class StuckWorkflow(Struct, kw_only=True):
+    """A workflow that has jobs that cannot go on: the cause in few words, what no runner has, and all of it."""
+
+    id: int
+    name: str
+    cause: str
+    jobs: int
+    lacking: str
+    why: str
+
+
 class LiveNodes(Struct, kw_only=True):
-    """The runners that are alive, the newest first, and sums over all of them."""
+    """The runners that are alive, the newest first, and sums over all of them; those that are missed."""
 
     nodes: list[Row]
     total: int
@@ -120,6 +143,10 @@ class LiveNodes(Struct, kw_only=True):
     """What their jobs asked for."""
     memory_bytes: int
     used_memory_bytes: int
+    lost: list[LostRunner] = field(default_factory=list)
+    """Those lost in the last hour, the newest first."""
+    stuck: list[StuckWorkflow] = field(default_factory=list)
+    """Workflows that wait for a runner that has what they need, or for a decision; those that ran last first."""
 
 
 class JobDetail(Struct, kw_only=True, omit_defaults=True):

@@ -14,7 +14,7 @@ from torc_server.api.answers import Answer, json_answer
 from torc_server.api.call import Call
 from torc_server.api.console_nodes import add_use_to_page
 from torc_server.api.console_plan import Plans, plan_page
-from torc_server.api.console_tables import TABLES, WORKFLOWS, TableQuery
+from torc_server.api.console_tables import TABLES, WORKFLOWS, TableQuery, tables_of
 from torc_server.api.job_rows import get_job_row
 from torc_server.api.resources import Wire, require_workflow
 from torc_server.api.routes import get
@@ -72,18 +72,18 @@ def workflow_detail(conn: Connection, workflow_id: int) -> WorkflowDetail:
     if row["state"] == "running":
         row["pace"] = round(pace(conn, workflow_id, now_ms()), 3)
     one = TableQuery(limit=1)
-    sizes = {name: table.page(conn, workflow_id, one).total for name, table in TABLES.items()}
+    sizes = {name: table.page(conn, workflow_id, one).total for name, table in tables_of(conn, workflow_id).items()}
     return WorkflowDetail(row=row, workflow=workflow, sizes=sizes)
 
 
 def rows(conn: Connection, name: str, workflow_id: int, ask: TableQuery, plans: Plans) -> TablePage:
     """A page of a table of one workflow, or of its plan. NotFound for an unknown table or workflow."""
-    table = TABLES.get(name)
-    if table is None and name != "plan":
-        raise NotFound(f"there is no table {name!r}; there are {', '.join(TABLES)}, plan")
     require_workflow(conn, workflow_id)
-    if table is None:
+    if name == "plan":
         return plan_page(conn, plans, workflow_id, ask)
+    table = tables_of(conn, workflow_id).get(name)
+    if table is None:
+        raise NotFound(f"there is no table {name!r}; there are {', '.join(TABLES)}, plan")
     return table.page(conn, workflow_id, ask)
 
 

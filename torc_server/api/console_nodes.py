@@ -1,4 +1,4 @@
-"""Live runners for the console: what their jobs asked for and use, how many more they could start, and their leases."""
+"""Runners for the console: what the jobs of live ones asked for and use, and their leases; who is lost, who waits."""
 
 from __future__ import annotations
 
@@ -8,15 +8,22 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
-from torc_core.models.console import LiveNodes, Row, TablePage
+from torc_core.models.console import LiveNodes, LostRunner, Row, StuckWorkflow, TablePage
 from torc_core.models.status import JobStatus
 from torc_server.api.answers import Answer, json_answer
 from torc_server.api.call import Call
 from torc_server.api.routes import get
 from torc_server.engine.groups import VISIBLE
 from torc_server.engine.nodes import GIB, Nodes
+from torc_server.engine.stuck import what_waits, why_left
 from torc_server.samples import Samples
-from torc_server.store.batch import json_text
+from torc_server.store.batch import json_text, now_ms
+
+LOST_SHOWN_MS = 3_600_000
+"""For so long a runner that was lost is told of."""
+
+MAY_BE_STUCK = 20
+"""Of so many workflows at most it is found out whether they are stuck: those that ran last."""
 
 
 class LiveQuery(msgspec.Struct, kw_only=True):
@@ -94,18 +101,79 @@ def _alive(conn: Connection, ids: list[int], only: str | None) -> list[Row]:
     return [dict(row._mapping) for row in rows]
 
 
+def _lost(conn: Connection, nodes: Nodes, only: str | None) -> list[LostRunner]:
+    """The runners that were lost in the last hour, the newest first, as far as a user may see their workflows."""
+    since = now_ms() - LOST_SHOWN_MS
+    found = [node for node in reversed(list(nodes.lost)) if node.at_ms > since]
+    names = _names(conn, [node.workflow_id for node in found], only) if found else {}
+    return [
+        LostRunner(
+            id=node.id, host=node.hostname, workflow_id=node.workflow_id, workflow=names[node.workflow_id],
+            at_ms=node.at_ms, why=node.reason, jobs=node.jobs,
+        )
+        for node in found
+        if node.workflow_id in names
+    ]  # fmt: skip
+
+
+def _names(conn: Connection, workflows: list[int], only: str | None) -> dict[int, str]:
+    visible, user = (f" AND id IN ({VISIBLE})", [only]) if only is not None else ("", [])
+    rows = conn.exec_driver_sql(
+        f"SELECT id, name FROM workflow WHERE state = 'visible' AND id IN (SELECT value FROM json_each(?)){visible}",
+        (json_text(workflows), *user),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+_MAY_BE_STUCK = """
+SELECT workflow.id, workflow.name FROM workflow JOIN (
+  SELECT workflow_id, sum(n * (status = 0)) AS uninitialized, sum(n * (status = 2)) AS ready,
+    sum(n * (status IN (1, 2, 10))) AS waiting, sum(n * (status IN (3, 4))) AS active
+  FROM status_count WHERE n > 0 GROUP BY workflow_id
+) AS jobs ON jobs.workflow_id = workflow.id
+WHERE state = 'visible' AND NOT is_canceled AND NOT is_archived AND work IS NULL
+  AND waiting > 0 AND uninitialized = 0 AND (active = 0 OR ready > 0)
+  AND EXISTS (SELECT 1 FROM compute_node WHERE workflow_id = workflow.id)"""
+"""Workflows with jobs that wait, on which some runner has worked."""
+
+
+def _stuck(conn: Connection, nodes: Nodes, only: str | None) -> list[StuckWorkflow]:
+    """The workflows that cannot go on, among those that ran last, as far as a user may see them."""
+    visible, user = (f" AND workflow.id IN ({VISIBLE})", (only,)) if only is not None else ("", ())
+    rows = conn.exec_driver_sql(
+        f"{_MAY_BE_STUCK}{visible}"
+        " ORDER BY (SELECT max(id) FROM compute_node WHERE workflow_id = workflow.id) DESC LIMIT ?",
+        (*user, MAY_BE_STUCK),
+    ).all()
+    found = []
+    for number, name in rows:
+        live = nodes.of_workflow(number)
+        stuck = what_waits(conn, number, live) if live else why_left(conn, number)
+        if stuck:
+            found.append(
+                StuckWorkflow(
+                    id=number, name=name, cause=stuck.cause, jobs=stuck.jobs, lacking=stuck.lacking, why=stuck.why
+                )
+            )
+    return found
+
+
+def _runners(
+    conn: Connection, nodes: Nodes, only: str | None
+) -> tuple[list[Row], list[Held], list[LostRunner], list[StuckWorkflow]]:
+    """The rows of live runners with the jobs that they hold, those that are lost, and who waits for one."""
+    rows = _alive(conn, list(nodes.by_id), only)
+    held = held_jobs(conn, [row["id"] for row in rows])
+    return rows, held, _lost(conn, nodes, only), _stuck(conn, nodes, only)
+
+
 @get("/console/nodes", query=LiveQuery, answer=LiveNodes)
 async def get_live_nodes(request: Call) -> Answer:
-    """The runners that are alive, of all workflows, and what they have together."""
+    """The runners that are alive, of all workflows, and what they have together; who is lost, and who waits."""
     server, ask = request.server, request.ask(LiveQuery)
-    nodes = server.runners.nodes
-    rows = (
-        await request.db.read(_alive, list(nodes.by_id), server.access.visible_to(request.caller))
-        if nodes.by_id
-        else []
-    )
-    if rows:
-        add_use(rows, await request.db.read(held_jobs, [row["id"] for row in rows]), nodes, server.samples)
+    nodes, only = server.runners.nodes, server.access.visible_to(request.caller)
+    rows, held, lost, stuck = await request.db.read(_runners, nodes, only)
+    add_use(rows, held, nodes, server.samples)
     return json_answer(
         LiveNodes(
             nodes=rows[: max(ask.limit, 0)],
@@ -114,6 +182,8 @@ async def get_live_nodes(request: Call) -> Answer:
             taken_cpus=sum(row.get("taken_cpus", 0) for row in rows),
             memory_bytes=sum(int(row["memory_gb"] * GIB) for row in rows),
             used_memory_bytes=sum(row.get("mem", 0) for row in rows),
+            lost=lost,
+            stuck=stuck,
         )
     )
 

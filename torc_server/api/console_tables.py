@@ -8,7 +8,7 @@ are read.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ from torc_core.models.status import JobStatus
 from torc_server.api.filters import Column, Kind, where
 from torc_server.api.parameters import MAX_LIMIT
 from torc_server.errors import Invalid
+from torc_server.store.schema import LOST_EVENT
 
 SHOWN_OF_VALUE = 400
 """Characters of a JSON value in a row."""
@@ -214,29 +215,46 @@ JOBS = ConsoleTable(
 )
 
 RESULTS = ConsoleTable(
-    source="result",
+    source="result AS outcome",
     joins={
-        "job": "LEFT JOIN job ON job.id = result.job_id",
-        "node": "LEFT JOIN compute_node AS node ON node.id = result.compute_node_id",
+        "job": "LEFT JOIN job ON job.id = outcome.job_id",
+        "node": "LEFT JOIN compute_node AS node ON node.id = outcome.compute_node_id",
     },
-    key="result.id",
-    scope="result.workflow_id = ?",
+    key="outcome.id",
+    scope="outcome.workflow_id = ?",
     columns={
-        "id": Column("result.id"),
-        "job_id": Column("result.job_id"),
+        "id": Column("outcome.id"),
+        "job_id": Column("outcome.job_id"),
         "name": Column("job.name", Kind.TEXT, nullable=True),
-        "run": Column("result.run_id"),
-        "attempt": Column("result.attempt_id"),
-        "status": Column("result.status", Kind.STATUS),
-        "exit": Column("result.return_code"),
-        "cause": Column("result.cause", Kind.TEXT, nullable=True),
+        "run": Column("outcome.run_id"),
+        "attempt": Column("outcome.attempt_id"),
+        "status": Column("outcome.status", Kind.STATUS),
+        "exit": Column("outcome.return_code", nullable=True),
+        "cause": Column("outcome.cause", Kind.TEXT, nullable=True),
         "node": Column("node.hostname", Kind.TEXT, nullable=True),
-        "end": Column("result.end_ms", nullable=True),
-        "time": Column("result.exec_time_minutes * 60", Kind.SECONDS),
-        "cpu": Column("result.peak_cpu_percent", nullable=True),
-        "mem": Column("result.peak_memory_bytes", Kind.BYTES, nullable=True),
+        "end": Column("outcome.end_ms", nullable=True),
+        "time": Column("outcome.exec_time_minutes * 60", Kind.SECONDS, nullable=True),
+        "cpu": Column("outcome.peak_cpu_percent", nullable=True),
+        "mem": Column("outcome.peak_memory_bytes", Kind.BYTES, nullable=True),
     },
 )
+
+_OUTCOMES = f"""
+WITH outcome AS (
+  SELECT id, workflow_id, job_id, run_id, attempt_id, status, return_code, cause, compute_node_id, end_ms,
+    exec_time_minutes, peak_cpu_percent, peak_memory_bytes
+  FROM result
+  UNION ALL
+  SELECT -id, workflow_id, data ->> 'job_id', data ->> 'run_id', data ->> 'attempt_id', {JobStatus.TERMINATED:d}, NULL,
+    'worker lost: ' || (data ->> 'reason'), data ->> 'compute_node_id', timestamp,
+    (timestamp - (data ->> 'start_ms')) / 60000.0, NULL, NULL
+  FROM event
+  WHERE {LOST_EVENT} AND NOT EXISTS (SELECT 1 FROM result WHERE job_id = event.data ->> 'job_id'
+    AND run_id = event.data ->> 'run_id' AND attempt_id = event.data ->> 'attempt_id')
+)"""
+
+OUTCOMES = replace(RESULTS, source="outcome", with_=_OUTCOMES)
+"""Results, and the attempts that were lost with their runner and so have none; their ids are negative."""
 
 FILES = ConsoleTable(
     source="file",
@@ -342,6 +360,14 @@ TABLES = {
     "requirements": REQUIREMENTS,
 }
 """The tables of one workflow, by the last part of their path."""
+
+
+def tables_of(conn: Connection, workflow_id: int) -> Mapping[str, ConsoleTable]:
+    """The tables of a workflow. Its results cost less where no attempt was lost."""
+    lost = f"SELECT 1 FROM event WHERE workflow_id = ? AND {LOST_EVENT} LIMIT 1"
+    found = conn.exec_driver_sql(lost, (workflow_id,)).scalar()
+    return {**TABLES, "results": OUTCOMES} if found else TABLES
+
 
 _WORKFLOWS = """
 WITH counted AS (

@@ -86,6 +86,7 @@ def summary(conn: Connection, workflow_id: int) -> Summary:
     if row is None:
         raise NotFound(f"Workflow not found with ID: {workflow_id}")
     counts = counts_of(conn, workflow_id)
+    stuck = None if row[7] else why_left(conn, workflow_id)
     return Summary(
         workflow_id=workflow_id,
         name=row[0],
@@ -97,7 +98,7 @@ def summary(conn: Connection, workflow_id: int) -> Summary:
         total=sum(counts.values()),
         counts={status.label: counts.get(status, 0) for status in JobStatus},
         active_nodes=row[7],
-        stuck=None if row[7] else why_left(conn, workflow_id),
+        stuck=stuck.why if stuck else None,
         origin=row[5],
         timestamp=row[6],
     )

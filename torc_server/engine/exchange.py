@@ -18,7 +18,7 @@ from torc_core.models.status import ACTIVE, JobStatus
 from torc_server.engine.actions import IN_THE_LOOP, pending
 from torc_server.engine.assignment import assignments
 from torc_server.engine.leases import leave, lose
-from torc_server.engine.nodes import Call, Node, Nodes, answer_all
+from torc_server.engine.nodes import Call, LostNode, Node, Nodes, answer_all
 from torc_server.engine.progress import Progress, progress
 from torc_server.engine.ready import ready_classes
 from torc_server.engine.report import apply_reports
@@ -135,7 +135,7 @@ class Runners:
             log.warning("runner %s on %s is lost: %s", node.id, node.hostname, reason)
             try:
                 with batch.part() as part:
-                    lose(part, node.id, reason, node.ahead)
+                    jobs = lose(part, node.id, reason, node.ahead)
                     propagate(part)
             except Exception as error:
                 if store_fails(batch.conn, error):
@@ -145,6 +145,8 @@ class Runners:
             else:
                 self._gone.add(node.id)
                 batch.after_commit.append(partial(self._forget, node))
+                gone = LostNode(node.id, node.hostname, node.workflow_id, batch.now_ms, reason, jobs)
+                batch.after_commit.append(partial(self.nodes.lost.append, gone))
 
     def apply(self, batch: Batch, calls: list[Call]) -> None:
         """Phase one: what the calls report and what that sets off; whoever calls is alive, so leases are looked at
@@ -354,7 +356,8 @@ class Runners:
                 answer.state = "complete"
         elif not answer.jobs and not now.active and not call.request.leaving:
             classes = ready_classes(batch.conn, call.workflow_id, now.sort_method)
-            answer.stuck = why_stuck(now, classes, self._live(call.workflow_id))
+            stuck = why_stuck(now, classes, self._live(call.workflow_id))
+            answer.stuck = stuck.why if stuck else None
         return bool(
             answer.jobs
             or answer.stop

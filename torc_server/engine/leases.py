@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from torc_core.crash import crash_point
 from torc_core.models.exchange import AttemptResult
 from torc_core.models.status import ACTIVE, JobStatus
+from torc_server.engine.notes import LOST, note_all
 from torc_server.engine.report import Accepted, store
 from torc_server.engine.transition import set_status
 from torc_server.engine.unblock import block_early
@@ -20,7 +22,7 @@ LOST_CODE = 137
 """Return code of a job that failed so: its process was killed with its runner."""
 
 
-def lose(batch: Batch, node_id: int, reason: str, ahead: Collection[tuple[int, int]] = ()) -> None:
+def lose(batch: Batch, node_id: int, reason: str, ahead: Collection[tuple[int, int]] = ()) -> int:
     """The runner is gone: what it had runs again as a new attempt, or fails when that has happened too often.
 
     It counts for a job as lost when the job may have been what killed the runner: its start was told, or it was handed
@@ -30,10 +32,12 @@ def lose(batch: Batch, node_id: int, reason: str, ahead: Collection[tuple[int, i
     counted, as it goes back as the oldest of its class and a new runner gets it for its first room. After a restart of
     the server what was handed out ahead is not known any more, and counts.
 
-    A result that is found in the runner's journal is taken as long as nobody else has got the job (`late.py`).
+    A result that is found in the runner's journal is taken as long as nobody else has got the job (`late.py`). Gives
+    how many attempts were lost.
     """
     rows = batch.run(
-        "SELECT job.id, job.workflow_id, status, lost, workflow.run_id, attempt_id, start_ms, ifnull(lost_limit, ?)"
+        "SELECT job.id, job.workflow_id, status, lost, workflow.run_id, attempt_id, start_ms,"
+        " ifnull(lost_limit, ?), job.name"
         " FROM job JOIN workflow ON workflow.id = job.workflow_id WHERE node_id = ?",
         LOST_LIMIT,
         node_id,
@@ -43,7 +47,8 @@ def lose(batch: Batch, node_id: int, reason: str, ahead: Collection[tuple[int, i
     failed = [r for r in rows if r[2] in ACTIVE and r[3] >= r[7] and r[0] not in waited]
     set_status(batch, [(r[0], r[1], r[2]) for r in back], JobStatus.READY)
     block_early(batch, [r[0] for r in back])
-    _fence(batch, [r[0] for r in back if r[0] not in waited], lost=1)
+    again = [r for r in back if r[0] not in waited]
+    _fence(batch, [r[0] for r in again], lost=1)
     _fence(batch, list(waited), lost=0)
     batch.run(
         "UPDATE job SET lost_node_id = ? WHERE id IN (SELECT value FROM json_each(?))",
@@ -53,7 +58,35 @@ def lose(batch: Batch, node_id: int, reason: str, ahead: Collection[tuple[int, i
     store(batch, [_failure(batch, node_id, reason, *row[:7]) for row in failed])
     batch.run("UPDATE job SET node_id = NULL WHERE node_id = ?", node_id)
     _deactivate(batch, node_id, reason=reason, lost=[r[0] for r in back + failed])
+    _note_lost(batch, node_id, reason, again, failed)
     crash_point("server.lost.written")
+    return len(again) + len(failed)
+
+
+def _note_lost(batch: Batch, node_id: int, reason: str, again: Sequence[Any], failed: Sequence[Any]) -> None:
+    """An event for each attempt that ended with the runner: no result tells of those that are made again."""
+    if not again and not failed:
+        return
+    host = batch.run("SELECT hostname FROM compute_node WHERE id = ?", node_id).scalar_one()
+    events: list[dict[str, object]] = []
+    for then, rows in (("it runs again", again), ("it failed, for that has happened too often", failed)):
+        for job, _, _, _, run, attempt, start_ms, _, name in rows:
+            lost = f"attempt {attempt} of run {run} lost with {host} (node {node_id}), {reason}"
+            events.append(
+                {
+                    "category": "job",
+                    "event_type": LOST,
+                    "action": LOST,
+                    "job_id": job,
+                    "run_id": run,
+                    "attempt_id": attempt,
+                    "compute_node_id": node_id,
+                    "start_ms": start_ms,
+                    "reason": reason,
+                    "message": f"{name} ({job}): {lost}; {then}",
+                }
+            )
+    note_all(batch, (again or failed)[0][1], events)
 
 
 def _failure(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -101,6 +101,22 @@ class Node:
     """(job, attempt) of what was handed out ahead, beyond the room that it had, and is not said to have started."""
 
 
+@dataclass(frozen=True, slots=True)
+class LostNode:
+    """A runner that was lost, when (ms since 1970), why, and with how many jobs."""
+
+    id: int
+    hostname: str
+    workflow_id: int
+    at_ms: int
+    reason: str
+    jobs: int
+
+
+LOST_REMEMBERED = 20
+"""So many of the runners that were lost last are remembered."""
+
+
 class Nodes:
     """All live runners by id."""
 
@@ -109,6 +125,8 @@ class Nodes:
         self.by_id: dict[int, Node] = {}
         self.dead: set[int] = set()
         """Nodes whose process on this host has ended: their leases end at once."""
+        self.lost: deque[LostNode] = deque(maxlen=LOST_REMEMBERED)
+        """The last runners that were lost, the newest at the end."""
 
     def add(self, row: tuple[int, int, int, float, int, int, int | None, str]) -> Node:
         """A node from its row: (id, workflow, cpus, memory in GiB, gpus, nodes, scheduler config, host).

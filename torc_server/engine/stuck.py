@@ -14,6 +14,7 @@ from torc_core.wording import count_of, size_text
 from torc_server.engine.nodes import GIB
 from torc_server.engine.progress import Progress, counts
 from torc_server.engine.ready import ReadyClass, fits, ready_classes
+from torc_server.store.batch import json_text
 
 CLASSES_SHOWN = 3
 NODES_SHOWN = 3
@@ -48,7 +49,20 @@ class GoneRunner:
     """When, ISO 8601."""
 
 
-def why_stuck(now: Progress, classes: list[ReadyClass], nodes: Sequence[Runner]) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """Jobs that cannot go on."""
+
+    cause: str
+    """In few words: `no runner fits`."""
+    jobs: int
+    lacking: str
+    """Of which resources no runner has enough: `4 GPUs`; empty when that is not the cause."""
+    why: str
+    """All of it in a sentence, with the numbers."""
+
+
+def why_stuck(now: Progress, classes: list[ReadyClass], nodes: Sequence[Runner]) -> Stuck | None:
     """The reason why nothing that is left can run on any of these runners, or None while something can.
 
     `classes` are the workflow's ready classes, `nodes` its live runners.
@@ -58,21 +72,25 @@ def why_stuck(now: Progress, classes: list[ReadyClass], nodes: Sequence[Runner])
     if classes:
         if any(node.ignores_resources or fits(cls, node) for node in nodes for cls in classes):
             return None
-        return "; ".join(misfit(cls, nodes) for cls in classes[:CLASSES_SHOWN])
+        return _misfits(classes, nodes, now.count(JobStatus.READY))
     if n := now.count(JobStatus.PENDING_FAILED):
-        return f"{_are(n, 'pending_failed')}; 'torc jobs retry JOB' runs such a job again"
+        return _held(n, "undecided failures", "pending_failed", "'torc jobs retry JOB' runs such a job again")
     if n := now.count(JobStatus.UNINITIALIZED):
-        return f"{_are(n, 'not initialized')}; 'torc workflows initialize' makes jobs ready"
-    return (
-        f"{_are(now.count(JobStatus.BLOCKED), 'blocked by jobs that will not run')}; 'torc explain JOB' says by which"
-    )
+        return _held(n, "not initialized", "not initialized", "'torc workflows initialize' makes jobs ready")
+    n = now.count(JobStatus.BLOCKED)
+    return _held(n, "blocked for good", "blocked by jobs that will not run", "'torc explain JOB' says by which")
 
 
-def _are(n: int, what: str) -> str:
-    return f"{count_of(n, 'jobs')} {'is' if n == 1 else 'are'} {what}"
+def _misfits(classes: list[ReadyClass], nodes: Sequence[Runner], jobs: int) -> Stuck:
+    why = "; ".join(misfit(cls, nodes) for cls in classes[:CLASSES_SHOWN])
+    return Stuck("no runner fits", jobs, _and(_lacking(classes[0], nodes)), why)
 
 
-def why_left(conn: Connection, workflow_id: int) -> str | None:
+def _held(jobs: int, cause: str, what: str, way_out: str) -> Stuck:
+    return Stuck(cause, jobs, "", f"{count_of(jobs, 'jobs')} {'is' if jobs == 1 else 'are'} {what}; {way_out}")
+
+
+def why_left(conn: Connection, workflow_id: int) -> Stuck | None:
     """Why a workflow that has no runner at work cannot go on, as its last runners found; None when none found so."""
     now = _progress(conn, workflow_id)
     if now is None or not now.run_id or now.count(JobStatus.UNINITIALIZED):
@@ -82,6 +100,26 @@ def why_left(conn: Connection, workflow_id: int) -> str | None:
         return why_stuck(now, classes, [])
     nodes = [node for node in gone(conn, workflow_id) if any(_saw(conn, node, cls) for cls in classes)]
     return why_stuck(now, classes, nodes) if nodes else None
+
+
+def what_waits(conn: Connection, workflow_id: int, nodes: Sequence[Runner]) -> Stuck | None:
+    """The ready jobs that none of the live runners of a workflow has room for, even when it has nothing else to do."""
+    now = _progress(conn, workflow_id)
+    if now is None or now.busy or now.is_canceled or not now.count(JobStatus.READY):
+        return None
+    classes = [
+        cls
+        for cls in ready_classes(conn, workflow_id, now.sort_method)
+        if not any(node.ignores_resources or fits(cls, node) for node in nodes)
+    ]
+    if not classes:
+        return None
+    jobs = conn.exec_driver_sql(
+        "SELECT count(*) FROM job WHERE workflow_id = ? AND status = 2"
+        " AND resource_requirements_id IN (SELECT value FROM json_each(?))",
+        (workflow_id, json_text([cls.requirements_id for cls in classes])),
+    ).scalar_one()
+    return _misfits(classes, nodes, jobs)
 
 
 def _progress(conn: Connection, workflow_id: int) -> Progress | None:

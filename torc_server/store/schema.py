@@ -222,6 +222,9 @@ result = table(
     Index("ix_result_workflow", "workflow_id", "id"),
 )
 
+LOST_EVENT = """instr(data, '"action":"worker_lost"')"""
+"""The condition for events about attempts that ended with their runner."""
+
 event = table(
     "event",
     id_column(),
@@ -229,6 +232,7 @@ event = table(
     Column("timestamp", Integer, nullable=False),
     Column("data", Text, nullable=False),
     Index("ix_event_workflow", "workflow_id", "id"),
+    Index("ix_event_lost", "workflow_id", sqlite_where=text(LOST_EVENT)),
 )
 
 failure_handler = table(

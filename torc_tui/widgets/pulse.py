@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from textual.app import ComposeResult
@@ -11,6 +12,7 @@ from torc_core.client import console, failures
 from torc_core.client.stream import Change
 from torc_core.models.console import LiveNodes
 from torc_core.models.failures import Failures
+from torc_tui.rendering.columns import Look
 from torc_tui.rendering.pulse_view import pulse_lines
 from torc_tui.statuses import FAILED
 from torc_tui.store import Store, Watch
@@ -19,6 +21,9 @@ from torc_tui.widgets.rule import Rule
 
 if TYPE_CHECKING:
     from torc_tui.console import Console
+
+MOVES = ("jobs", "job", "workflow", "resource_requirements")
+"""Changes after which a failure may be gone, or a workflow go on."""
 
 ROOM = (120, 30)
 """Columns and lines of a screen from which on it is shown."""
@@ -37,8 +42,8 @@ class Pulse(Vertical):
         self.view = LinesView(id="pulse")
         self._failed: Watch[Failures] | None = None
         self._alive: Watch[LiveNodes] | None = None
-        self._stale = False
-        """Jobs moved that had failed, perhaps."""
+        self._stale: set[Watch[Any]] = set()
+        """What may have got better since it was asked for."""
 
     def compose(self) -> ComposeResult:
         yield Rule("┄")
@@ -58,7 +63,7 @@ class Pulse(Vertical):
         self.view.styles.height = max(5, min(10, height // 5))
         if self.display and not self._watches:
             self._failed = Watch(self._store, failures.failure_groups(), self._concerns_failures, self._told)
-            self._alive = Watch(self._store, console.live_nodes(10), lambda change: change.event == "node", self._told)
+            self._alive = Watch(self._store, console.live_nodes(10), self._concerns_nodes, self._told)
         elif not self.display:
             self._close()
 
@@ -66,6 +71,7 @@ class Pulse(Vertical):
         for watch in self._watches:
             watch.close()
         self._failed = self._alive = None
+        self._stale.clear()
 
     def on_unmount(self) -> None:
         self._close()
@@ -74,9 +80,15 @@ class Pulse(Vertical):
         """New failures at once; whether old ones are gone is looked at with the next tick."""
         if change.event == "jobs" and change.data.get("status") in FAILED:
             return True
-        some = self._failed and self._failed.value and self._failed.value.jobs
-        self._stale = self._stale or (change.event in ("jobs", "workflow") and bool(some))
+        if change.event in MOVES and self._failed and self._failed.value and self._failed.value.jobs:
+            self._stale.add(self._failed)
         return False
+
+    def _concerns_nodes(self, change: Change) -> bool:
+        """Runners that come and go at once, as then workflows get stuck; the end of that with the next tick."""
+        if change.event in MOVES and self._alive and self._alive.value and self._alive.value.stuck:
+            self._stale.add(self._alive)
+        return change.event == "node"
 
     def heard(self, change: Change) -> None:
         """A change on the server."""
@@ -86,9 +98,9 @@ class Pulse(Vertical):
 
     def ticked(self) -> None:
         """Some seconds went by."""
-        if self._failed and self._stale:
-            self._stale = False
-            self._failed.touch()
+        stale, self._stale = self._stale, set()
+        for watch in stale:
+            watch.touch()
         if self._alive and self._alive.value and self._alive.value.total:
             self._alive.touch()
 
@@ -117,4 +129,5 @@ class Pulse(Vertical):
         """Draw what is known."""
         if self._failed and self._alive:
             size = self.view.size
-            self.view.show(pulse_lines(self._failed.value, self._alive.value, size.width, size.height))
+            look = Look(self.app.characters, datetime.now())
+            self.view.show(pulse_lines(self._failed.value, self._alive.value, size.width, size.height, look))
