@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from rich.text import Text
@@ -23,6 +23,7 @@ from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 from textual.widget import AwaitMount
+from textual.worker import Worker
 
 from torc_core.client.stream import Change
 from torc_core.errors import TorcError
@@ -50,6 +51,9 @@ CATCH_UP_S = 0.5
 
 LEADS_S = 5.0
 """So long at most keys wait for the screen that an action leads to once it is done."""
+
+GIVE_UP_AFTER_S = 1.0
+"""An action that keeps keys waiting for so long can be given up."""
 
 FOOTER_ACTIONS = 8
 """So many actions at most are in the last line."""
@@ -87,6 +91,8 @@ class Console(App[None], inherit_bindings=False):
         self.first_view = view
         self._planning = 0
         """Actions that are about to open a dialog or to go elsewhere: keys wait for them."""
+        self._holder: tuple[Worker[None], float] | None = None
+        """The action that was begun last, and when: the one that keys may wait for."""
         self._typed: deque[events.Key | events.Paste] = deque()
         """What waits for its turn."""
         self._deciding: Screen[Any] | None = None
@@ -205,6 +211,8 @@ class Console(App[None], inherit_bindings=False):
     async def on_event(self, event: events.Event) -> None:
         """Keys are dealt with here, before they are passed to widgets: a key never overtakes the one before it."""
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            if isinstance(event, events.Key) and event.key in ("escape", "ctrl+c") and self._give_up():
+                return
             self._typed.append(event)
             await self._take_typed()
         else:
@@ -279,10 +287,37 @@ class Console(App[None], inherit_bindings=False):
             self._failed(error)
             return
         if inspect.isawaitable(work):
-            self._planning += 1
-            self.run_worker(self._finish(work), group="actions", exit_on_error=False)
+            self._begin(work)
 
-    async def _finish(self, work: Any) -> None:
+    def _begin(self, work: Awaitable[object]) -> None:
+        """Do what takes some time; until it is known where it leads keys wait for it."""
+        self._planning += 1
+        worker = self.run_worker(self._finish(work), group="actions", exit_on_error=False)
+        self._holder = worker, time.monotonic()
+        self.set_timer(GIVE_UP_AFTER_S, lambda: self._say_that_keys_wait(worker))
+
+    def _kept_waiting(self) -> Worker[None] | None:
+        """The action that keys have been waiting for so long that it can be given up."""
+        if not self._planning or self._holder is None:
+            return None
+        worker, since = self._holder
+        return worker if not worker.is_finished and time.monotonic() - since >= GIVE_UP_AFTER_S else None
+
+    def _say_that_keys_wait(self, worker: Worker[None]) -> None:
+        if worker is self._kept_waiting():
+            self.say("waiting for the server; esc gives it up", awaited=True)
+
+    def _give_up(self) -> bool:
+        """The user will not wait any longer for what an action asks; False when none keeps them waiting."""
+        worker = self._kept_waiting()
+        if worker is None:
+            return False
+        self._typed.clear()
+        worker.cancel()
+        self.say("given up: the server has not answered yet", error=True)
+        return True
+
+    async def _finish(self, work: Awaitable[object]) -> None:
         try:
             await work
         except Exception as error:
@@ -310,11 +345,11 @@ class Console(App[None], inherit_bindings=False):
                 return
             await asyncio.sleep(0.005)
 
-    def say(self, text: str, *, error: bool = False) -> None:
-        """A line at the bottom: what came of something."""
+    def say(self, text: str, *, error: bool = False, awaited: bool = False) -> None:
+        """A line at the bottom: what came of something, or what is `awaited`."""
         screen = self.top_screen
         if screen:
-            screen.action_bar.say(text, error=error)
+            screen.action_bar.say(text, error=error, awaited=awaited)
 
     def footer(self, screen: ConsoleScreen) -> list[tuple[str, str, bool]]:
         """Key and title of the actions that matter most on a screen, and whether they can be done now."""
@@ -392,8 +427,7 @@ class Console(App[None], inherit_bindings=False):
             else:
                 self.perform(action, screen)
         elif text.strip():
-            self._planning += 1
-            self.run_worker(self._finish(self._arrive(text)), group="actions", exit_on_error=False)
+            self._begin(self._arrive(text))
 
     async def _arrive(self, address: str) -> None:
         await self.go(address)

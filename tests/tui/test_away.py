@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 from server_process import ServerProcess
 
-from tests.tui.driver import Driver, Workshop, driven
+from tests.tui.driver import Driver, Workshop, console, driven
 from torc_tui.app import ConsoleApp
 from torc_tui.connect import NamedServer
 from torc_tui.rendering.glyphs import Characters
@@ -76,3 +78,23 @@ async def test_a_server_that_comes_later_is_found(tmp_path: Path) -> None:
                 await asyncio.to_thread(Workshop(http).workflow, "made first", {})
             await driver.sees("made first")
             await driver.sees("● LIVE")
+
+
+@driven
+async def test_what_a_hung_server_keeps_waiting_is_given_up(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server:
+        with server.client() as http:
+            workflow_id, _ = Workshop(http).workflow("hangs", {"name": "a"})
+        async with console(server.url) as driver:
+            await driver.go(f"jobs {workflow_id}")
+            os.kill(server.pid, signal.SIGSTOP)
+            try:
+                await driver.pilot.press("w")
+                await driver.until(lambda: "waiting for the server; esc gives it up" in driver.said)
+                await driver.pilot.press("escape")
+                await driver.until(lambda: "given up" in driver.said)
+                await driver.pilot.press("escape")
+                await driver.until(lambda: driver.screen.address == "workflows")
+                await leaves(driver)
+            finally:
+                os.kill(server.pid, signal.SIGCONT)

@@ -27,10 +27,10 @@ class ActionBar(LineWidget):
             self._actions = actions
             self.redraw()
 
-    def say(self, text: str, *, error: bool = False) -> None:
-        """A line in place of the actions."""
+    def say(self, text: str, *, error: bool = False, awaited: bool = False) -> None:
+        """A line in place of the actions: what came of something, or what is `awaited`."""
         first = " ".join(text.split())
-        glyph = ("✖ ", "error") if error else ("✔ ", "completed")
+        glyph = ("✖ ", "error") if error else ("◔ ", "pending") if awaited else ("✔ ", "completed")
         self._said, self._error = [(" ", ""), glyph, (first, "error" if error else "text")], error
         if self._timer:
             self._timer.stop()
