@@ -26,6 +26,7 @@ class Place(Enum):
     WORKFLOW = "in a workflow"
     JOBS = "on jobs"
     FILES = "on files of a workflow"
+    NODES = "on runners of a workflow"
     REQUIREMENTS = "on requirements"
     JOB = "in the inspector"
     CREATE = "while a workflow is made"
@@ -35,6 +36,7 @@ class Place(Enum):
     LOG = "in a log"
     FAILURES = "on failures"
     PLOT = "in a plot"
+    TIMELINE = "in a timeline"
     DATA = "in user data"
 
 

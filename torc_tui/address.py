@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 TABS = ("jobs", "files", "data", "results", "events", "nodes", "requirements", "plan")
 
-CONSOLE = ("new", "examples", "runs", "run", "server", "failures", "log", "plot", "sort")
+CONSOLE = ("new", "examples", "runs", "run", "server", "failures", "log", "plot", "timeline", "sort")
 """Places of the console itself: `torc_tui/places.py` opens them."""
 
 WORDS = ("workflows", "workflow", "wf", "job", *TABS, *CONSOLE)
 
-OF_WORKFLOWS = ("", "wf", "workflow", *TABS)
+OF_WORKFLOWS = ("", "wf", "workflow", "timeline", *TABS)
 """What may be followed by a name or an id of a workflow."""
 
 OF_JOBS = ("job", "log", "plot")

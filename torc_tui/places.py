@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from torc_core.errors import InputError
 from torc_tui import local_runs
+from torc_tui.address import find_workflow
 from torc_tui.screens.create import CreateScreen
 from torc_tui.screens.failures import FailuresScreen
 from torc_tui.screens.log import LogScreen
-from torc_tui.screens.plot import QUANTITIES, PlotScreen
+from torc_tui.screens.plot import VIEWS, plot_of_job, plot_of_node, plot_of_workflow
 from torc_tui.screens.run import RunScreen
 from torc_tui.screens.runs import RunsScreen
 from torc_tui.screens.server import ServerScreen
@@ -59,11 +60,27 @@ async def _log(app: Console, words: str) -> None:
 
 
 async def _plot(app: Console, words: str) -> None:
-    number, _, quantity = words.partition(" ")
-    quantity = quantity.strip() or "memory"
-    if not number.isdigit() or quantity not in [each.name for each in QUANTITIES]:
-        raise InputError(f":plot {words}: give the id of a job, and memory or cpu: ':plot 4711 cpu'")
-    await app.open(PlotScreen(app.store, int(number), quantity=quantity))
+    of_node = words.partition(" ")[0] == "node"
+    number, _, view = words.removeprefix("node").strip().partition(" ")
+    views = VIEWS[2:] if of_node else VIEWS
+    view = view.strip() or views[0]
+    if of_node and view in ("memory", "cpu"):
+        view = f"node {view}"
+    if not number.isdigit() or view not in views:
+        raise InputError(
+            f":plot {words}: give the id of a job, or node and the id of a runner, and {', '.join(VIEWS[:-1])} or"
+            f" {VIEWS[-1]}: ':plot 4711 cpu', ':plot node 3'"
+        )
+    make = plot_of_node(app.store, int(number), view) if of_node else plot_of_job(app.store, int(number), view=view)
+    await app.open(make)
+
+
+async def _timeline(app: Console, words: str) -> None:
+    here = app.top_screen.things("workflow") if app.top_screen and not words else []
+    if not words and not here:
+        raise InputError(":timeline of which workflow? Give an id or a name")
+    workflow_id = here[0].id if here else (await find_workflow(app.store, words))[0]
+    await app.open(plot_of_workflow(app.store, workflow_id))
 
 
 async def _sort(app: Console, column: str) -> None:
@@ -89,5 +106,6 @@ PLACES: dict[str, Callable[[Console, str], Awaitable[None]]] = {
     "failures": _failures,
     "log": _log,
     "plot": _plot,
+    "timeline": _timeline,
     "sort": _sort,
 }

@@ -20,7 +20,10 @@ LATE_S = 3.0
 
 TABS = ("jobs", "files", "data", "results", "events", "nodes", "requirements", "plan")
 
-PLACES = ("workflows", *(f"{tab} 1" for tab in TABS), "job 1", "log 1", "plot 1", "failures", "new", "runs", "server")
+PLACES = (
+    "workflows", *(f"{tab} 1" for tab in TABS), "job 1", "log 1", "plot 1", "timeline 1", "plot node 1", "failures",
+    "new", "runs", "server",
+)  # fmt: skip
 
 
 def tour(_rounds: int, n: int) -> None:

@@ -94,25 +94,25 @@ def test_a_plot_follows_a_job_and_its_cursor_reads_values(
         await d.press("p")
         assert isinstance(d.screen, PlotScreen)
         assert "peak 60 MB" in d.text
-        assert "now" in d.line("▌memory")
-        assert d.line("▌memory").endswith("60 MB")
+        assert "now" in d.line(" peak ")
+        assert d.line(" peak ").endswith("60 MB")
         assert "50 MB┤" in d.text
         assert "⠤" in d.text
         await asyncio.to_thread(runner.use, job, cpu_percent=10.0, memory_bytes=70 * MB)
         d.screen.ticked()
         await d.sees("peak 70 MB")
         await d.press("left", "left")
-        assert "at " in d.line("▌memory")
-        assert d.line("▌memory").endswith("59 MB")
+        assert "at " in d.line(" peak ")
+        assert d.line(" peak ").endswith("59 MB")
         assert "┊" in d.text
         await d.press("home")
-        assert d.line("▌memory").endswith(" 1.0 MB")
+        assert d.line(" peak ").endswith(" 1.0 MB")
         await d.press("tab")
-        assert d.line("▌cpu").endswith("50 %")
+        assert d.line(" peak ").endswith("50 %")
         await d.press("right")
-        assert d.line("▌cpu").endswith("51 %")
+        assert d.line(" peak ").endswith("51 %")
         await d.press("escape")
-        assert d.line("▌cpu").endswith("10 %")
+        assert d.line(" peak ").endswith("10 %")
         assert "┊" not in d.text
         await d.press("escape")
         assert not isinstance(d.screen, PlotScreen)
@@ -161,7 +161,7 @@ def test_a_plot_of_what_is_no_job_says_so(tui_server: ServerProcess) -> None:
         await d.go("plot eater")
         assert "give the id of a job" in d.said
         await d.go("plot 7 speed")
-        assert "memory or cpu" in d.said
+        assert "memory, cpu, node memory, node cpu or timeline" in d.said
 
     drive(tui_server.url, script)
 
@@ -236,7 +236,7 @@ def test_a_curve_that_the_server_does_not_know_is_read_from_the_file_beside_the_
     async def script(d: Driver) -> None:
         await d.sees("peak 60 MB")
         await d.press("home")
-        assert d.line("▌memory").endswith(" 1.0 MB")
+        assert d.line(" peak ").endswith(" 1.0 MB")
 
     drive(tui_server.url, script, view=f"plot {job_id}")
 
@@ -255,16 +255,16 @@ def test_earlier_attempts_can_be_looked_at(tui_server: ServerProcess, workshop: 
 
     async def script(d: Driver) -> None:
         assert "peak 22 MB" in d.text
-        assert "now" in d.line("▌memory")
+        assert "now" in d.line(" peak ")
         await d.press("[")
         await d.sees("attempt 1 of 2")
         await d.sees("peak 12 MB")
-        assert "last" in d.line("▌memory")
+        assert "last" in d.line(" peak ")
         await d.press("[")
         assert "there is no earlier attempt" in d.said
         await d.press("]")
         await d.sees("peak 22 MB")
-        assert "now" in d.line("▌memory")
+        assert "now" in d.line(" peak ")
 
     drive(tui_server.url, script, view=f"plot {job_id}")
     runner.leave()
@@ -288,7 +288,7 @@ def test_a_real_job_is_seen_at_work_from_its_second_second_on(
         await d.press("p")
         await d.sees("now")
         (await asyncio.to_thread(workshop.http.put, f"/workflows/{workflow_id}/cancel")).raise_for_status()
-        await d.until(lambda: "last" in d.line("▌memory"), 20)
+        await d.until(lambda: "last" in d.line(" peak "), 20)
         assert f"({job_id})" in d.text
 
     try:

@@ -163,9 +163,9 @@ def _add_loads(conn: Connection, found: Timeline, known: dict[str, Any], ask: Ti
     if ask.node in loads and ask.node not in told:
         told[-1] = ask.node
     hosts = _hosts(conn, told)
-    found.nodes = [_load(node, hosts.get(node, ""), loads[node], found.step_ms) for node in told]
+    found.nodes = [_load(node, hosts.get(node, ""), loads[node], found) for node in told]
     if groups:
-        found.all = _load(0, "", together, found.step_ms)
+        found.all = _load(0, "", together, found)
     found.total = together.jobs if ask.node is None else loads[ask.node].jobs if ask.node in loads else 0
 
 
@@ -182,12 +182,15 @@ def _count(load: Load, group: Group, found: Timeline) -> None:
     load.through[group.last] -= group.attempts
 
 
-def _load(node: int, host: str, load: Load, step_ms: int) -> NodeLoad:
+def _load(node: int, host: str, load: Load, found: Timeline) -> NodeLoad:
     running: list[float] = []
-    through = 0
+    through, begin = 0, found.from_ms
     for busy, change in zip(load.busy, load.through, strict=False):
         through += change
-        running.append(round(max(through + busy / step_ms, 0.0), 2))
+        passed = found.now_ms - begin  # of the part in which it is now, only that much
+        length = passed if 0 < passed < found.step_ms else found.step_ms
+        running.append(round(max(through + busy / length, 0.0), 2))
+        begin += found.step_ms
     return NodeLoad(id=node, host=host, jobs=load.jobs, running=running)
 
 

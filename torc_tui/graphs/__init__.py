@@ -1,0 +1,1 @@
+"""What the tabs of the plot screen draw, and where they get it from."""
