@@ -28,7 +28,7 @@ from textual.worker import Worker
 from torc_core.client.stream import Change
 from torc_core.errors import TorcError
 from torc_tui import hangup
-from torc_tui.actions import Action, Registry
+from torc_tui.actions import Action, Registry, key_name
 from torc_tui.clipboard import copy_sequence
 from torc_tui.context import Context
 from torc_tui.crash import farewell, reported
@@ -270,6 +270,8 @@ class Console(App[None], inherit_bindings=False):
         screen.action_bar.key_pressed()
         action = self.registry.for_key(key, screen.places)
         if action is None:
+            if any(key in keys for keys in self.registry.keys.values()):
+                self.say(f"{key_name(key)} means nothing here; ? shows the keys of this screen", error=True)
             return False
         self.perform(action, screen)
         return True
@@ -370,10 +372,12 @@ class Console(App[None], inherit_bindings=False):
         """Go to a screen; escape comes back to the one that is left. It is there when what is given is awaited."""
         return self.push_screen(screen)
 
-    def go_back(self) -> None:
-        """Leave the screen for the one before; the first one stays."""
-        if len([screen for screen in self.screen_stack if isinstance(screen, ConsoleScreen)]) > 1:
-            self.pop_screen()
+    def go_back(self) -> bool:
+        """Leave the screen for the one before; the first one stays: False."""
+        if len([screen for screen in self.screen_stack if isinstance(screen, ConsoleScreen)]) < 2:
+            return False
+        self.pop_screen()
+        return True
 
     async def choose(
         self, title: str, choices: list[Choice], *, current: str | None = None, narrow_by: str = "type to narrow"

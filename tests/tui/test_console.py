@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from server_process import ServerProcess
 
-from tests.tui.driver import Driver, Workshop, console, drive
+from tests.tui.driver import Driver, Workshop, console, drive, driven
 from torc_tui.screens.job import JobScreen
 from torc_tui.screens.workflow import WorkflowScreen
 from torc_tui.store import State
@@ -330,3 +330,28 @@ def test_a_clash_of_keys_is_reported_at_the_start(tui_server: ServerProcess) -> 
         assert "means both" in d.said
 
     drive(tui_server.url, script, keymap={"table.sort": "q"})
+
+
+@driven
+async def test_what_does_nothing_says_why(tui_server: ServerProcess, workshop: Workshop) -> None:
+    workflow_id, _ = await asyncio.to_thread(workshop.workflow, "over", {"name": "one"})
+    await asyncio.to_thread(workshop.end, workflow_id)
+    async with console(tui_server.url) as driver:
+        await driver.press("escape")
+        assert driver.said.lstrip("✖ ") == "there is nothing to leave; q quits"
+        await driver.until(lambda: (driver.table.cursor_row or {}).get("name") == "over")
+        for keys, why in (
+            (["x"], "cancel: every job has ended"),
+            (["R"], "retry failed: no job failed"),
+            (["u"], "unmark: nothing is marked"),
+            (["enter", "x"], "cancel: it has ended already"),
+            (["4", "x"], "x means nothing here; ? shows the keys of this screen"),
+            (["5", "enter"], "open: there is no row"),
+        ):
+            await driver.press(*keys)
+            assert driver.said.lstrip("✖ ") == why
+        await driver.go("workflow cancel")
+        assert driver.said.lstrip("✖ ") == "cancel: every job has ended"
+        await driver.go("runs")
+        await driver.go("go runs")
+        assert driver.said.lstrip("✖ ") == "runs: they are on screen"

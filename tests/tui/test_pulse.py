@@ -18,6 +18,7 @@ from torc_tui.rendering.cells import plain, width_of
 from torc_tui.rendering.columns import Look
 from torc_tui.rendering.glyphs import Characters
 from torc_tui.rendering.pulse_view import pulse_lines
+from torc_tui.screens.notice import Notice
 from torc_tui.widgets.pulse import Pulse
 
 MB = 1 << 20
@@ -164,9 +165,12 @@ def test_a_lost_runner_is_shown_with_when_why_and_its_jobs(tmp_path: Path) -> No
             line = d.line("worker_lost")
             assert f"one ({job_id}): attempt 1 of run {job['run_id']} lost with n19" in line
             assert "silent for 2 s; it runs again" in line
+            await d.press("enter")
+            assert isinstance(d.app.screen, Notice)
+            await d.press("escape")
             await d.go(f"results {workflow_id}")
             line = d.line("worker lost")
-            assert all(part in line for part in ("one", "terminated", "n19"))
+            assert all(part in line for part in ("one", "terminated", "n19", "silent for"))
             again = await asyncio.to_thread(shop.runner, workflow_id, "n20")
             (second,) = await asyncio.to_thread(again.claim)
             await asyncio.to_thread(again.finish, second)

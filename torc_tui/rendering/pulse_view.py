@@ -48,8 +48,12 @@ def _attention(failures: Failures | None, nodes: LiveNodes | None, height: int, 
     if stuck:
         head.append((f"  {numbers.many(len(stuck), 'workflow')} cannot go on", "warning"))
     if failures.groups:
-        counted = f"{numbers.many(failures.jobs, 'failed job')}, {numbers.many(failures.causes, 'cause')}"
-        head += [(f"  {counted}", "dim"), ("   ! ", "key"), ("shows them", "dim")]
+        causes = "" if stuck else f", {numbers.many(failures.causes, 'cause')}"
+        head += [
+            (f"  {numbers.many(failures.jobs, 'failed job')}{causes}", "dim"),
+            ("   ! ", "key"),
+            ("shows them", "dim"),
+        ]
     longest = max(len(cause) for cause in [*(each.cause for each in stuck), *(each.cause for each in failures.groups)])
     room = max(16, min(30, longest, width - 34))
     rows = [_stuck(each, room, look) for each in stuck] + [_group(group, room, look) for group in failures.groups]

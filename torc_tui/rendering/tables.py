@@ -185,19 +185,25 @@ JOBS = (
     Column("cause", "WHY", 20, _why, weight=70, grows=True),
 )
 
+
+def _result_id(row: Row, look: Look) -> Line:
+    """Attempts that were lost have no result."""
+    return _id(row, look) if row["id"] > 0 else [(numbers.NOTHING, "faint")]
+
+
 RESULTS = (
-    Column("id", "ID", 6, _id, weight=60, right=True),
-    Column("name", "JOB", 14, text("name", "strong"), weight=100, grows=True, limit=48),
-    Column("run", "RUN", 4, number("run"), weight=80, right=True),
-    Column("attempt", "TRY", 3, _attempt, weight=80, right=True),
+    Column("id", "ID", 6, _result_id, weight=60, right=True),
+    Column("name", "JOB", 12, text("name", "strong"), weight=100, grows=True, limit=32),
+    Column("run", "RUN", 3, text("run"), weight=83, right=True),
+    Column("attempt", "TRY", 3, _attempt, weight=83, right=True),
     Column("status", "STATUS", 15, _status, weight=99),
-    Column("node", "NODE", 10, text("node"), weight=45),
+    Column("node", "NODE", 8, text("node"), weight=82),
     Column("end", "ENDED", 12, moment("end"), weight=70, right=True),
     Column("time", "TIME", 7, measure("time", numbers.duration), weight=75, right=True),
     Column("cpu", "CPU", 6, measure("cpu", numbers.percent), weight=50, right=True),
     Column("mem", "MEM", 8, measure("mem", numbers.size), weight=55, right=True),
     Column("exit", "EXIT", 4, _exit, weight=90, right=True),
-    Column("cause", "WHY", 12, _why, weight=65, grows=True),
+    Column("cause", "WHY", 20, _why, weight=85, grows=True),
 )
 
 FILES = (
@@ -252,7 +258,7 @@ PLAN = (
 
 EVENTS = (
     Column("at", "TIME", 12, moment("at"), weight=100, right=True),
-    Column("kind", "KIND", 20, text("kind", "accent"), weight=80),
+    Column("kind", "KIND", 14, text("kind", "accent"), weight=80, grows=True, limit=24),
     Column("message", "WHAT", 30, text("message"), weight=90, grows=True, limit=500),
 )
 

@@ -23,6 +23,7 @@ from torc_tui.rendering.tables import time_left
 from torc_tui.screens.console_screen import ConsoleScreen, Kept
 from torc_tui.screens.data import DataScreen
 from torc_tui.screens.job import JobScreen, concerns_shown
+from torc_tui.screens.notice import Notice
 from torc_tui.sources import PlanTable, workflow_tables
 from torc_tui.store import Store, Watch, is_missing
 from torc_tui.widgets.lines_view import LinesView
@@ -313,6 +314,10 @@ class WorkflowScreen(ConsoleScreen):
             self.app.open(JobScreen(self.app.store, row["id"], row["name"]))
         elif self._tab == "Results":
             self.app.open(JobScreen(self.app.store, row["job_id"], row.get("name", "")))
+        elif self._tab == "Events":
+            self.app.push_screen(Notice(str(row.get("kind", "event")), [str(row["message"])]))
+        elif self._tab == "Files":
+            self.app.perform(self.app.registry.actions["file.view"], self)
         elif self._tab == "Data":
             self.app.open(DataScreen(self.app.store, row["id"], row["name"], self.things("workflow")[0]))
         elif self._tab == "Plan":

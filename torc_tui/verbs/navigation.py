@@ -47,8 +47,8 @@ def _scroll(lines: int, pages: int = 0) -> Effect:
 
 
 def _back(context: Context) -> None:
-    if not context.screen.leave_state():
-        context.app.go_back()
+    if not context.screen.leave_state() and not context.app.go_back():
+        context.app.say("there is nothing to leave; q quits", error=True)
 
 
 async def _quit(context: Context) -> None:
@@ -62,6 +62,11 @@ def _suspend(context: Context) -> None:
 def _refresh(context: Context) -> None:
     context.app.draw_anew()
     context.screen.refresh_now()
+
+
+def _nothing_to_open(context: Context) -> str | None:
+    table = context.table
+    return "there is no row" if table is not None and table.cursor_row is None else None
 
 
 async def _palette(context: Context) -> None:
@@ -130,7 +135,7 @@ ACTIONS = (
         for number in range(1, 10)
     ),
     Action("go.open", "open", "Open what is under the cursor", "enter", frozenset({Place.TABLE}), _open, Group.MOVE,
-           footer=0),
+           reason=_nothing_to_open, footer=0),
     Action("go.back", "back", "Leave: the filter, the marks, then the screen", "escape", ANYWHERE, _back, Group.MOVE),
     Action("go.to", "go to", f"Go anywhere, do anything: {EXAMPLES}", ":", ANYWHERE, _go_to, Group.MOVE),
     Action("console.actions", "actions", "Everything that can be done here, by name", "ctrl+p", ANYWHERE, _palette,

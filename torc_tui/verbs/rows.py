@@ -46,6 +46,10 @@ async def _mark_all(context: Context) -> None:
     context.app.say(f"{many(marked, table.source.noun)} marked{more}")
 
 
+def _unmarked(context: Context) -> str | None:
+    return None if context.table and context.table.marked else "nothing is marked"
+
+
 ACTIONS = (
     Action("table.down", "down", "Next row", "down,j", TABLE, _on_table(lambda t: t.move(1)), Group.MOVE),
     Action("table.up", "up", "Row before", "up,k", TABLE, _on_table(lambda t: t.move(-1)), Group.MOVE),
@@ -74,5 +78,6 @@ ACTIONS = (
     ),
     Action("table.mark_all", "all in filter", "Mark every row that the filter leaves in", "*", TABLE, _mark_all,
            Group.MARK),
-    Action("table.unmark", "unmark", "Take all marks", "u", TABLE, _on_table(lambda t: t.clear_marks()), Group.MARK),
+    Action("table.unmark", "unmark", "Take all marks", "u", TABLE, _on_table(lambda t: t.clear_marks()), Group.MARK,
+           reason=_unmarked),
 )  # fmt: skip

@@ -6,10 +6,11 @@ import asyncio
 
 from torc_core.errors import TorcError
 from torc_tui import local_runs
-from torc_tui.actions import Action, Effect, Group, Place
+from torc_tui.actions import Action, Effect, Group, Place, Reason
 from torc_tui.context import Context, Thing
 from torc_tui.plans import Plan, typed_count
 from torc_tui.rendering.numbers import many
+from torc_tui.screens.console_screen import ConsoleScreen
 from torc_tui.screens.run import RunScreen
 from torc_tui.screens.run_form import RunForm
 from torc_tui.screens.runs import RunsScreen
@@ -25,9 +26,12 @@ TEXT = ONE | {Place.SERVER}
 WORKFLOWS = frozenset({Place.WORKFLOWS, Place.WORKFLOW})
 
 
+def _on_screen(kind: type[ConsoleScreen], what: str) -> Reason:
+    """Going there where one is already does nothing."""
+    return lambda context: f"{what} on screen" if isinstance(context.screen, kind) else None
+
+
 def _runs(context: Context) -> None:
-    if isinstance(context.screen, RunsScreen):
-        return
     context.app.open(RunsScreen(context.store))
 
 
@@ -127,8 +131,7 @@ async def _run_with(context: Context) -> None:
 
 
 def _server(context: Context) -> None:
-    if not isinstance(context.screen, ServerScreen):
-        context.app.open(ServerScreen(context.store))
+    context.app.open(ServerScreen(context.store))
 
 
 def _scroll(rows: int, pages: int = 0) -> Effect:
@@ -148,9 +151,9 @@ ANYWHERE = frozenset({Place.ANYWHERE})
 
 ACTIONS = (
     Action("go.runs", "runs", "Runs on this machine: their output, stopping them", "b", frozenset({Place.WORKFLOWS}),
-           _runs, Group.LOOK, footer=60, also=ANYWHERE),
+           _runs, Group.LOOK, reason=_on_screen(RunsScreen, "they are"), footer=60, also=ANYWHERE),
     Action("go.server", "server", "The server: how it is, its log, start and stop", "", frozenset({Place.WORKFLOWS}),
-           _server, Group.LOOK, also=ANYWHERE),
+           _server, Group.LOOK, reason=_on_screen(ServerScreen, "it is"), also=ANYWHERE),
     Action("workflow.run_with", "run with", "Run, and choose how: jobs at once, cpus, memory, output folder", "o",
            WORKFLOWS, _run_with, Group.ACT, True, workflow.run_reason),
     Action("run.stop", "stop", "Stop: running jobs are stopped, the runner ends", "x", HERE, _stop, Group.ACT, True,
