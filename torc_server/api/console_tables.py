@@ -256,6 +256,22 @@ WITH outcome AS (
 OUTCOMES = replace(RESULTS, source="outcome", with_=_OUTCOMES)
 """Results, and the attempts that were lost with their runner and so have none; their ids are negative."""
 
+
+def _made_by(table: str) -> Column:
+    """The first job that has it as an output."""
+    return Column(
+        f"(SELECT job.name FROM job_output_{table} AS made JOIN job ON job.id = made.job_id"
+        f" WHERE made.{table}_id = {table}.id LIMIT 1)",
+        Kind.TEXT,
+        nullable=True,
+    )
+
+
+def _used_by(table: str) -> Column:
+    """How many jobs have it as an input."""
+    return Column(f"(SELECT count(*) FROM job_input_{table} AS used WHERE used.{table}_id = {table}.id)")
+
+
 FILES = ConsoleTable(
     source="file",
     key="file.id",
@@ -266,13 +282,8 @@ FILES = ConsoleTable(
         "path": Column("file.path", Kind.TEXT),
         "size": Column("file.size", Kind.BYTES, nullable=True),
         "modified": Column("file.st_mtime", nullable=True),
-        "made_by": Column(
-            "(SELECT job.name FROM job_output_file AS made JOIN job ON job.id = made.job_id"
-            " WHERE made.file_id = file.id LIMIT 1)",
-            Kind.TEXT,
-            nullable=True,
-        ),
-        "used_by": Column("(SELECT count(*) FROM job_input_file AS used WHERE used.file_id = file.id)"),
+        "made_by": _made_by("file"),
+        "used_by": _used_by("file"),
     },
 )
 
@@ -286,13 +297,8 @@ DATA = ConsoleTable(
         "ephemeral": Column("user_data.is_ephemeral", Kind.FLAG),
         "size": Column("length(CAST(user_data.data AS BLOB))", Kind.BYTES, nullable=True),
         "value": Column(f"substr(user_data.data, 1, {SHOWN_OF_VALUE})", Kind.TEXT, nullable=True),
-        "made_by": Column(
-            "(SELECT job.name FROM job_output_user_data AS made JOIN job ON job.id = made.job_id"
-            " WHERE made.user_data_id = user_data.id LIMIT 1)",
-            Kind.TEXT,
-            nullable=True,
-        ),
-        "used_by": Column("(SELECT count(*) FROM job_input_user_data AS used WHERE used.user_data_id = user_data.id)"),
+        "made_by": _made_by("user_data"),
+        "used_by": _used_by("user_data"),
     },
 )
 
