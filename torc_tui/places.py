@@ -71,8 +71,8 @@ async def _plot(app: Console, words: str) -> None:
             f":plot {words}: give the id of a job, or node and the id of a runner, and {', '.join(VIEWS[:-1])} or"
             f" {VIEWS[-1]}: ':plot 4711 cpu', ':plot node 3'"
         )
-    make = plot_of_node(app.store, int(number), view) if of_node else plot_of_job(app.store, int(number), view=view)
-    await app.open(make)
+    plot = plot_of_node(app.store, int(number), view) if of_node else plot_of_job(app.store, int(number), view=view)
+    await app.open(plot)
 
 
 async def _timeline(app: Console, words: str) -> None:

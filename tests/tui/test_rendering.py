@@ -98,6 +98,17 @@ def test_columns_of_least_weight_leave_a_narrow_screen_and_names_and_states_stay
     assert [column.name for column, _ in fit(JOBS, 36)] == ["name", "status"]
 
 
+@pytest.mark.parametrize("width", [76, 100, 138])
+def test_what_a_running_job_uses_is_shown_at_any_width_once(width: int) -> None:
+    placed = fit(JOBS, width)
+    row = {"id": 1, "name": "job", "status": "running", "mem": 3 << 30, "cpu": 102.0, "asked": 8 << 30}
+    assert plain(cells(placed, row, LOOK)).count("3.0 / 8.0 GB") == 1
+    failed = plain(cells(placed, {**row, "status": "failed", "cause": "out of memory"}, LOOK))
+    assert "out of memory" in failed
+    if width == 76:
+        assert "102 %" in plain(cells(placed, row, LOOK))
+
+
 def test_rows_and_titles_are_as_wide_as_their_columns() -> None:
     row = {"id": 4711, "name": "train_0042" * 8, "status": "failed", "exit": 137, "mem": 2**33, "asked": 2**33,
            "said": "no such file"}  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from torc_core.models.console import Row
@@ -40,6 +40,8 @@ class Column:
     sortable: bool = True
     limit: int = 200
     """It does not grow beyond this."""
+    instead: tuple[str, str, Cell] | None = None
+    """A column, and the title and the cell of this one where there is no room for that."""
 
 
 Placed = tuple[Column, int]
@@ -53,8 +55,11 @@ def fit(columns: Sequence[Column], width: int) -> list[Placed]:
         chosen.remove(min(reversed(chosen), key=lambda column: column.weight))
     spare = max(0, width - sum(column.width + GAP for column in chosen) + GAP)
     growing = sum(column.grows for column in chosen)
+    names = {column.name for column in chosen}
     placed: list[Placed] = []
     for column in chosen:
+        if column.instead and column.instead[0] not in names:
+            column = replace(column, title=column.instead[1], cell=column.instead[2])
         extra = min(spare // growing, column.limit - column.width) if column.grows else 0
         if column.grows:
             spare, growing = spare - extra, growing - 1

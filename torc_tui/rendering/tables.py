@@ -149,9 +149,11 @@ def _memory(row: Row, _: Look) -> Line:
         return [
             (f"{numbers.NOTHING} / {numbers.size(asked)}" if asked else numbers.NOTHING, "dim" if asked else "faint")
         ]
-    over = asked is not None and used > asked
-    line: Line = [(numbers.size(used), "failed" if over else "")]
-    return [*line, (f" / {numbers.size(asked)}", "dim")] if asked else line
+    if not asked:
+        return [(numbers.size(used), "")]
+    (amount, unit), asked_text = numbers.size(used).split(), numbers.size(asked)
+    shown = amount if asked_text.endswith(f" {unit}") else f"{amount} {unit}"
+    return [(shown, "failed" if used > asked else ""), (f" / {asked_text}", "dim")]
 
 
 def cause(row: Row) -> str:
@@ -171,6 +173,13 @@ def _why(row: Row, _: Look) -> Line:
     return [(told, "failed" if row["status"] == "failed" else "dim")]
 
 
+def _use_or_why(row: Row, look: Look) -> Line:
+    """Of what runs, which has no cause yet, what it uses."""
+    if row["status"] != "running" or "mem" not in row:
+        return _why(row, look)
+    return [(f"{numbers.percent(row.get('cpu')):>5}  ", ""), *_memory(row, look)]
+
+
 JOBS = (
     Column("id", "ID", 6, _id, weight=95, right=True),
     Column("name", "NAME", 14, text("name", "strong"), weight=100, grows=True, limit=48),
@@ -179,10 +188,10 @@ JOBS = (
     Column("node", "NODE", 8, text("node"), weight=45),
     Column("start", "STARTED", 12, moment("start"), weight=60, right=True),
     Column("time", "TIME", 7, _job_time, weight=80, right=True),
-    Column("cpu", "CPU", 6, measure("cpu", numbers.percent), weight=50, right=True),
-    Column("mem", "MEM / ASKED", 16, _memory, weight=55, right=True),
+    Column("cpu", "CPU", 6, measure("cpu", numbers.percent), weight=61, right=True),
+    Column("mem", "MEM / ASKED", 16, _memory, weight=62, right=True),
     Column("exit", "EXIT", 4, _exit, weight=90, right=True),
-    Column("cause", "WHY", 20, _why, weight=70, grows=True),
+    Column("cause", "WHY", 20, _why, weight=70, grows=True, instead=("mem", "USES / WHY", _use_or_why)),
 )
 
 
