@@ -56,7 +56,9 @@ class TimelineGraph(Graph):
     def node_id(self) -> int | None:
         """The runner that is looked at, else the first one."""
         told = self._told
-        return self._looked.node or (told.nodes[0].id if told and told.nodes else None)
+        if self._looked.node is not None:
+            return self._looked.node
+        return told.nodes[0].id if told and told.nodes else None
 
     @property
     def _parts(self) -> int:
