@@ -149,8 +149,8 @@ def _when(sample: Sample, now_ms: int) -> int:
 class Samples:
     """The curves of attempts and of runners, and who looks at them. Used by the event loop only."""
 
-    def __init__(self, hurry: Callable[[int], None] = lambda _: None) -> None:
-        """`hurry`: has the runners of a workflow make their next call now."""
+    def __init__(self, hurry: Callable[[int, float], None] = lambda _, __: None) -> None:
+        """`hurry`: has a workflow's runners make their next call now, unless it is due within so many seconds."""
         self._curves: OrderedDict[Key, Curve] = OrderedDict()
         self._nodes: OrderedDict[tuple[int, int], NodeUse] = OrderedDict()
         """By workflow and runner."""
@@ -211,7 +211,7 @@ class Samples:
         now = time.monotonic()
         if self._looked.get(workflow_id, 0.0) < now:
             self._looked = {key: until for key, until in self._looked.items() if until > now}
-            self._hurry(workflow_id)
+        self._hurry(workflow_id, LIVE_MS / 1000)  # each time: a call may have been on its way to be held before
         self._looked[workflow_id] = now + LOOK_S
 
     def patience_ms(self, workflow_id: int, wait_ms: int) -> int:

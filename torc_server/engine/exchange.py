@@ -86,12 +86,16 @@ class Runners:
         self._not_before = 0.0
         self._writer.wake()
 
-    def hurry(self, workflow_id: int) -> None:
-        """Hold no call of the workflow's runners any longer: the next ones tell how things are now."""
-        for node in self.nodes.of_workflow(workflow_id):
-            if (held := node.waiting) is not None:
-                held.expires = 0.0
-        self._writer.wake()
+    def hurry(self, workflow_id: int, within_s: float) -> None:
+        """Answer now what would be held for longer: the next calls tell how things are then."""
+        latest = time.monotonic() + within_s
+        late = [
+            call for node in self.nodes.of_workflow(workflow_id) if (call := node.waiting) and call.expires > latest
+        ]
+        for call in late:
+            call.expires = 0.0
+        if late:
+            self._writer.wake()
 
     def close(self) -> None:
         """Hold no call any more: those that wait are answered now, so that nothing keeps the server from ending."""
