@@ -48,7 +48,7 @@ def test_a_file_runs_to_its_end_with_nothing_set_up(own_torc: Torc) -> None:
     shown = own_torc("run", own_torc.write(THREE))
     assert shown.out.splitlines()[0] == "Workflow 1 'three' created: 3 jobs"
     assert shown.out.splitlines()[-1].endswith(": 3 completed")
-    assert shown.err == ""
+    assert [line for line in shown.err.splitlines() if "/3 ended" not in line] == []  # a slow run tells how far it is
     assert (own_torc.folder / "b.txt").read_text() == "one\n"
     assert (own_torc.folder / "output/job_stdio/job_wf1_j3_r1_a1.o").read_text() == "one\n"
     assert local_server.find() is not None
