@@ -14,11 +14,12 @@ from torc_server.api.answers import Answer, json_answer
 from torc_server.api.call import Call
 from torc_server.api.console_nodes import add_use_to_page
 from torc_server.api.console_plan import Plans, plan_page
-from torc_server.api.console_tables import TABLES, WORKFLOWS, TableQuery, tables_of
+from torc_server.api.console_tables import TABLES, WORKFLOWS, tables_of
 from torc_server.api.job_rows import get_job_row
 from torc_server.api.resources import Wire, require_workflow
 from torc_server.api.routes import get
 from torc_server.api.samples import add_usage_to_detail, add_usage_to_rows
+from torc_server.api.table_pages import TableQuery
 from torc_server.api.workflows import get_workflow_row
 from torc_server.engine.explain import explain
 from torc_server.engine.graph import CHILDREN, PARENTS

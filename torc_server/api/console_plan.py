@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from torc_core.models.console import TablePage
 from torc_core.models.status import JobStatus
-from torc_server.api.console_tables import TableQuery, check_limit
+from torc_server.api.table_pages import TableQuery, check_limit
 from torc_server.errors import Invalid
 from torc_server.store.batch import driver_connection
 

@@ -14,10 +14,11 @@ from torc_core.models.failures import FailureGroup, Failures, Retry
 from torc_core.wording import exit_text
 from torc_server.api.answers import Answer, json_answer
 from torc_server.api.call import Call
-from torc_server.api.console_tables import JOBS, ConsoleTable, TableQuery
+from torc_server.api.console_tables import JOBS
 from torc_server.api.filters import Column, Kind, where
 from torc_server.api.parameters import MAX_LIMIT
 from torc_server.api.routes import get, post
+from torc_server.api.table_pages import ConsoleTable, TableQuery
 from torc_server.engine import retry_many
 from torc_server.engine.groups import VISIBLE
 from torc_server.engine.retry_many import PORTION
