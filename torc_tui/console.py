@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import time
-from collections import deque
 from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any, ClassVar, TypeVar
 
@@ -42,6 +41,7 @@ from torc_tui.screens.console_screen import ConsoleScreen, News
 from torc_tui.screens.notice import Notice
 from torc_tui.store import Connection, Connector, State, Store
 from torc_tui.terminal_driver import ThriftyDriver
+from torc_tui.type_ahead import GIVE_UP_AFTER_S, TypeAhead
 from torc_tui.widgets.box import Dialog
 
 T = TypeVar("T")
@@ -51,9 +51,6 @@ CATCH_UP_S = 0.5
 
 LEADS_S = 5.0
 """So long at most keys wait for the screen that an action leads to once it is done."""
-
-GIVE_UP_AFTER_S = 1.0
-"""An action that keeps keys waiting for so long can be given up."""
 
 FOOTER_ACTIONS = 8
 """So many actions at most are in the last line."""
@@ -89,14 +86,7 @@ class Console(App[None], inherit_bindings=False):
         self.read_only = read_only
         self.characters = characters or terminal_characters()
         self.first_view = view
-        self._planning = 0
-        """Actions that are about to open a dialog or to go elsewhere: keys wait for them."""
-        self._holder: tuple[Worker[None], float] | None = None
-        """The action that was begun last, and when: the one that keys may wait for."""
-        self._typed: deque[events.Key | events.Paste] = deque()
-        """What waits for its turn."""
-        self._deciding: Screen[Any] | None = None
-        """Where a key was pressed that may lead elsewhere: what is typed after it waits until that is known."""
+        self.type_ahead = TypeAhead(self, self._take)
         self.defects: list[Exception] = []
         """What was raised that is no error of the user or the server."""
         self._store_task: asyncio.Task[None] | None = None
@@ -191,7 +181,7 @@ class Console(App[None], inherit_bindings=False):
         """Whether everything that was asked for has arrived and is shown."""
         screen = self.top_screen
         acting = any(worker.group == "actions" and not worker.is_finished for worker in self.workers)
-        quiet = not (self.first_view or self._typed or acting)
+        quiet = self.type_ahead.is_empty and not (self.first_view or acting)
         return self.store.connection.state is State.LIVE and screen is not None and screen.idle and quiet
 
     async def settled(self) -> None:
@@ -209,25 +199,13 @@ class Console(App[None], inherit_bindings=False):
         return "\n".join(line.text.rstrip() for line in lines)
 
     async def on_event(self, event: events.Event) -> None:
-        """Keys are dealt with here, before they are passed to widgets: a key never overtakes the one before it."""
-        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
-            if isinstance(event, events.Key) and event.key in ("escape", "ctrl+c") and self._give_up():
-                return
-            self._typed.append(event)
-            await self._take_typed()
-        else:
+        """Keys are dealt with here, before they are passed to widgets (`type_ahead`)."""
+        if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
             await super().on_event(event)
-
-    async def _take_typed(self) -> None:
-        """Deal with what was typed, as far as it is known where the user is."""
-        while self._typed:
-            screen = self.screen
-            if self._planning or screen is self._deciding or (isinstance(screen, Dialog) and not screen.ready_for_keys):
-                return
-            if not screen.is_mounted:  # its widgets are on their way
-                screen.call_later(self.go_on_typing)
-                return
-            await self._take(self._typed.popleft(), screen)
+        elif isinstance(event, events.Key) and event.key in ("escape", "ctrl+c") and self.type_ahead.give_up():
+            self.say("given up: the server has not answered yet", error=True)
+        else:
+            await self.type_ahead.add(event)
 
     async def _take(self, event: events.Key | events.Paste, screen: Screen[Any]) -> None:
         """Give it to the field that takes what is typed, to the registry of actions, or to Textual."""
@@ -237,7 +215,7 @@ class Console(App[None], inherit_bindings=False):
             return
         field = screen.typing if isinstance(screen, Dialog | ConsoleScreen) else None
         if (key in ("enter", "tab") and field is not None) or (dialog and (key == "escape" or field is None)):
-            self.decide(screen)
+            self.type_ahead.decide(screen)
         typed = field is not None and (isinstance(event, events.Paste) or event.is_printable or key == "enter")
         if key and not typed and isinstance(screen, ConsoleScreen) and await self.press(screen, key):
             return
@@ -245,23 +223,6 @@ class Console(App[None], inherit_bindings=False):
             field._forward_event(event)  # as App does for the focused widget; the focus may be still on its way
         else:
             await super().on_event(event)
-
-    def go_on_typing(self) -> None:
-        """Where the user is may be known now: deal with what was typed meanwhile."""
-        self.call_later(self._take_typed)
-
-    def decide(self, screen: Screen[Any]) -> None:
-        """A key may lead away from where it was pressed: what is typed after it waits until that is `decided`."""
-        self._deciding = screen
-
-    def decided(self) -> None:
-        """What a key has led to is known."""
-        self._deciding = None
-        self.go_on_typing()
-
-    def hold_keys(self) -> None:
-        """A dialog is answered: what is typed is for what comes of it, which the action that asked says."""
-        self._planning += 1
 
     async def press(self, screen: ConsoleScreen, key: str) -> bool:
         """Do what a key means on a screen; False when it means nothing there."""
@@ -293,31 +254,14 @@ class Console(App[None], inherit_bindings=False):
 
     def _begin(self, work: Awaitable[object]) -> None:
         """Do what takes some time; until it is known where it leads keys wait for it."""
-        self._planning += 1
+        self.type_ahead.hold()
         worker = self.run_worker(self._finish(work), group="actions", exit_on_error=False)
-        self._holder = worker, time.monotonic()
+        self.type_ahead.begun(worker)
         self.set_timer(GIVE_UP_AFTER_S, lambda: self._say_that_keys_wait(worker))
 
-    def _kept_waiting(self) -> Worker[None] | None:
-        """The action that keys have been waiting for so long that it can be given up."""
-        if not self._planning or self._holder is None:
-            return None
-        worker, since = self._holder
-        return worker if not worker.is_finished and time.monotonic() - since >= GIVE_UP_AFTER_S else None
-
     def _say_that_keys_wait(self, worker: Worker[None]) -> None:
-        if worker is self._kept_waiting():
+        if worker is self.type_ahead.kept_by():
             self.say("waiting for the server; esc gives it up", awaited=True)
-
-    def _give_up(self) -> bool:
-        """The user will not wait any longer for what an action asks; False when none keeps them waiting."""
-        worker = self._kept_waiting()
-        if worker is None:
-            return False
-        self._typed.clear()
-        worker.cancel()
-        self.say("given up: the server has not answered yet", error=True)
-        return True
 
     async def _finish(self, work: Awaitable[object]) -> None:
         try:
@@ -325,8 +269,8 @@ class Console(App[None], inherit_bindings=False):
         except Exception as error:
             self._failed(error)
         finally:
-            self._planning -= 1
-            self.go_on_typing()
+            self.type_ahead.let_go()
+            self.type_ahead.go_on()
 
     def _failed(self, error: Exception) -> None:
         """An action could not be done; a defect of ours is reported, and the console goes on."""
@@ -387,7 +331,7 @@ class Console(App[None], inherit_bindings=False):
 
     async def fill(self, dialog: Dialog[T]) -> T | None:
         """Show a dialog and give what the user makes of it; None when they leave it. To be awaited by an action."""
-        self._planning -= 1  # until it is answered (`hold_keys`) keys are for it
+        self.type_ahead.let_go()  # until it is answered, when it holds them again, keys are for it
         return await self.push_screen_wait(dialog)
 
     async def tell(self, title: str, lines: list[str]) -> None:
@@ -402,12 +346,12 @@ class Console(App[None], inherit_bindings=False):
         applying = asyncio.ensure_future(plan.apply())
         if plan.leads:
             await asyncio.wait([applying], timeout=LEADS_S)
-        self._planning -= 1  # it is decided: keys are for the screen again
-        self.go_on_typing()
+        self.type_ahead.let_go()  # it is decided: keys are for the screen again
+        self.type_ahead.go_on()
         try:
             self.say(await applying)
         finally:
-            self._planning += 1
+            self.type_ahead.hold()
         return True
 
     def copy(self, what: str, text: str) -> None:

@@ -166,7 +166,7 @@ class CreateScreen(ConsoleScreen):
             return super().press_while_typing(key)
         known = {"escape", "tab", *MOVES}
         if key in known or (key.startswith("ctrl+") and self.app.registry.for_key(key, self.places)):
-            self.app.decide(self)
+            self.app.type_ahead.decide(self)
             self.entry.field.call_later(self._typed, key)  # after what was typed before it
             return True
         return False
@@ -184,7 +184,7 @@ class CreateScreen(ConsoleScreen):
             self.entry.move(key)
         elif action := self.app.registry.for_key(key, self.places):
             self.app.perform(action, self)
-        self.app.decided()
+        self.app.type_ahead.decided()
 
     def type_path(self) -> None:
         """From now on what is typed is the path."""
@@ -207,7 +207,7 @@ class CreateScreen(ConsoleScreen):
                 self.show_file(path)
         except InputError as error:
             self.app.say(str(error), error=True)
-        self.app.decided()
+        self.app.type_ahead.decided()
 
     def show_file(self, path: Path) -> None:
         """Show a file and what it would make."""

@@ -52,7 +52,7 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         if self._answered:
             return AwaitComplete(asyncio.sleep(0))
         self._answered = True
-        self.app.hold_keys()
+        self.app.type_ahead.hold()
         return super().dismiss(result)
 
     @property
@@ -68,17 +68,17 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         if field := self.typing:
             field.focus()
         self.ready_for_keys = True
-        self.app.go_on_typing()
+        self.app.type_ahead.go_on()
 
     async def on_event(self, event: events.Event) -> None:
         await super().on_event(event)
         if isinstance(event, events.Key):
-            self.app.decided()
+            self.app.type_ahead.decided()
 
     @on(Input.Submitted)
     def _entered(self) -> None:
         """After what a dialog itself does then: it is answered, or has said what is wrong."""
-        self.app.decided()
+        self.app.type_ahead.decided()
 
     def on_unmount(self) -> None:
         forget_closed_screens()

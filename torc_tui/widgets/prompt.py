@@ -141,7 +141,7 @@ class Prompt(Horizontal):
         if event.key == "tab":
             event.stop()
             await self._complete()
-            self.app.decided()
+            self.app.type_ahead.decided()
 
     def close(self) -> None:
         """Stop asking."""
@@ -181,4 +181,4 @@ class Prompt(Horizontal):
         if question:
             question.done(message.value)
         await self.app.caught_up()
-        self.app.decided()
+        self.app.type_ahead.decided()
