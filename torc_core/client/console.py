@@ -15,6 +15,7 @@ from torc_core.models.console import (
     NodeSamples,
     TablePage,
     Timeline,
+    TimelineQuery,
     WorkflowDetail,
 )
 
@@ -84,26 +85,9 @@ def node_samples(node_id: int) -> Request[NodeSamples]:
     return Request("GET", path, NodeSamples, f"getting what {thing} used", thing, patience=PATIENCE)
 
 
-class Stretch(Struct, frozen=True, kw_only=True):
-    """Which time of a run is asked for (ms since 1970; none: all of it), in how many parts, and which attempts of it.
-
-    `node` limits the attempts to those of a runner. With `anchor`, the id of a job, they begin `before` rows above its
-    last attempt; `offset` counts when there is none.
-    """
-
-    parts: int = 100
-    from_ms: int | None = None
-    to_ms: int | None = None
-    node: int | None = None
-    offset: int = 0
-    limit: int = 100
-    anchor: int | None = None
-    before: int = 0
-
-
-def timeline(workflow_id: int, stretch: Stretch) -> Request[Timeline]:
+def timeline(workflow_id: int, ask: TimelineQuery) -> Request[Timeline]:
     """When the attempts of a workflow's run ran, and where."""
-    thing, path, query = f"workflow {workflow_id}", f"/workflows/{workflow_id}/timeline", structs.asdict(stretch)
+    thing, path, query = f"workflow {workflow_id}", f"/workflows/{workflow_id}/timeline", structs.asdict(ask)
     return Request("GET", path, Timeline, f"getting the timeline of {thing}", thing, query, patience=PATIENCE)
 
 

@@ -67,6 +67,23 @@ class NodeSamples(UsedOverTime, kw_only=True):
     total_memory_bytes: int
 
 
+class TimelineQuery(Struct, frozen=True, kw_only=True):
+    """Which time of a run (ms since 1970; none: all of it) in how many parts, and which attempts of it.
+
+    `node` limits the attempts to those of a runner. With `anchor`, the id of a job, they begin `before` rows above its
+    last attempt; `offset` counts when there is none.
+    """
+
+    parts: int = 100
+    from_ms: int | None = None
+    to_ms: int | None = None
+    node: int | None = None
+    offset: int = 0
+    limit: int = 100
+    anchor: int | None = None
+    before: int = 0
+
+
 class NodeLoad(Struct, kw_only=True):
     """A runner's jobs over the parts of a timeline. Id 0 stands for jobs of which no runner is known."""
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
-from torc_core.models.console import NodeLoad, Row, Timeline
+from torc_core.models.console import NodeLoad, Row, Timeline, TimelineQuery
 from torc_core.models.status import JobStatus
 from torc_server.api.answers import Answer, json_answer
 from torc_server.api.call import Call
@@ -66,22 +66,6 @@ SELECT job_id AS id, job.name, attempt, shown.status, node, CAST(start AS INTEGE
 FROM (
   SELECT * FROM shown WHERE {_SEEN} ORDER BY start, job_id, attempt LIMIT :limit OFFSET :offset
 ) AS shown JOIN job ON job.id = job_id ORDER BY start, job_id, attempt"""
-
-
-class TimelineQuery(msgspec.Struct, kw_only=True):
-    """Which time (ms since 1970; none: the whole run) in how many parts, and which attempts of it, of which runner.
-
-    With `anchor`, the id of a job, they begin `before` rows above its last attempt; `offset` counts when there is none.
-    """
-
-    parts: int = 100
-    from_ms: int | None = None
-    to_ms: int | None = None
-    node: int | None = None
-    offset: int = 0
-    limit: int = 100
-    anchor: int | None = None
-    before: int = 0
 
 
 class Group(NamedTuple):

@@ -9,9 +9,8 @@ from typing import Any
 from msgspec import structs
 
 from torc_core.client import console
-from torc_core.client.console import Stretch
 from torc_core.client.stream import Change
-from torc_core.models.console import Row, Timeline
+from torc_core.models.console import Row, Timeline, TimelineQuery
 from torc_tui.context import Thing
 from torc_tui.graphs.graph import Canvas, Drawing, Finder, Graph, said
 from torc_tui.rendering import numbers
@@ -47,7 +46,7 @@ class TimelineGraph(Graph):
         """The part of the time that is shown (ms since 1970); None: all."""
         self._whole: tuple[int, int] | None = None
         self._canvas = Canvas(80, 20, Characters())
-        self._asked: Stretch | None = None
+        self._asked: TimelineQuery | None = None
         self._told: Timeline | None = None
         self._stale = False
         """Something has changed since it was asked for."""
@@ -78,7 +77,7 @@ class TimelineGraph(Graph):
         if workflow_id is None:
             return
         begin, end = self._window or (None, None)
-        wanted = Stretch(parts=self._parts, from_ms=begin, to_ms=end, node=self._looked.node, limit=2 * BLOCK)
+        wanted = TimelineQuery(parts=self._parts, from_ms=begin, to_ms=end, node=self._looked.node, limit=2 * BLOCK)
         if self._sought is not None:
             wanted = structs.replace(wanted, anchor=self._sought, before=BLOCK)
         elif not self._covers(wanted):
@@ -91,7 +90,7 @@ class TimelineGraph(Graph):
             self._stale = False
             self.watches = [Watch(self.store, console.timeline(workflow_id, wanted), self._concerns, self.told)]
 
-    def _covers(self, wanted: Stretch) -> bool:
+    def _covers(self, wanted: TimelineQuery) -> bool:
         """Whether what was asked for is of the same time and runner, and its bars are those in sight."""
         asked, told = self._asked, self._told
         if asked is None or _scope(asked) != _scope(wanted):
@@ -293,5 +292,5 @@ class TimelineGraph(Graph):
         return f"timeline {self._find() or ''}".rstrip()
 
 
-def _scope(stretch: Stretch) -> tuple[int, int | None, int | None, int | None]:
-    return stretch.parts, stretch.from_ms, stretch.to_ms, stretch.node
+def _scope(ask: TimelineQuery) -> tuple[int, int | None, int | None, int | None]:
+    return ask.parts, ask.from_ms, ask.to_ms, ask.node
