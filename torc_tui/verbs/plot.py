@@ -71,7 +71,7 @@ ACTIONS = (
     Action("node.plot", "plot", "What the jobs of the runner use together over time: memory and CPU", "p", NODES,
            _of_node, Group.LOOK, False, _some("node", "runner"), 13),
     Action("workflow.timeline", "timeline", "When jobs ran on each runner, as bars over time", "t", FLOWS, _timeline,
-           Group.LOOK, False, _some("workflow", "workflow"), 65),
+           Group.LOOK, False, _some("workflow", "workflow"), 90),
     Action("plot.next", "next plot", "The next plot: memory, CPU, those of the runner, the timeline", "tab", HERE,
            _on_screen(lambda s: s.step_view(1)), Group.LOOK, footer=1),
     Action("plot.previous", "plot before", "The plot before", "shift+tab", HERE,
