@@ -1,4 +1,4 @@
-"""`python screenshots/make.py`: takes the pictures of this folder anew, from real runs in a real terminal.
+"""`python -m screenshots.make` in the clone: takes the pictures of this folder anew, from real runs in a terminal.
 
 Needs the `test` extra, and `rsvg-convert` (librsvg) for the PNG beside each SVG.
 """
@@ -14,12 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+from tests.tui import stranger
+from tests.tui.pictures import svg
+from tests.tui.terminal import Terminal
 
-from tests.tui import stranger  # noqa: E402 (needs the path)
-from tests.tui.pictures import svg  # noqa: E402 (needs the path)
-from tests.tui.terminal import Terminal  # noqa: E402 (needs the path)
+HERE = Path(__file__).resolve().parent
 
 TORC = [sys.executable, "-m", "torc_core.cli.main"]
 
@@ -67,6 +66,7 @@ jobs:
     resource_requirements: member
 """
 
+# The programs of these two workflows take their time, as real ones do: the pictures show them at work.
 TRAIN = """\
 import sys, time
 number = int(sys.argv[1])
@@ -156,6 +156,10 @@ def show() -> None:
                 run.terminate()
 
 
+def _cursor_row(terminal: Terminal) -> str:
+    return next((line for line in terminal.text.splitlines() if line.startswith("▌ ")), "")
+
+
 def _pictures(terminal: Terminal) -> None:
     terminal.sees("LIVE", "ensemble_2026", "over memory", limit_s=60)
     terminal.until(lambda: " 1" in terminal.line("ensemble_2026"), 60)
@@ -163,10 +167,11 @@ def _pictures(terminal: Terminal) -> None:
     take(terminal, "pulse")
     terminal.press("enter")
     terminal.until(lambda: terminal.text.count("✔ completed") >= 8, 60)
-    while "● running" not in next(line for line in terminal.text.splitlines() if line.startswith("▌ ")):
+    while "● running" not in (row := _cursor_row(terminal)):
         terminal.press("down")
-        terminal.settle()
-    terminal.until(lambda: re.search("memory .*MB", terminal.line("python3 ../member.py")), 30)
+        terminal.until(lambda row=row: _cursor_row(terminal) != row)
+    name = row.split()[2]
+    terminal.until(lambda: re.search(f"{name} .*memory .*MB", terminal.line("python3 ../member.py")), 30)
     take(terminal, "workflow")
     terminal.press("p")
     terminal.sees("memory")
