@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -79,7 +80,7 @@ def _first_paint(it: Lab, rounds: int) -> None:
             terminal.settle()
             before, started = terminal.count, time.monotonic()
             terminal.press("enter")
-            terminal.until(lambda: b"Workflows" in terminal.since(before))  # noqa: B023 (called before the next turn)
+            terminal.until(partial(_has_painted, terminal, before))
             times.append((time.monotonic() - started) * 1000)
     row(
         "first paint, from the shell prompt",
@@ -89,10 +90,14 @@ def _first_paint(it: Lab, rounds: int) -> None:
     )
 
 
+def _has_painted(terminal: Terminal, since: int) -> bool:
+    return b"Workflows" in terminal.since(since)
+
+
 def _moves(terminal: Terminal, name: str) -> None:
     for key, count, most, soon in (("down", 60, 1000, 30), ("pagedown", 20, 15_000, 60)):
         terminal.press("home")
-        costs = [terminal.cost(lambda: terminal.press(key)) for _ in range(count)]  # noqa: B023 (called at once)
+        costs = [terminal.cost(partial(terminal.press, key)) for _ in range(count)]
         what = "cursor move" if key == "down" else "page down"
         sizes, times = [cost.size for cost in costs], [cost.first_s * 1000 for cost in costs]
         row(f"{what} in {name}", f"{max(sizes)} B", f"<= {most} B", f"median {statistics.median(sizes):.0f} B")

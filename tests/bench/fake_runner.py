@@ -42,18 +42,14 @@ class FakeRunner:
         """Report what it has as completed and take what it gets instead; returns how many those are."""
         now = time.time_ns() // 1_000_000
         pairs = [Attempt(job.job_id, job.attempt_id) for job in self._held]
-        answer = self._exchange(
-            slots=self._slots,
-            wait_ms=5_000,
-            held=pairs,
-            started=[Started(pair.job_id, pair.attempt_id, now, 1) for pair in pairs],
-            results=[
-                AttemptResult(
-                    job.job_id, job.run_id, job.attempt_id, "completed", 0, now, now, outputs=self._outputs(job)
-                )
-                for job in self._held
-            ],
-        )
+        ask = self._ask()
+        ask.slots, ask.wait_ms, ask.held = self._slots, 5_000, pairs
+        ask.started = [Started(pair.job_id, pair.attempt_id, now, 1) for pair in pairs]
+        ask.results = [
+            AttemptResult(job.job_id, job.run_id, job.attempt_id, "completed", 0, now, now, outputs=self._outputs(job))
+            for job in self._held
+        ]
+        answer = self._exchange(ask)
         self._held = answer.jobs
         return len(self._held)
 
@@ -70,12 +66,17 @@ class FakeRunner:
     def close(self) -> None:
         """Report the last ones and leave."""
         self.work()
-        self._exchange(leaving=True)
+        ask = self._ask()
+        ask.leaving = True
+        self._exchange(ask)
         self._http.close()
 
-    def _exchange(self, **said: object) -> ExchangeAnswer:
+    def _ask(self) -> ExchangeRequest:
+        """The next call, which says and asks nothing yet."""
         self._sequence += 1
         free = FreeResources(self._slots, self._slots << 30)
-        request = ExchangeRequest(self._sequence, free, ignore_resources=True, **said)  # type: ignore[arg-type]  # fields by name
-        answer = self._http.post(self._path, content=msgspec.json.encode(request)).raise_for_status()
+        return ExchangeRequest(self._sequence, free, ignore_resources=True)
+
+    def _exchange(self, ask: ExchangeRequest) -> ExchangeAnswer:
+        answer = self._http.post(self._path, content=msgspec.json.encode(ask)).raise_for_status()
         return msgspec.json.decode(answer.content, type=ExchangeAnswer)

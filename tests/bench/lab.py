@@ -62,13 +62,14 @@ class Lab:
 
     def start_server(self, port: str = "0") -> None:
         """Start the server and wait until it says its port, a free one unless told which."""
-        self.server = subprocess.Popen(
-            [BIN / "torc-server", "run", "--port", port, "--no-auth", "--database", str(self.database)],
-            env=self.env,
-            stdout=subprocess.PIPE,
-            stderr=open(self.folder / "server.log", "w"),  # noqa: SIM115 (the process keeps it)
-            text=True,
-        )
+        with open(self.folder / "server.log", "w") as log:
+            self.server = subprocess.Popen(
+                [BIN / "torc-server", "run", "--port", port, "--no-auth", "--database", str(self.database)],
+                env=self.env,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         assert self.server.stdout is not None
         port = self.server.stdout.readline().strip().removeprefix("TORC_SERVER_PORT=")
         self.env["TORC_API_URL"] = f"http://127.0.0.1:{port}/torc-service/v1"
@@ -181,6 +182,10 @@ def peak_mb(pid: int) -> float:
     return int(match[1]) / 1000 if match else 0.0
 
 
+SAMPLE_EVERY_S = 0.5
+"""How often memory is looked at while something runs for a length of time that the caller gives."""
+
+
 def runner_mb(run: subprocess.Popen[bytes], until: float) -> float:
     """The most resident memory in MB that the runner below a `torc run` had until this moment."""
     most = 0.0
@@ -189,7 +194,7 @@ def runner_mb(run: subprocess.Popen[bytes], until: float) -> float:
             with contextlib.suppress(psutil.Error, OSError):
                 if any("runner" in part for part in process.cmdline()):
                     most = max(most, resident_mb(process.pid))
-        time.sleep(0.5)  # samples, not waits: the length of the measurement is given
+        time.sleep(SAMPLE_EVERY_S)
     return most
 
 

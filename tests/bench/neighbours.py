@@ -37,7 +37,7 @@ def _measure(it: Lab, where: str, n: int) -> None:
     _until(lambda: len(it.stamps(1)) > 200)
     with Watch(it) as watch:
         phases = {
-            "nothing": _timed(lambda: time.sleep(ALONE_S)),
+            "nothing": _timed(lambda: time.sleep(ALONE_S)),  # what the chain does alone is measured for so long
             "create": _timed(lambda: it.measure("workflows", "create", large)),
             "initialise": _timed(lambda: it.measure("workflows", "initialize", "2", "--yes")),
             "reset": _timed(lambda: it.measure("workflows", "reset-status", "2", "--yes")),
