@@ -157,6 +157,22 @@ def test_what_may_be_meant_is_shown_and_taken_with_tab(
     drive(tui_server.url, script, view=f"events {workflow_id}")
 
 
+def test_what_might_have_been_meant_is_not_offered_to_the_next_question(
+    tui_server: ServerProcess, workshop: Workshop
+) -> None:
+    workflow_id, _ = workshop.workflow("lingering_name", {})
+
+    async def script(d: Driver) -> None:
+        await d.press("colon")
+        await d.type("wf lingeri")
+        await d.until(lambda: "tab  lingering_name" in d.text)
+        await d.press("escape", "slash")
+        assert d.screen.typing is not None
+        assert "tab  " not in d.text
+
+    drive(tui_server.url, script, view=f"events {workflow_id}")
+
+
 @pytest.mark.parametrize(
     ("typed", "said"),
     [("nowhere", "'nowhere' is no place, no action and no workflow; ctrl+p"), ("fialures", "did you mean 'failures'?"),

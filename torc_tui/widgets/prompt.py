@@ -104,10 +104,10 @@ class Prompt(Horizontal):
         self.input.suggester = question.suggester
         if question.suggester:
             question.suggester.told = self._show
-        self._show(question.text, [])
         self.input.placeholder = question.hint
         with self.prevent(Input.Changed):
             self.input.value = question.text
+        self._show(question.text, [])
         self.input.select_all()
         self.display = True
         self.input.focus()
