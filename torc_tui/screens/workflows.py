@@ -47,7 +47,7 @@ class WorkflowsScreen(ConsoleScreen):
 
     @property
     def kept(self) -> list[Kept]:
-        return [self._runs] if self._runs else []
+        return [*self.pulse.watches, *([self._runs] if self._runs else [])]
 
     @property
     def address(self) -> str:
@@ -73,21 +73,12 @@ class WorkflowsScreen(ConsoleScreen):
     def heard(self, change: Change) -> None:
         super().heard(change)
         self.pane.heard(change)
-        self.pulse.heard(change)
         if change.event == "node" and self._runs:
             self._runs.touch()
 
     def ticked(self) -> None:
         super().ticked()
         self.pulse.ticked()
-
-    def slept(self) -> None:
-        super().slept()
-        self.pulse.pause()
-
-    def woke(self) -> None:
-        super().woke()
-        self.pulse.resume()
 
     def on_mount(self) -> None:
         self._runs = Lookout(lambda: len(local_runs.active()), self._count_runs, self.app.store.defect, every_s=None)
@@ -110,10 +101,6 @@ class WorkflowsScreen(ConsoleScreen):
 
     def on_paged_table_opened(self) -> None:
         self.open_cursor()
-
-    @property
-    def idle(self) -> bool:
-        return super().idle and self.pulse.idle
 
 
 EMPTY = [

@@ -50,7 +50,8 @@ class Pulse(Vertical):
         yield self.view
 
     @property
-    def _watches(self) -> list[Watch[Any]]:
+    def watches(self) -> list[Watch[Any]]:
+        """What it asks for, to be kept fresh by its screen."""
         return [watch for watch in (self._failed, self._alive) if watch]
 
     def on_mount(self) -> None:
@@ -61,20 +62,17 @@ class Pulse(Vertical):
         width, height = self.app.size
         self.display = width >= ROOM[0] and height >= ROOM[1]
         self.view.styles.height = max(5, min(10, height // 5))
-        if self.display and not self._watches:
+        if self.display and not self.watches:
             self._failed = Watch(self._store, failures.failure_groups(), self._concerns_failures, self._told)
             self._alive = Watch(self._store, console.live_nodes(10), self._concerns_nodes, self._told)
         elif not self.display:
             self._close()
 
     def _close(self) -> None:
-        for watch in self._watches:
+        for watch in self.watches:
             watch.close()
         self._failed = self._alive = None
         self._stale.clear()
-
-    def on_unmount(self) -> None:
-        self._close()
 
     def _concerns_failures(self, change: Change) -> bool:
         """New failures at once; whether old ones are gone is looked at with the next tick."""
@@ -90,12 +88,6 @@ class Pulse(Vertical):
             self._stale.add(self._alive)
         return change.event == "node"
 
-    def heard(self, change: Change) -> None:
-        """A change on the server."""
-        if change.event in ("open", "reset"):
-            for watch in self._watches:
-                watch.touch()
-
     def ticked(self) -> None:
         """Some seconds went by."""
         stale, self._stale = self._stale, set()
@@ -103,21 +95,6 @@ class Pulse(Vertical):
             watch.touch()
         if self._alive and self._alive.value and self._alive.value.total:
             self._alive.touch()
-
-    def pause(self) -> None:
-        """Nobody looks."""
-        for watch in self._watches:
-            watch.pause()
-
-    def resume(self) -> None:
-        """Somebody looks again."""
-        for watch in self._watches:
-            watch.resume()
-
-    @property
-    def idle(self) -> bool:
-        """Whether everything that was asked for is shown."""
-        return all(watch.idle for watch in self._watches)
 
     def _told(self, _: Watch[Any]) -> None:
         self.call_later(self.draw)
