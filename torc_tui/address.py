@@ -96,19 +96,18 @@ async def find_workflow(store: Store, text: str, others: Sequence[str] = ()) -> 
     """
     if text.isdigit():
         return int(text), ""
-    for narrowed in (f'name="{text}"', f'"{text}"'):
-        page = await store.ask(console.workflow_rows(Part(sort="-id", limit=1, filter=narrowed)))
-        if page.items:
-            return page.items[0]["id"], page.items[0]["name"]
+    found = await _newest(store, f'name="{text}"') or await _newest(store, f'"{text}"')
+    if found:
+        return found
     hint = did_you_mean(text, [*others, *await _names(store, "", NEARBY)])
     raise InputError(f"no workflow is called {text!r}{hint or '; :workflows lists them'}")
 
 
 async def find_named(store: Store, text: str, others: list[str]) -> tuple[int, str]:
     """The workflow that a word means which is nothing else. InputError says which of the `others` is near it."""
-    page = await store.ask(console.workflow_rows(Part(sort="-id", limit=1, filter=f'name="{text}"')))
-    if page.items:
-        return page.items[0]["id"], page.items[0]["name"]
+    found = await _newest(store, f'name="{text}"')
+    if found:
+        return found
     near = did_you_mean(text, [*others, *await _names(store, "", NEARBY)])
     raise InputError(f"{text!r} is no place, no action and no workflow{near or '; ctrl+p lists the actions'}")
 
@@ -128,6 +127,12 @@ async def find_job(store: Store, text: str, here: int | None, others: Sequence[s
         hint = did_you_mean(text, others) or f"; :jobs {here} {text} looks for it"
         raise InputError(f"no job of workflow {here} is called {text!r}{hint}")
     return int(rows[0]["id"])
+
+
+async def _newest(store: Store, narrowed: str) -> tuple[int, str] | None:
+    """Id and name of the newest workflow that a filter leaves in."""
+    page = await store.ask(console.workflow_rows(Part(sort="-id", limit=1, filter=narrowed)))
+    return (page.items[0]["id"], page.items[0]["name"]) if page.items else None
 
 
 async def _names(store: Store, part: str, limit: int) -> list[str]:
