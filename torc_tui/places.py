@@ -11,7 +11,7 @@ from torc_tui.address import find_workflow
 from torc_tui.screens.create import CreateScreen
 from torc_tui.screens.failures import FailuresScreen
 from torc_tui.screens.log import LogScreen
-from torc_tui.screens.plot import VIEWS, plot_of_job, plot_of_node, plot_of_workflow
+from torc_tui.screens.plot import NODE_VIEWS, VIEWS, plot_of_job, plot_of_node, plot_of_workflow
 from torc_tui.screens.run import RunScreen
 from torc_tui.screens.runs import RunsScreen
 from torc_tui.screens.server import ServerScreen
@@ -62,7 +62,7 @@ async def _log(app: Console, words: str) -> None:
 async def _plot(app: Console, words: str) -> None:
     of_node = words.partition(" ")[0] == "node"
     number, _, view = words.removeprefix("node").strip().partition(" ")
-    views = VIEWS[2:] if of_node else VIEWS
+    views = NODE_VIEWS if of_node else VIEWS
     view = view.strip() or views[0]
     if of_node and view in ("memory", "cpu"):
         view = f"node {view}"

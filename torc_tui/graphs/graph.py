@@ -118,9 +118,9 @@ class Graph:
     def move_cursor(self, columns: int) -> None:
         """Read the point so many columns beside; right of the last one it is the newest again."""
 
-    def move_cursor_to(self, share: float) -> None:
-        """Read the first point (0) or the newest (1)."""
-        self.cursor = 0 if share == 0 else None
+    def read(self, point: int | None) -> None:
+        """Read a point; None: the newest, whichever that is."""
+        self.cursor = point
 
     def why_no_neighbour(self, by: int) -> str | None:
         """Why there is nothing of its kind before (-1) or after (1) it, or None when there is."""

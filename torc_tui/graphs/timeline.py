@@ -143,8 +143,8 @@ class TimelineGraph(Graph):
                 ],
                 canvas,
             )
-        self._looked = replace(self._looked, cursor=self._cursor)
-        lines = timeline_lines(told, self._looked, canvas.width, canvas.height, canvas.characters)
+        looked = replace(self._looked, cursor=self._cursor)
+        lines = timeline_lines(told, looked, canvas.width, canvas.height, canvas.characters)
         return Drawing(self._facts(told, canvas.characters), self._reading(told), lines)
 
     @property
@@ -238,9 +238,6 @@ class TimelineGraph(Graph):
             row = self._row
             self._window, self._sought = window, row["id"] if row else None
             self._looked = replace(self._looked, row=0, top=0)
-
-    def move_cursor_to(self, share: float) -> None:
-        self.cursor = 0 if share == 0 and self._told and self._told.all else None
 
     def _neighbour(self, by: int) -> tuple[int | None] | None:
         """The runner before or after, all of them being the first, in a tuple; None when there is none."""

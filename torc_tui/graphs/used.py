@@ -78,9 +78,6 @@ class UsedGraph(Graph):
             at = (count - 1 if self.cursor is None else self.cursor) + columns * step
             self.cursor = max(at, 0) if at < count - 1 else None
 
-    def move_cursor_to(self, share: float) -> None:
-        self.cursor = 0 if share == 0 and self.used and self.used.times_ms else None
-
     def draw(self, canvas: Canvas) -> Drawing | None:
         self.ask()
         used = self.used

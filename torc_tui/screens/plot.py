@@ -173,5 +173,8 @@ def plot_of_workflow(store: Store, workflow_id: int, view: str = "timeline") -> 
     return PlotScreen([timeline, NodeGraph(store, lambda: timeline.node_id, ["No runner has run a job yet."])], view)
 
 
-VIEWS = (*JobGraph.views, *NodeGraph.views, *TimelineGraph.views)
-"""The names of the tabs."""
+NODE_VIEWS = (*NodeGraph.views, *TimelineGraph.views)
+"""The names of the tabs of the plots of a runner."""
+
+VIEWS = (*JobGraph.views, *NODE_VIEWS)
+"""Those of the plots of a job, which are all."""
