@@ -11,12 +11,13 @@ from torc_core.models.console import Row, TablePage
 from torc_core.models.failures import FailureGroup, Failures
 from torc_tui.rendering import failure_view
 from torc_tui.rendering.columns import Column
+from torc_tui.statuses import ENDED_BADLY, WAITING
 from torc_tui.store import Store
 from torc_tui.widgets.paged_table import PagedTable
 
 JOB_SORT = "-end"
 
-CHANGES_FAILURES = ("failed", "terminated", "pending_failed", "ready", "blocked", "uninitialized", "canceled")
+CHANGES_FAILURES = (*WAITING, *ENDED_BADLY)
 """Jobs that go to one of these statuses may come to the failures, or leave them."""
 
 

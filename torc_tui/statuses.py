@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 WAITING = ("uninitialized", "blocked", "ready")
 
 ACTIVE = ("pending", "running")
@@ -13,3 +15,8 @@ FAILED = ("failed", "terminated", "pending_failed")
 ENDED_BADLY = (*FAILED, "canceled")
 
 ENDED = ("completed", *ENDED_BADLY)
+
+
+def count(counts: Mapping[str, int], labels: Iterable[str]) -> int:
+    """How many jobs have one of these statuses, `counts` being label -> jobs."""
+    return sum(counts.get(label, 0) for label in labels)

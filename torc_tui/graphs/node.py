@@ -83,12 +83,11 @@ class NodeGraph(UsedGraph):
         told = self._told
         if told is None:
             return [(f"runner {self._find() or ''}", "strong")]
-        state = characters.status("running", "active") if told.is_active else characters.status("disabled", "gone")
         return [
             (f"{told.workflow_name} › ", "dim"),  # noqa: RUF001
             (told.host, "strong"),
             (f" ({told.node_id}) › plot  ", "dim"),  # noqa: RUF001
-            *state,
+            *characters.runner(active=told.is_active),
         ]
 
     def which(self) -> Line:

@@ -65,6 +65,10 @@ class Characters:
         look = STATUSES.get(label, STATUSES["uninitialized"])
         return [(look.plain if self.ascii else look.glyph, look.role)]
 
+    def runner(self, *, active: bool) -> Line:
+        """Glyph and word of whether a runner is at work."""
+        return self.status("running", "active") if active else self.status("disabled", "gone")
+
 
 def terminal_characters() -> Characters:
     """ASCII where the locale's encoding is not UTF-8, or TORC_ASCII asks for it."""

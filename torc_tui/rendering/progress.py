@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from torc_tui.rendering.cells import Line
-from torc_tui.statuses import ENDED_BADLY, FAILED
+from torc_tui.statuses import ACTIVE, ENDED_BADLY, FAILED, count
 
 
 def parts(counts: Mapping[str, int]) -> tuple[int, int, int, int]:
     """(completed, ended otherwise, running, all)."""
-    bad = sum(counts.get(label, 0) for label in ENDED_BADLY)
-    active = counts.get("running", 0) + counts.get("pending", 0)
-    return counts.get("completed", 0), bad, active, sum(counts.values())
+    return counts.get("completed", 0), count(counts, ENDED_BADLY), count(counts, ACTIVE), sum(counts.values())
 
 
 def done_share(counts: Mapping[str, int]) -> float:
@@ -28,7 +26,7 @@ def bar(counts: Mapping[str, int], width: int) -> Line:
         return [("░" * width, "faint")]
     sizes = _shares((done, bad, active, total - done - bad - active), width)
     spans = (("█", "completed"), ("█", "failed"), ("▓", "running"), ("░", "faint"))
-    if not any(counts.get(label) for label in FAILED):
+    if not count(counts, FAILED):
         spans = (spans[0], ("█", "canceled"), *spans[2:])
     return [(char * size, role) for (char, role), size in zip(spans, sizes, strict=True) if size]
 

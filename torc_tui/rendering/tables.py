@@ -10,6 +10,7 @@ from torc_tui.rendering import numbers
 from torc_tui.rendering.cells import Line
 from torc_tui.rendering.columns import Cell, Column, Look
 from torc_tui.rendering.progress import bar, done_share, parts
+from torc_tui.statuses import ACTIVE, FAILED, count
 
 BAR_WIDTH = 18
 
@@ -72,14 +73,12 @@ def _completed(row: Row, _: Look) -> Line:
 
 
 def _failed(row: Row, _: Look) -> Line:
-    counts = row.get("counts", {})
-    failed = sum(counts.get(label, 0) for label in ("failed", "terminated", "pending_failed"))
+    failed = count(row.get("counts", {}), FAILED)
     return [(numbers.count(failed), "failed")] if failed else [(numbers.NOTHING, "faint")]
 
 
 def _running(row: Row, _: Look) -> Line:
-    counts = row.get("counts", {})
-    running = counts.get("running", 0) + counts.get("pending", 0)
+    running = count(row.get("counts", {}), ACTIVE)
     return [(numbers.count(running), "running")] if running else [(numbers.NOTHING, "faint")]
 
 
@@ -273,7 +272,7 @@ EVENTS = (
 
 
 def _active(row: Row, look: Look) -> Line:
-    return look.characters.status("running", "active") if row["active"] else look.characters.status("disabled", "gone")
+    return look.characters.runner(active=row["active"])
 
 
 def _slots(row: Row, _: Look) -> Line:

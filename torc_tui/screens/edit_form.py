@@ -9,6 +9,7 @@ from torc_core.models.job_changes import ChangeTold, JobEdit
 from torc_core.units import UnitError, parse_duration, parse_memory
 from torc_tui.rendering.numbers import many
 from torc_tui.screens.form import Form, FormRow, whole
+from torc_tui.statuses import ACTIVE, count
 
 _SHORT = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.IGNORECASE)
 
@@ -70,7 +71,7 @@ def _now(told: ChangeTold, name: str) -> tuple[str, str]:
 
 
 def _said(told: ChangeTold) -> list[str]:
-    running = told.left_out.get("running", 0) + told.left_out.get("pending", 0)
+    running = count(told.left_out, ACTIVE)
     lines = [f"Requirement {told.requirements[0].name}."] if len(told.requirements) == 1 else []
     if running:
         lines.append(f"{many(running, 'running job')} keep{'s' * (running == 1)} what is asked for now.")

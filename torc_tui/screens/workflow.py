@@ -25,6 +25,7 @@ from torc_tui.screens.data import DataScreen
 from torc_tui.screens.job import JobScreen, concerns_shown
 from torc_tui.screens.notice import Notice
 from torc_tui.sources import PlanTable, workflow_tables
+from torc_tui.statuses import ACTIVE, FAILED, count
 from torc_tui.store import Store, Watch, is_missing
 from torc_tui.widgets.lines_view import LinesView
 from torc_tui.widgets.paged_table import PagedTable
@@ -189,8 +190,8 @@ class WorkflowScreen(ConsoleScreen):
         if left is not None:
             place.append((f"  ETA {numbers.duration(left)}", "text"))
         facts: Line = [(f"run {row['run']}", "dim")]
-        failed = sum(counts.get(label, 0) for label in ("failed", "terminated", "pending_failed"))
-        running = counts.get("running", 0) + counts.get("pending", 0)
+        failed = count(counts, FAILED)
+        running = count(counts, ACTIVE)
         if failed:
             facts += [("  ", ""), (f"{failed:,} ", "failed"), *self.app.characters.glyph("failed")]
         if running:

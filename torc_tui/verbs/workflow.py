@@ -16,7 +16,7 @@ from torc_tui.plans import Plan, typed_count
 from torc_tui.rendering.numbers import many
 from torc_tui.retrying import plan_retry
 from torc_tui.starting import plan_initialize, plan_reinitialize, planned_run
-from torc_tui.statuses import ACTIVE, ENDED, ENDED_BADLY, FAILED, WAITING
+from torc_tui.statuses import ACTIVE, ENDED, ENDED_BADLY, FAILED, WAITING, count
 from torc_tui.store import Store
 
 HERE = frozenset({Place.WORKFLOWS, Place.WORKFLOW})
@@ -55,13 +55,9 @@ def _has(*labels: str, otherwise: str) -> Callable[[Context], str | None]:
         counts = _counts(context)
         if counts is None:
             return _some(context)
-        return None if any(counts.get(label) for label in labels) else otherwise
+        return None if count(counts, labels) else otherwise
 
     return reason
-
-
-def _of(summary: Summary, *labels: str) -> int:
-    return sum(summary.counts.get(label, 0) for label in labels)
 
 
 def _named(thing: Thing) -> str:
@@ -135,9 +131,9 @@ async def _run(context: Context) -> None:
 async def _cancel(context: Context) -> None:
     things = context.things("workflow")
     summaries = await _summaries(context.store, things)
-    active = sum(_of(summary, *ACTIVE) for summary in summaries)
-    waiting = sum(_of(summary, "blocked", "ready") for summary in summaries)
-    kept = sum(_of(summary, *ENDED) for summary in summaries)
+    active = sum(count(summary.counts, ACTIVE) for summary in summaries)
+    waiting = sum(count(summary.counts, ("blocked", "ready")) for summary in summaries)
+    kept = sum(count(summary.counts, ENDED) for summary in summaries)
     if not active and not waiting:
         raise TorcError(f"nothing is left to cancel in {_called(things)}: every job has ended")
     lines = []
@@ -182,7 +178,7 @@ async def _reinitialize(context: Context) -> None:
 async def _reset(context: Context) -> None:
     (thing,) = context.things("workflow")
     summary = await context.store.ask(endpoints.summary(thing.id))
-    active = _of(summary, *ACTIVE)
+    active = count(summary.counts, ACTIVE)
     lines = [f"{many(summary.total, 'job')} will be uninitialized; 'i' initializes them."]
     if active:
         lines.append(f"{many(active, 'running job')} will be stopped first.")
@@ -200,7 +196,7 @@ async def _delete(context: Context) -> None:
     things = context.things("workflow")
     summaries = await _summaries(context.store, things)
     jobs = sum(summary.total for summary in summaries)
-    active = sum(_of(summary, *ACTIVE) for summary in summaries)
+    active = sum(count(summary.counts, ACTIVE) for summary in summaries)
     lines = [f"{many(jobs, 'job')} will be forgotten for good, with all results, files and events on record."]
     if active:
         lines.append(f"{many(active, 'running job')} will be stopped.")
@@ -225,7 +221,7 @@ def run_reason(context: Context) -> str | None:
     """Why a workflow cannot be run now."""
     reason = _one(context) or _waits(context)
     counts = _counts(context) or {}
-    return reason or ("it runs already" if any(counts.get(label) for label in ACTIVE) else None)
+    return reason or ("it runs already" if count(counts, ACTIVE) else None)
 
 
 ACTIONS = (
