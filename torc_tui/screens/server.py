@@ -204,7 +204,3 @@ class ServerScreen(ConsoleScreen):
 
     def title_lines(self) -> tuple[Line, Line]:
         return [("Workflows › ", "dim"), ("Server", "strong")], []  # noqa: RUF001
-
-    @property
-    def idle(self) -> bool:
-        return self._lookout is None or self._lookout.idle
