@@ -64,7 +64,7 @@ class NodeGraph(UsedGraph):
         return change.event == "node" and change.data.get("id") in (self._asked, None)
 
     def told(self, watch: Watch[Any]) -> None:
-        self._told = watch.value if watch.value and watch.value.node_id == self._asked else self._told
+        self._told = watch.value or self._told
         super().told(watch)
 
     def draw(self, canvas: Canvas) -> Drawing | None:

@@ -112,8 +112,7 @@ class TimelineGraph(Graph):
         self._stale = False
 
     def told(self, watch: Watch[Any]) -> None:
-        if watch in self.watches and watch.value:
-            self._told = watch.value
+        self._told = watch.value or self._told
         super().told(watch)
 
     def arrived(self) -> None:
@@ -126,7 +125,6 @@ class TimelineGraph(Graph):
             self._sought = None
             if told.anchor is not None:
                 self._looked = replace(self._looked, row=told.anchor, top=max(told.anchor - self._bars // 2, 0))
-        self.move_row(0)
 
     def draw(self, canvas: Canvas) -> Drawing | None:
         self._canvas = canvas
