@@ -11,8 +11,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+from textual import events
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
+from torc_core.client.request import Request
 from torc_tui.app import ConsoleApp
 from torc_tui.connect import NamedServer
 from torc_tui.rendering.glyphs import Characters
@@ -39,6 +42,24 @@ class Driver:
     async def type(self, text: str) -> None:
         """Type a text into what has the focus."""
         await self.pilot.press(*(_KEYS.get(character, character) for character in text))
+
+    def at_once(self, *keys: str) -> None:
+        """Type without looking: characters, or keys by Textual's names."""
+        for key in keys:
+            event = events.Key(_character_to_key(key), key) if len(key) == 1 else events.Key(key, None)
+            self.app.post_message(event)
+
+    def asked(self) -> list[str]:
+        """The paths of all that the server is asked for from now on, as it is asked."""
+        paths: list[str] = []
+        store, send = self.app.store, self.app.store._send
+
+        def noting(request: Request[Any]) -> Any:
+            paths.append(request.path)
+            return send(request)
+
+        store._send = noting  # type: ignore[method-assign]
+        return paths
 
     async def settle(self, limit_s: float = LIMIT_S) -> None:
         """Wait until there is nothing left to do, unless the server is away."""

@@ -7,7 +7,6 @@ import asyncio
 from server_process import ServerProcess
 
 from tests.tui.driver import console, driven
-from tests.tui.test_typing_ahead import at_once
 
 
 @driven
@@ -15,7 +14,7 @@ async def test_keys_wait_for_a_screen_that_has_no_widgets_yet(tui_server: Server
     async with console(tui_server.url) as driver:
         heeded = asyncio.Event()
         driver.screen._is_mounted = False
-        at_once(driver, "home", "question_mark")
+        driver.at_once("home", "question_mark")
         driver.app.call_later(heeded.set)
         await heeded.wait()
         assert not driver.dialog

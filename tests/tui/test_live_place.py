@@ -45,8 +45,6 @@ async def test_the_first_screen_asks_three_questions(tui_server: ServerProcess, 
     for i in range(30):
         workshop.workflow(f"one of thirty {i}", {"name": "a"})
     async with console(tui_server.url) as driver:
-        asked: list[str] = []
-        send = driver.app.store._send
-        driver.app.store._send = lambda request: (asked.append(request.path), send(request))[1]  # type: ignore[method-assign]
+        asked = driver.asked()
         await driver.press("f5")
         assert sorted(asked) == ["/console/failures", "/console/nodes", "/console/workflows"]

@@ -72,9 +72,7 @@ def test_nothing_is_asked_while_nothing_runs(tui_server: ServerProcess, workshop
     workshop.end(workflow_id)
 
     async def script(d: Driver) -> None:
-        asked: list[str] = []
-        send = d.app.store._send
-        d.app.store._send = lambda request: (asked.append(request.path), send(request))[1]  # type: ignore[method-assign]
+        asked = d.asked()
         for keys in ((), ("enter",), ("p",)):
             await d.press(*keys)
             asked.clear()

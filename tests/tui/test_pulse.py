@@ -53,9 +53,7 @@ def test_failures_and_runners_come_and_go_by_themselves(tui_server: ServerProces
 
 def test_on_a_small_terminal_there_is_none_and_nothing_is_asked_for_it(tui_server: ServerProcess) -> None:
     async def script(d: Driver) -> None:
-        asked: list[str] = []
-        send = d.app.store._send
-        d.app.store._send = lambda request: (asked.append(request.path), send(request))[1]  # type: ignore[method-assign]
+        asked = d.asked()
         assert "ATTENTION" not in d.text
         await d.press("f5")
         d.screen.ticked()
@@ -97,10 +95,10 @@ def test_what_does_not_fit_is_counted(count: int, last: str) -> None:
 HUGE = {"name": "huge", "num_cpus": 500, "num_gpus": 4, "num_nodes": 1, "memory": "1g", "runtime": "PT1M"}
 
 
-def needing(shop: Workshop, name: str, requirement: dict[str, object]) -> int:
-    """A workflow with a job that any runner can do and one that needs something else."""
+def with_a_huge_job(shop: Workshop, name: str) -> int:
+    """A workflow with a job that any runner can do and one that needs what few have."""
     workflow_id, _ = shop.workflow(name, {"name": "easy"}, initialize=False)
-    needs = shop._post("/resource_requirements", {**requirement, "workflow_id": workflow_id})["id"]
+    needs = shop._post("/resource_requirements", {**HUGE, "workflow_id": workflow_id})["id"]
     job = {"workflow_id": workflow_id, "name": "hard", "command": "true", "resource_requirements_id": needs}
     shop._post("/jobs", job)
     shop._post(f"/workflows/{workflow_id}/restart")
@@ -113,7 +111,7 @@ def stuck_now(shop: Workshop, workflow_id: int) -> list[dict[str, object]]:
 
 
 def test_a_workflow_whose_jobs_no_runner_fits_is_told_while_it_runs_and_afterwards(workshop: Workshop) -> None:
-    workflow_id = needing(workshop, "wide", HUGE)
+    workflow_id = with_a_huge_job(workshop, "wide")
     assert stuck_now(workshop, workflow_id) == []
     runner = workshop.runner(workflow_id)
     (job,) = runner.claim()
@@ -133,7 +131,7 @@ async def test_a_stuck_workflow_needs_attention_until_it_can_go_on(
     tui_server: ServerProcess, workshop: Workshop
 ) -> None:
     async with console(tui_server.url) as driver:
-        workflow_id = await asyncio.to_thread(needing, workshop, "stuck", HUGE)
+        workflow_id = await asyncio.to_thread(with_a_huge_job, workshop, "stuck")
         runner = await asyncio.to_thread(workshop.runner, workflow_id)
         (job,) = await asyncio.to_thread(runner.claim)
         await asyncio.to_thread(runner.finish, job)
