@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.tui import stranger
 from tests.tui.pictures import svg
-from tests.tui.terminal import Terminal
+from tests.tui.terminal import CONSOLE, Terminal
 
 HERE = Path(__file__).resolve().parent
 
@@ -150,7 +150,7 @@ def show() -> None:
             command, cwd=scratch / "ensemble", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as run:
             try:
-                with Terminal(stranger.CONSOLE, size=(140, 40), folder=scratch) as terminal:
+                with Terminal(CONSOLE, size=(140, 40), folder=scratch) as terminal:
                     _pictures(terminal)
             finally:
                 run.terminate()

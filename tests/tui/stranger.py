@@ -5,13 +5,10 @@ Without leaving the console. Keys are typed into a real terminal; what is waited
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.tui.terminal import Terminal
-
-CONSOLE = [sys.executable, "-m", "torc_core.cli.main", "tui"]
+from tests.tui.terminal import CONSOLE, Terminal
 
 COLLECTED = 14
 

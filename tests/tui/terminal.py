@@ -13,6 +13,7 @@ import select
 import signal
 import struct
 import subprocess
+import sys
 import termios
 import threading
 import time
@@ -22,6 +23,9 @@ from typing import NamedTuple
 
 import psutil
 import pyte
+
+CONSOLE = [sys.executable, "-m", "torc_core.cli.main", "tui"]
+"""The command that starts the console."""
 
 LIMIT_S = 15.0
 """How long a condition may take to come true."""

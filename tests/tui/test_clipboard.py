@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import sys
 from pathlib import Path
 
 import pytest
 from server_process import ServerProcess
 
 from tests.tui.driver import Workshop
-from tests.tui.terminal import Terminal
+from tests.tui.terminal import CONSOLE, Terminal
 from torc_tui.clipboard import LIMIT, copy_sequence
 
 ENCODED = base64.b64encode(b"/data/run 1").decode()
@@ -38,8 +37,8 @@ def test_y_sends_what_is_chosen_to_the_terminal(
     tui_server: ServerProcess, workshop: Workshop, tmp_path: Path, tmux: str
 ) -> None:
     workflow_id, _ = workshop.workflow("copied", {"name": "its name"})
-    command = [sys.executable, "-m", "torc_core.cli.main", "tui", "--url", tui_server.url]
-    with Terminal([*command, "--view", f"jobs {workflow_id}"], folder=tmp_path, environment={"TMUX": tmux}) as terminal:
+    command = [*CONSOLE, "--url", tui_server.url, "--view", f"jobs {workflow_id}"]
+    with Terminal(command, folder=tmp_path, environment={"TMUX": tmux}) as terminal:
         terminal.sees("its name", "○ ready")
         terminal.press("y")
         terminal.sees("Copy")

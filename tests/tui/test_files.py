@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 from server_process import ServerProcess
 
 from tests.tui.driver import Workshop, console, driven
-from tests.tui.terminal import Terminal
+from tests.tui.terminal import CONSOLE, Terminal
 from torc_tui.screens.chooser import Chooser
-
-CONSOLE = [sys.executable, "-m", "torc_core.cli.main", "tui"]
 
 
 @driven

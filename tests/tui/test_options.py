@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
 from server_process import ServerProcess
 
 from tests.tui.driver import Workshop, console, driven
-from tests.tui.terminal import Terminal
-
-CONSOLE = [sys.executable, "-m", "torc_core.cli.main", "tui"]
+from tests.tui.terminal import CONSOLE, Terminal
 
 TRUE_COLOUR = re.compile(rb"[34]8;2;\d")
 

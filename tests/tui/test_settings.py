@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
 from server_process import ServerProcess
 
 from tests.tui.driver import Workshop
-from tests.tui.terminal import Terminal
+from tests.tui.terminal import CONSOLE, Terminal
 from torc_core.errors import InputError
 from torc_tui import settings
 from torc_tui.rendering.palette import PALETTES
-
-CONSOLE = [sys.executable, "-m", "torc_core.cli.main", "tui"]
 
 
 def configured(text: str) -> Path:

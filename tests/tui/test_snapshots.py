@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +15,7 @@ from server_process import ServerProcess
 
 from tests.tui import large_database
 from tests.tui.pictures import svg
-from tests.tui.terminal import Grid, Terminal
-
-CONSOLE = [sys.executable, "-m", "torc_core.cli.main", "tui"]
+from tests.tui.terminal import CONSOLE, Grid, Terminal
 
 KEPT = Path(__file__).with_name("snapshots")
 

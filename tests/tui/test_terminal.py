@@ -16,9 +16,7 @@ from server_process import ServerProcess
 
 from tests.tui import large_database
 from tests.tui.driver import Runner, Workshop
-from tests.tui.terminal import Terminal
-
-CONSOLE = [sys.executable, "-m", "torc_core.cli.main", "tui"]
+from tests.tui.terminal import CONSOLE, Terminal
 
 JOBS = 3000
 WORKFLOWS = 200

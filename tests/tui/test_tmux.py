@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.stranger import CONSOLE
+from tests.tui.terminal import CONSOLE
 from torc_core import local_server
 
 LIMIT_S = 30.0
