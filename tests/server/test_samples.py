@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 from server_process import ServerProcess
@@ -14,12 +13,6 @@ from torc_server import samples as module
 from torc_server.samples import LIVE_MS, POINTS, Samples
 
 MB = 1 << 20
-
-
-@pytest.fixture
-def shop(shared_server: ServerProcess) -> Iterator[Workshop]:
-    with shared_server.client() as http:
-        yield Workshop(http)
 
 
 def now_ms() -> int:

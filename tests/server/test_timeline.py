@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from server_process import ServerProcess
 
 from tests.tui.driver import Workshop
 
 BEGAN = 1_700_000_000_000
 """A moment long ago, in ms since 1970."""
-
-
-@pytest.fixture
-def shop(shared_server: ServerProcess) -> Iterator[Workshop]:
-    with shared_server.client() as http:
-        yield Workshop(http)
 
 
 def asked(shop: Workshop, workflow_id: int, **query: Any) -> dict[str, Any]:
