@@ -88,17 +88,20 @@ def test_an_idle_runner_waits_in_held_calls(server, start) -> None:
     assert len(server.calls) - quiet <= 3
 
 
-def test_a_runner_that_the_server_has_forgotten_stops_its_jobs_and_leaves(server, start) -> None:
+@pytest.mark.parametrize(
+    ("status", "why"), [(404, ""), (422, "the server refuses this runner's calls")], ids=["forgotten", "refused"]
+)
+def test_a_runner_that_no_server_wants_stops_its_jobs_and_leaves(server, start, status: int, why: str) -> None:
     server.job("sleep 1000")
     runner = start()
     server.until(lambda: server.started, "start")
 
-    server.change(refuse_with=404)
+    server.change(refuse_with=status)
     server.job("true")
 
-    _, err = runner.communicate(timeout=10)
+    _, err = runner.communicate(timeout=20)
     assert runner.returncode == 1
-    assert err.startswith("torc-runner: stopped: ")
+    assert err.startswith(f"torc-runner: stopped: {why}")
     assert err.count("\n") == 1
 
 
@@ -169,19 +172,6 @@ def test_a_result_over_which_the_server_fails_keeps_no_other_back_and_is_not_los
     assert [server.results[job].stderr_tail for job in (4, 8)] == ["why\n", "why\n"]
     assert err.count("\n") == 1
     assert "the server answers 500: not this one" in err
-
-
-def test_a_server_that_refuses_every_report_is_given_up(server, start) -> None:
-    server.job("sleep 1000")
-    runner = start()
-    server.until(lambda: server.started, "start")
-
-    server.change(refuse_with=422)
-    server.job("true")
-
-    _, err = runner.communicate(timeout=20)
-    assert runner.returncode == 1
-    assert "stopped: the server refuses this runner's calls" in err
 
 
 def test_credentials_are_sent_as_basic_authentication(server, run) -> None:
