@@ -76,9 +76,12 @@ def test_help_shows_all_of_every_action_of_the_screen(
 
     async def script(d: Driver) -> None:
         await d.press("question_mark")
-        lines = _inside(d.text)
-        while (await d.press("down")) or _inside(d.text) != lines[-len(_inside(d.text)) :]:
-            lines.append(_inside(d.text)[-1])
+        lines = shown = _inside(d.text)
+        await d.press("down")
+        while _inside(d.text) != shown:
+            shown = _inside(d.text)
+            lines = [*lines, shown[-1]]
+            await d.press("down")
         words = " ".join(" ".join(lines).split())
         for action in d.app.registry.possible(d.screen.places):
             if not action.id.startswith("tab."):
