@@ -131,19 +131,19 @@ async def test_a_stuck_workflow_needs_attention_until_it_can_go_on(
     tui_server: ServerProcess, workshop: Workshop
 ) -> None:
     async with console(tui_server.url) as driver:
-        workflow_id = await asyncio.to_thread(with_a_huge_job, workshop, "stuck")
+        workflow_id = await asyncio.to_thread(with_a_huge_job, workshop, "too_large")
         runner = await asyncio.to_thread(workshop.runner, workflow_id)
         (job,) = await asyncio.to_thread(runner.claim)
         await asyncio.to_thread(runner.finish, job)
         await asyncio.to_thread(runner.leave)
-        await driver.until(lambda: "no runner fits" in driver.text)
-        assert "1 job  stuck  500 CPUs and 4 GPUs" in driver.line("no runner fits")
+        await driver.sees("1 job  too_large  500 CPUs and 4 GPUs")
+        assert "no runner fits" in driver.line("too_large  500 CPUs")
         assert "cannot go on" in driver.line("ATTENTION")
         await asyncio.to_thread(workshop.http.put, f"/workflows/{workflow_id}/cancel")
 
         def has_gone() -> bool:
             driver.screen.ticked()
-            return "500 CPUs" not in driver.text
+            return "too_large  500 CPUs" not in driver.text
 
         await driver.until(has_gone)
 
