@@ -184,9 +184,7 @@ class FakeServer:
                 if r.return_code in self.unwanted and r.stderr_tail
             ]
             status = self.refuse_with or (refusals[0] if refusals else 200)
-            answer = (
-                self._exchange(request) if status == 200 or not refusals else {"error": {"message": "not this one"}}
-            )
+            answer = self._exchange(request) if status == 200 else self._refuse(request)
             if (request.results or request.started) and self.swallow_answers:
                 self.swallow_answers -= 1
                 handler.close_connection = True
@@ -199,6 +197,13 @@ class FakeServer:
         handler.send_header("Content-Length", str(len(content)))
         handler.end_headers()
         handler.wfile.write(content)
+
+    def _refuse(self, request: ExchangeRequest) -> dict[str, Any]:
+        """Take nothing of what is told."""
+        with self._changed:
+            self.calls.append(request)
+            self._changed.notify_all()
+        return {"error": {"message": "not this one"}}
 
     def _exchange(self, request: ExchangeRequest) -> ExchangeAnswer:
         answer = ExchangeAnswer(acknowledged=request.sequence, run_id=self.run_id)

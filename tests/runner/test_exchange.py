@@ -89,7 +89,9 @@ def test_an_idle_runner_waits_in_held_calls(server, start) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "why"), [(404, ""), (422, "the server refuses this runner's calls")], ids=["forgotten", "refused"]
+    ("status", "why"),
+    [(404, "not this one"), (422, "the server refuses this runner's calls")],
+    ids=["forgotten", "refused"],
 )
 def test_a_runner_that_no_server_wants_stops_its_jobs_and_leaves(server, start, status: int, why: str) -> None:
     server.job("sleep 1000")
