@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from tests.tui import stranger
@@ -160,6 +161,10 @@ def _cursor_row(terminal: Terminal) -> str:
     return next((line for line in terminal.text.splitlines() if line.startswith("▌ ")), "")
 
 
+def _has_moved(terminal: Terminal, row: str) -> bool:
+    return _cursor_row(terminal) != row
+
+
 def _pictures(terminal: Terminal) -> None:
     terminal.sees("LIVE", "ensemble_2026", "over memory", limit_s=60)
     terminal.until(lambda: " 1" in terminal.line("ensemble_2026"), 60)
@@ -169,7 +174,7 @@ def _pictures(terminal: Terminal) -> None:
     terminal.until(lambda: terminal.text.count("✔ completed") >= 8, 60)
     while "● running" not in (row := _cursor_row(terminal)):
         terminal.press("down")
-        terminal.until(lambda row=row: _cursor_row(terminal) != row)
+        terminal.until(partial(_has_moved, terminal, row))
     name = row.split()[2]
     terminal.until(lambda: re.search(f"{name} .*memory .*MB", terminal.line("python3 ../member.py")), 30)
     take(terminal, "workflow")
