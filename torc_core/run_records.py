@@ -45,7 +45,7 @@ class RunOptions(Struct, frozen=True, omit_defaults=True):
             "--memory-gb": self.memory_gb,
             "--num-gpus": self.num_gpus,
         }
-        return [text for name, value in named.items() if value is not None for text in (name, f"{value:g}")]
+        return [text for name, value in named.items() if value is not None for text in (name, str(value))]
 
     def output_folder(self, folder: str) -> Path:
         """Where output goes when jobs work in `folder`."""

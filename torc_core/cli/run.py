@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from torc_core.cli.app import App, file_command, pass_app
-from torc_core.cli.runner_process import RunnerOptions
 from torc_core.errors import InputError, TorcError
 
 
@@ -120,18 +119,18 @@ def _deliver_late_results(app: App, number: int, origin: str, options: dict[str,
 
 def _run(app: App, workflow_id: int, name: str, origin: str, options: dict[str, Any]) -> int:
     from torc_core.cli.running import run_on_this_machine
+    from torc_core.run_records import RunOptions
 
     defaults = app.config.client.run
     given = options["output_dir"]
-    runner_options = RunnerOptions(
+    chosen = RunOptions(
         output_dir=_output_dir(given, defaults.output_dir or "output", origin),
         max_parallel_jobs=_first(options["max_parallel_jobs"], defaults.max_parallel_jobs),
         num_cpus=_first(options["num_cpus"], defaults.num_cpus),
         memory_gb=_first(options["memory_gb"], defaults.memory_gb),
         num_gpus=_first(options["num_gpus"], defaults.num_gpus),
-        log_level=app.options.get("log_level") or app.config.client.log_level,
     )
-    return run_on_this_machine(app, workflow_id, name, origin, runner_options)
+    return run_on_this_machine(app, workflow_id, name, origin, chosen)
 
 
 def _output_dir(given: str | None, default: str, origin: str) -> str:

@@ -12,7 +12,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import FrameType
 from typing import IO
 
@@ -23,29 +22,6 @@ from torc_core.run_records import RunOptions
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-@dataclass(frozen=True, slots=True)
-class RunnerOptions:
-    """What the runner is told about this machine; None lets it find out."""
-
-    output_dir: str
-    max_parallel_jobs: int | None = None
-    num_cpus: int | None = None
-    memory_gb: float | None = None
-    num_gpus: int | None = None
-    log_level: str | None = None
-
-    def arguments(self) -> list[str]:
-        named = {
-            "--output-dir": self.output_dir,
-            "--max-parallel-jobs": self.max_parallel_jobs,
-            "--num-cpus": self.num_cpus,
-            "--memory-gb": self.memory_gb,
-            "--num-gpus": self.num_gpus,
-            "--log-level": self.log_level,
-        }
-        return [text for name, value in named.items() if value is not None for text in (name, str(value))]
-
-
 class RunnerProcess:
     """A running `torc-runner`.
 
@@ -53,10 +29,14 @@ class RunnerProcess:
     first signal lets the runner stop its jobs and report them; another one makes it kill them at once.
     """
 
-    def __init__(self, address: Address, workflow_id: int, name: str, folder: str, options: RunnerOptions) -> None:
+    def __init__(
+        self, address: Address, workflow_id: int, name: str, folder: str, options: RunOptions, log_level: str | None
+    ) -> None:
         """Jobs work in `folder`. It is noted among this machine's runs (`run_records`), where the console lists it."""
         command = [sys.executable, "-P", "-m", "torc_core.runner.main", "--url", address.url]
         command += ["--workflow", str(workflow_id), *options.arguments()]
+        command += ["--output-dir", str(options.output_folder("."))]
+        command += ["--log-level", log_level] if log_level else []
         environment = dict(os.environ)
         if address.password is not None:
             environment["TORC_PASSWORD"] = address.password
@@ -71,11 +51,8 @@ class RunnerProcess:
         )
         if self._number is not None:
             with contextlib.suppress(OSError):
-                kept = RunOptions(
-                    options.max_parallel_jobs, options.num_cpus, options.memory_gb, options.num_gpus, options.output_dir
-                )
                 run_records.keep(
-                    self._number, self._process.pid, workflow_id, name, address.url, folder, kept, os.environ,
+                    self._number, self._process.pid, workflow_id, name, address.url, folder, options, os.environ,
                     by="shell",
                 )  # fmt: skip
         self._told = 0

@@ -13,11 +13,12 @@ from torc_core.cli.app import App
 from torc_core.cli.output import duration, print_json, short
 from torc_core.cli.output_folder import runner_log, stdio_path
 from torc_core.cli.progress import Progress, all_done, make_progress, ordered_counts
-from torc_core.cli.runner_process import RunnerOptions, RunnerProcess
+from torc_core.cli.runner_process import RunnerProcess
 from torc_core.client import endpoints
 from torc_core.errors import CannotFinishError, InputError, TorcError
 from torc_core.models.progress import Summary
 from torc_core.models.resources import Event, Result
+from torc_core.run_records import RunOptions
 from torc_core.wording import exit_text
 
 SLOWEST_LOOK_S = 2.0
@@ -53,17 +54,18 @@ class FailedJob(Struct):
     last_line: str | None
 
 
-def run_on_this_machine(app: App, workflow_id: int, name: str, folder: str, options: RunnerOptions) -> int:
+def run_on_this_machine(app: App, workflow_id: int, name: str, folder: str, options: RunOptions) -> int:
     """Run an initialized workflow, created in `folder`, until nothing is left to do; gives the exit code."""
     started = time.monotonic()
     earlier = max((event.id or 0 for event in _actions(app, workflow_id, 1)), default=0)
     progress = make_progress(app.json)
-    runner = RunnerProcess(app.client.address, workflow_id, name, folder, options)
+    log_level = app.options.get("log_level") or app.config.client.log_level
+    runner = RunnerProcess(app.client.address, workflow_id, name, folder, options, log_level)
     try:
         with runner.signals_passed_on(lambda count: _tell_signal(progress, count)) as wait:
             _follow(app, workflow_id, runner, progress, wait)
         progress.close()
-        return _conclude(app, workflow_id, runner, options, time.monotonic() - started, earlier)
+        return _conclude(app, workflow_id, runner, str(options.output_folder(".")), time.monotonic() - started, earlier)
     finally:
         runner.end(KILL_GRACE_S)
 
@@ -124,9 +126,7 @@ def _failed_actions(app: App, workflow_id: int, earlier: int) -> list[str]:
     return said
 
 
-def _conclude(
-    app: App, workflow_id: int, runner: RunnerProcess, options: RunnerOptions, seconds: float, earlier: int
-) -> int:
+def _conclude(app: App, workflow_id: int, runner: RunnerProcess, output_dir: str, seconds: float, earlier: int) -> int:
     """Tell how the run ended, and what to do next; gives the exit code. Raises what kept the runner from working.
 
     `earlier` is the last event of an action from before the run.
@@ -138,7 +138,7 @@ def _conclude(
         app.note(line)
     summary = app.client.send(endpoints.summary(workflow_id))
     bad = ("failed",) if runner.interrupts else ("failed", "terminated")
-    failed, more = _failed_jobs(app, summary, bad, options.output_dir)
+    failed, more = _failed_jobs(app, summary, bad, output_dir)
     result = _result(runner, summary)
     actions = _failed_actions(app, workflow_id, earlier)
     if app.json:
@@ -146,7 +146,7 @@ def _conclude(
     else:
         _print_end(summary, failed, more, seconds, result, actions)
     if runner.exit_code not in EXPECTED and not runner.interrupts:
-        raise TorcError(_unexpected_end(runner.exit_code, summary, options.output_dir))
+        raise TorcError(_unexpected_end(runner.exit_code, summary, output_dir))
     return result
 
 
