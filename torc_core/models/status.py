@@ -53,6 +53,9 @@ ACTIVE = frozenset({S.PENDING, S.RUNNING})
 WAITING = frozenset({S.UNINITIALIZED, S.BLOCKED, S.READY})
 """Not yet handed to anybody."""
 
+INITIALIZED = frozenset({S.BLOCKED, S.READY})
+"""As initializing leaves a job, until somebody takes it."""
+
 ALLOWED: dict[JobStatus, frozenset[JobStatus]] = {
     S.UNINITIALIZED: frozenset({S.BLOCKED, S.READY, S.DISABLED, S.CANCELED}),
     S.BLOCKED: frozenset({S.READY, S.CANCELED, S.UNINITIALIZED, S.DISABLED}),

@@ -9,11 +9,9 @@ from __future__ import annotations
 from torc_core.crash import crash_point
 from torc_core.models.exchange import Attempt, AttemptResult
 from torc_core.models.late import LateAnswer, LateResults
-from torc_core.models.status import JobStatus
+from torc_core.models.status import INITIALIZED, JobStatus
 from torc_server.engine.report import Accepted, new_status, store
 from torc_server.store.batch import Batch
-
-_WAITING = (JobStatus.READY, JobStatus.BLOCKED)
 
 
 def take_late_results(batch: Batch, workflow_id: int, node_id: int, late: LateResults) -> LateAnswer:
@@ -36,7 +34,7 @@ def take_late_results(batch: Batch, workflow_id: int, node_id: int, late: LateRe
     for job, attempt, run, status, run_now, current, holder, lost_by, stored in rows if known else ():
         result, old = told[job, attempt], JobStatus(status)
         new = new_status(old, result) if run == run_now else None
-        is_back = run == run_now and old in _WAITING and lost_by == node_id and current == attempt + 1
+        is_back = run == run_now and old in INITIALIZED and lost_by == node_id and current == attempt + 1
         if is_back and not result.retry_up_to:  # one that is to be tried again is as well tried by its next attempt
             given_back.append(_accepted(result, workflow_id, old, new_status(JobStatus.RUNNING, result), node_id))
         elif new is not None and holder == node_id and current == attempt:

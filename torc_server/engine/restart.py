@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from torc_core.models.status import ACTIVE, JobStatus
+from torc_core.models.status import ACTIVE, INITIALIZED, JobStatus
 from torc_core.wording import count_of
 from torc_server.engine.announce import tell_initialized
 from torc_server.engine.initialize import initialize, refuse_cycle, rows_below
@@ -16,9 +16,6 @@ from torc_server.engine.progress import counts, progress
 from torc_server.engine.reset import take_back
 from torc_server.errors import Conflict, Invalid, NotFound
 from torc_server.store.batch import Batch
-
-WAITING = (JobStatus.BLOCKED, JobStatus.READY)
-"""How the jobs are of a run that nobody has come for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,7 @@ def scope(conn: Connection, workflow_id: int) -> Scope:
     rows = conn.exec_driver_sql(
         "SELECT id, status, lost FROM job WHERE workflow_id = ? AND status NOT IN (5, 9)", (workflow_id,)
     ).all()
-    unused = not any(workflow[2:]) and not any(row[1] not in WAITING or row[2] for row in rows)
+    unused = not any(workflow[2:]) and not any(row[1] not in INITIALIZED or row[2] for row in rows)
     jobs = {row[0]: JobStatus(row[1]) for row in rows}
     completed = conn.exec_driver_sql(
         "SELECT count(*) FROM job WHERE workflow_id = ? AND status = 5", (workflow_id,)
