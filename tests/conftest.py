@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
-from server_process import ServerProcess
+
+from tests.server_process import ServerProcess
 
 settings.register_profile("torc", deadline=None)  # a busy machine is no mistake
 settings.load_profile("torc")

@@ -8,24 +8,25 @@ import sys
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
-from server_process import ServerProcess
 
+from tests.server_process import ServerProcess
 from torc_core.models.plan import PlanEnd, PlanJobs, PlannedJob, PlannedWorkflow, PlanStart
 
 RunnerProcess = subprocess.Popen[str]
 
 
-def plan_of(jobs: Sequence[PlannedJob], *, initialize: bool = True, **fields: object) -> bytes:
+def plan_of(jobs: Sequence[PlannedJob], *, initialize: bool = True, **fields: Any) -> bytes:
     """The body of a plan; further fields are the workflow's."""
-    workflow = PlannedWorkflow(name="flow", user="tester", **fields)  # type: ignore[arg-type]
+    workflow = PlannedWorkflow(name="flow", user="tester", **fields)
     lines: list[object] = [PlanStart(str(uuid.uuid4()), workflow, len(jobs), initialize=initialize)]
     lines += [PlanJobs(list(jobs[i : i + 1000])) for i in range(0, len(jobs), 1000)]
     return b"".join(msgspec.json.encode(line) + b"\n" for line in [*lines, PlanEnd()])
 
 
-def store(server: ServerProcess, jobs: Sequence[PlannedJob], **fields: object) -> int:
+def store(server: ServerProcess, jobs: Sequence[PlannedJob], **fields: Any) -> int:
     """Store and initialise a workflow; returns its id."""
     with server.client() as http:
         answer = http.post("/workflows/from_plan", content=plan_of(jobs, **fields)).raise_for_status()

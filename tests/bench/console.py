@@ -56,14 +56,14 @@ def _rate(it: Lab, n: int) -> float:
     sql = "SELECT min(start_ms), max(end_ms), count(*) FROM result WHERE workflow_id = ?"
     first, last, count = it.query(sql, it.last_workflow())[0]
     assert count == n
-    return n / (last - first) * 1000
+    return float(n / (last - first) * 1000)
 
 
 def _watch(it: Lab, n: int) -> Watched:
     """Run the workflow with a console on its jobs, and compare what is shown at the end with the database."""
     it.measure("workflows", "create", it.folder / "independent.json")
     number = it.last_workflow()
-    command = [BIN / "torc", "tui", "--url", it.env["TORC_API_URL"], "--view", f"jobs {number}"]
+    command = [str(BIN / "torc"), "tui", "--url", it.env["TORC_API_URL"], "--view", f"jobs {number}"]
     with Terminal(command, environment=it.env, folder=it.folder) as terminal:
         terminal.sees("LIVE", "job_10")
         terminal.settle()

@@ -6,10 +6,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from server_process import ServerProcess
-
 from tests.bench.table import row
 from tests.chaos.midway import Midway
+from tests.server_process import ServerProcess
 
 WORK: dict[str, Callable[[Midway, float], None]] = {
     "creation": Midway.create,

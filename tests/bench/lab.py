@@ -105,7 +105,7 @@ class Lab:
 
     def begin(self, path: Path) -> subprocess.Popen[bytes]:
         """Start a `torc run` and do not wait for it."""
-        command = [BIN / "torc", "run", path, "--num-cpus", "2", "-o", str(self.folder / "output")]
+        command = [str(BIN / "torc"), "run", str(path), "--num-cpus", "2", "-o", str(self.folder / "output")]
         return subprocess.Popen(
             command, env=self.env, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

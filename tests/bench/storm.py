@@ -7,9 +7,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from server_process import ServerProcess
-
 from tests.bench.table import row
+from tests.server_process import ServerProcess
 from tests.tui.driver import console
 from tests.tui.storm import Storm, prepare, screens, unfired
 

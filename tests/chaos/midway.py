@@ -9,10 +9,10 @@ from collections.abc import Callable
 from contextlib import closing
 
 import httpx
-from server_process import ServerProcess
 
 from tests.real import plan_of
 from tests.runner.waiting import until
+from tests.server_process import ServerProcess
 from torc_core.models.plan import PlannedJob
 
 LAYER = 10

@@ -14,11 +14,11 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from server_process import ServerProcess
 
 from tests.chaos.evidence import Evidence, processes_of
 from tests.real import RunnerProcess, plan_of, start_runner
 from tests.runner.waiting import until
+from tests.server_process import ServerProcess
 from torc_core.models.exchange import Attempt, AttemptResult
 from torc_core.models.plan import PlannedJob
 from torc_core.runner.journal import Head, Journal, read

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from server_process import ServerProcess
 
 from tests.chaos.midway import Midway
+from tests.server_process import ServerProcess
 
 JOBS = 5_000
 
@@ -20,4 +20,4 @@ def test_work_that_a_dying_server_has_begun_is_done_whole_or_not_at_all(
     tmp_path: Path, work: Callable[[Midway, float], None]
 ) -> None:
     with ServerProcess(tmp_path) as server:
-        work(Midway(server, JOBS), part=0.3)
+        work(Midway(server, JOBS), 0.3)

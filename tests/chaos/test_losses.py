@@ -8,14 +8,15 @@ import resource
 import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
-from server_process import ServerProcess
 
 from tests.chaos.evidence import Evidence, kill_all, processes_of
 from tests.real import RunnerProcess, counts, runner_of, start_runner, store
 from tests.runner.waiting import until
+from tests.server_process import ServerProcess
 
 LEASE_S = 2
 
@@ -122,8 +123,12 @@ def test_clocks_that_are_set_forward_and_back_cost_nothing(evidence: Evidence, t
             server, [evidence.job(f"j{i}", "sleep 0.02", depends_on=[i - 4] if i > 3 else []) for i in range(160)]
         )
         runner = start_runner(server, workflow, tmp_path, "--max-parallel-jobs", "4", **faked)
+
+        def have_run(jobs: int) -> bool:
+            return evidence.runs() > jobs
+
         for n, days in enumerate([30, -365, 1, 0, -20_000], start=1):
-            until(lambda begun=25 * n: evidence.runs() > begun, f"{25 * n} jobs")
+            until(partial(have_run, 25 * n), f"{25 * n} jobs")
             new.write_text(str(days * 86_400))
             new.rename(ahead)
         ended(runner)
@@ -249,6 +254,14 @@ FORKING = (
 )
 
 
+def _have_forked(folder: Path, jobs: int) -> bool:
+    return len(list(folder.glob("*.up"))) >= jobs
+
+
+def _all_ended(workflow: int, port: int) -> bool:
+    return not processes_of(workflow, port)
+
+
 @pytest.mark.parametrize("victim", ["runner", "guard"])
 def test_no_process_outlives_a_runner_that_is_killed_while_its_jobs_fork(
     server: ServerProcess, evidence: Evidence, tmp_path: Path, victim: str
@@ -261,12 +274,11 @@ def test_no_process_outlives_a_runner_that_is_killed_while_its_jobs_fork(
         jobs = [evidence.job(f"{victim}{n}_{i}", FORKING.format(folder=folder)) for i in range(4)]
         workflow = store(server, jobs)
         guard = start_runner(server, workflow, folder, "--max-parallel-jobs", "4", "--output-dir", str(folder / "out"))
-        awaited = rng.randint(0, 4)
-        until(lambda folder=folder, n=awaited: len(list(folder.glob("*.up"))) >= n, "jobs to fork")
-        until(lambda workflow=workflow: processes_of(workflow, server.port), "the first process")
+        until(partial(_have_forked, folder, rng.randint(0, 4)), "jobs to fork")
+        until(partial(processes_of, workflow, server.port), "the first process")
         os.kill(guard.pid if victim == "guard" else runner_of(guard), signal.SIGKILL)
         try:
-            until(lambda workflow=workflow: not processes_of(workflow, server.port), "the end of all processes", 2)
+            until(partial(_all_ended, workflow, server.port), "the end of all processes", 2)
         finally:
             kill_all(processes_of(workflow, server.port))
         ended(guard)

@@ -13,21 +13,26 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import httpx
-from server_process import ServerProcess
 
 from tests.chaos.evidence import Evidence, kill_all, processes_of
 from tests.chaos.faults import FAULTS, LEASE_S, Undo, send_signal
 from tests.chaos.proxy import Proxy
 from tests.real import RunnerProcess, start_runner, store
 from tests.runner.waiting import until
+from tests.server_process import ServerProcess
 from torc_core.models.plan import PlannedJob
 from torc_server.maintenance import check_file
 
 ROUND_S = 45
 """A round comes to its end within this."""
+
+
+def _is_past(when: float) -> bool:
+    return time.monotonic() >= when
 
 
 class World:
@@ -131,11 +136,11 @@ class Round:
             self.start_one()
         for _ in range(self.rng.randint(1, 3)):
             fault = self.rng.choice(FAULTS)
-            self.at(self.rng.uniform(0.4, 1.3), fault.__name__, lambda fault=fault: self._happen(fault))
+            self.at(self.rng.uniform(0.4, 1.3), fault.__name__, partial(self._happen, fault))
         try:
             while self._due:
                 when, _, _, act = heapq.heappop(self._due)
-                until(lambda when=when: time.monotonic() >= when, "the next fault")
+                until(partial(_is_past, when), "the next fault")
                 act()
             self.proxy.calm()
             self._come_to_the_end(began + ROUND_S)

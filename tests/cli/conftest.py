@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from server_process import ServerProcess
 
 from tests.cli.torc_command import Torc
+from tests.server_process import ServerProcess
 from torc_core import local_server
 from torc_core.errors import TorcError
 from torc_server.maintenance import check_file

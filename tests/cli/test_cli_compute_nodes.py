@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import uuid
 
-from server_process import ServerProcess
-
 from tests.cli.torc_command import Torc
+from tests.server_process import ServerProcess
 
 FLOW = "name: flow\njobs: [{name: a, command: 'true'}]\n"
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from server_process import ServerProcess
 
 from tests.cli.torc_command import Torc
+from tests.server_process import ServerProcess
 
 STAGED = """
 name: staged

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from server_process import ServerProcess
+
+from tests.server_process import ServerProcess
 
 BLOCK = """
 import sys

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from server_process import ServerProcess
-
 from tests.cli.torc_command import Torc
+from tests.server_process import ServerProcess
 from torc_core.models.exchange import Attempt, AttemptResult
 from torc_core.runner.journal import Head, Journal
 from torc_core.runner.log import Log

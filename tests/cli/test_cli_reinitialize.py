@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from server_process import ServerProcess
 
 from tests.cli.torc_command import Torc
+from tests.server_process import ServerProcess
 
 COUNTING = """
 name: counting

@@ -8,9 +8,8 @@ import subprocess
 import sys
 from contextlib import closing
 
-from server_process import ServerProcess
-
 from tests.cli.torc_command import Torc
+from tests.server_process import ServerProcess
 
 
 def set_env(server: ServerProcess, workflow: int, env: str | None) -> None:

@@ -9,9 +9,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from server_process import ServerProcess
 
 from tests.cli.torc_command import Torc
+from tests.server_process import ServerProcess
 from torc_core import local_server
 
 COMMANDS = [

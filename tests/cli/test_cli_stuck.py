@@ -59,7 +59,7 @@ def test_a_new_run_is_given_its_chance(torc: Torc, big: int) -> None:
 def test_a_stopped_runner_that_took_any_job_proves_nothing(torc: Torc) -> None:
     text = BIG.replace('"true", res', "'touch began; exec sleep 60', res").replace("depends_on: [a]", "RES")
     path = torc.write(text.replace("RES", "resource_requirements: huge"))
-    command = [sys.executable, "-m", "torc_core.cli.main", "run", path, "--max-parallel-jobs", "1"]
+    command = [sys.executable, "-m", "torc_core.cli.main", "run", str(path), "--max-parallel-jobs", "1"]
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 30
     while not (torc.folder / "began").exists():

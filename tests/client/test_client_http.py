@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -174,9 +175,7 @@ def test_a_change_stream_that_breaks_is_resumed_after_the_last_change() -> None:
         request.close_connection = True
 
     with serving(handle) as url, Client(Address(url)) as client:
-        stream = client.changes(workflow_id=5)
-        events = [next(stream) for _ in range(4)]
-        stream.close()
+        events = list(itertools.islice(client.changes(workflow_id=5), 4))
     assert [change.event for change in events] == ["open", "workflow", "open", "workflow"]
     assert resumed[:2] == [None, "1"]
 

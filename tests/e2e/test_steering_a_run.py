@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import httpx
-from server_process import ServerProcess
 
 from tests.runner.waiting import nobody_is_left, pid_in, until
+from tests.server_process import ServerProcess
 from torc_core.spec import build_plan, load_text
 
 TICK = """

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-
-from server_process import ServerProcess
 
 from tests.real import counts
 from tests.runner.waiting import until
+from tests.server_process import ServerProcess
 from torc_core.models.status import JobStatus
 from torc_core.spec import build_plan, load_text
 
@@ -109,12 +109,16 @@ def test_no_cpu_idles_beside_a_job_that_fits(shared_server: ServerProcess, tmp_p
     rng = random.Random(11)
     jobs = [(f"j{i}", rng.choice(list(SIZES.values()))) for i in range(JOBS)]
     workflow = gated_workflow(shared_server, tmp_path, jobs)
+
+    def have_ended(jobs: int) -> bool:
+        return counts(shared_server, workflow)["completed"] == jobs
+
     with runner(shared_server, workflow, tmp_path, 2) as small, runner(shared_server, workflow, tmp_path, 6) as large:
         for ended in range(JOBS):
             until(lambda: no_cpu_idles(shared_server, workflow), "jobs on all CPUs that fit some")
             running = [name for name, status, *_ in states(shared_server, workflow) if status == "running"]
             (tmp_path / rng.choice(sorted(running))).touch()
-            until(lambda n=ended + 1: counts(shared_server, workflow)["completed"] == n, "the end of a job")
+            until(partial(have_ended, ended + 1), "the end of a job")
         assert (small.wait(20), large.wait(20)) == (0, 0)
 
 

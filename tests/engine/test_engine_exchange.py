@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -110,7 +111,7 @@ def test_a_result_that_comes_twice_in_one_batch_counts_once(stage: Stage) -> Non
 
 
 @pytest.mark.parametrize("wrong", [{"attempt_id": 2}, {"run_id": 2}, {"job_id": 10_000}])
-def test_a_result_of_another_attempt_run_or_job_is_refused(stage: Stage, wrong: dict[str, int]) -> None:
+def test_a_result_of_another_attempt_run_or_job_is_refused(stage: Stage, wrong: dict[str, Any]) -> None:
     flow = stage.flow(job("a"))
     runner = flow.runner()
     runner.takes()
@@ -134,7 +135,7 @@ def test_a_result_from_a_node_that_does_not_have_the_job_is_refused(stage: Stage
 @pytest.mark.parametrize(
     "odd", [{"status": "splendid"}, {"end_ms": 10**400}, {"end_ms": -(10**18)}, {"peak_memory_bytes": 1 << 70}]
 )
-def test_an_odd_report_hurts_nobody_else(stage: Stage, odd: dict[str, object]) -> None:
+def test_an_odd_report_hurts_nobody_else(stage: Stage, odd: dict[str, Any]) -> None:
     flow = stage.flow(job("a"), job("b"))
     one, two = flow.runner(), flow.runner()
     one.takes()
@@ -142,7 +143,7 @@ def test_an_odd_report_hurts_nobody_else(stage: Stage, odd: dict[str, object]) -
     bad = one.request(results=[one.result("a", **odd)])
     good = two.request(results=[two.result("b")])
 
-    async def both() -> list[object]:
+    async def both() -> tuple[object, object]:
         return await asyncio.gather(one.exchange(bad), two.exchange(good), return_exceptions=True)
 
     stage.in_one_batch(both)
@@ -379,7 +380,7 @@ def test_of_calls_of_one_node_in_one_batch_the_newest_counts(stage: Stage) -> No
     runner = flow.runner(cpus=2)
     old, new = runner.request(slots=2), runner.request(slots=1)
 
-    async def both() -> list[ExchangeAnswer]:
+    async def both() -> tuple[ExchangeAnswer, ExchangeAnswer]:
         return await asyncio.gather(runner.exchange(new), runner.exchange(old))
 
     newer, older = stage.in_one_batch(both)
@@ -391,7 +392,7 @@ def test_a_call_counts_as_the_newest_only_once_it_is_committed(stage: Stage) -> 
     runner = flow.runner()
     old, new = runner.request(slots=1), runner.request(slots=1)
 
-    async def fails() -> list[object]:
+    async def fails() -> tuple[object, object]:
         return await asyncio.gather(runner.exchange(new), stage.db.write(breaks_the_commit), return_exceptions=True)
 
     assert all(isinstance(each, IntegrityError) for each in stage.in_one_batch(fails))

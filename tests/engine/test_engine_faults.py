@@ -232,7 +232,8 @@ def test_a_workflow_goes_on_after_long_work_that_failed_by_a_defect(
     def cancel() -> None:
         stage.run(stage.gradual.cancel(flow.id))
 
-    act = {"cancel_range": cancel, "take_back_uncounted": flow.reset}.get(step, flow.restart)
+    acts: dict[str, Callable[[], object]] = {"cancel_range": cancel, "take_back_uncounted": flow.reset}
+    act = acts.get(step, flow.restart)
     with pytest.raises(RuntimeError, match="a defect"):
         act()
     assert stage.value("SELECT work FROM workflow WHERE id = ?", flow.id) is None

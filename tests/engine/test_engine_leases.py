@@ -39,7 +39,7 @@ def test_leaving_twice_in_one_batch_is_leaving_once(stage: Stage) -> None:
     runner.takes()
     request = runner.request(leaving=True)
 
-    async def twice() -> list[object]:
+    async def twice() -> tuple[object, object]:
         return await asyncio.gather(runner.exchange(request), runner.exchange(request), return_exceptions=True)
 
     stage.in_one_batch(twice)
@@ -53,7 +53,7 @@ def test_a_call_after_leaving_gets_nothing_even_in_the_same_batch(stage: Stage) 
     runner = flow.runner()
     leave, more = runner.request(leaving=True), runner.request(slots=1)
 
-    async def both() -> list[object]:
+    async def both() -> tuple[object, object]:
         return await asyncio.gather(runner.exchange(leave), runner.exchange(more), return_exceptions=True)
 
     stage.in_one_batch(both)

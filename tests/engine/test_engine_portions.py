@@ -13,6 +13,7 @@ from torc_server import gradual
 from torc_server.api.events import EVENTS
 from torc_server.engine.cancel import forbid_work
 from torc_server.engine.notes import note
+from torc_server.portions import PORTION
 from torc_server.store.batch import Batch
 
 MANY = gradual.SMALL + 500
@@ -68,7 +69,7 @@ def test_all_jobs_of_a_workflow_can_be_deleted(stage: Stage, jobs: list[JobLine]
 
 def test_many_rows_are_deleted_in_portions(stage: Stage) -> None:
     flow = stage.flow(job("a"))
-    n = gradual.PORTION * 2 + 5
+    n = PORTION * 2 + 5
 
     def notes(batch: Batch) -> None:
         for _ in range(n):
@@ -82,7 +83,7 @@ def test_many_rows_are_deleted_in_portions(stage: Stage) -> None:
         return sizes[-1]
 
     assert stage.run(stage.gradual.clear(some, flow.id)) == n
-    assert sizes == [gradual.PORTION, gradual.PORTION, 5, 0]
+    assert sizes == [PORTION, PORTION, 5, 0]
 
 
 @pytest.mark.parametrize("barriers", [False, True])

@@ -300,7 +300,7 @@ class TestStarvation:
         runner = flow.runner(cpus=4)
         request = runner.request(slots=4)
 
-        async def fails() -> list[Any]:
+        async def fails() -> tuple[Any, Any]:
             return await asyncio.gather(
                 runner.exchange(request), hungry.db.write(breaks_the_commit), return_exceptions=True
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.engine.flow import GIB, Flow
@@ -18,7 +20,7 @@ def by_resources(
     flow: Flow, limit: int = 100, method: str | None = None, strict: bool = False, **free: object
 ) -> list[str]:
     """torc's claim_jobs_based_on_resources."""
-    values = {"num_cpus": 8, "memory_gb": 16.0, "num_gpus": 0, "num_nodes": 1, **free}
+    values: dict[str, Any] = {"num_cpus": 8, "memory_gb": 16.0, "num_gpus": 0, "num_nodes": 1, **free}
     jobs, reason = flow.stage.write(
         claim.claim_jobs_based_on_resources, flow.id, ComputeNodesResources(**values), limit, method, strict
     )
@@ -34,7 +36,7 @@ SIZES = {
 }
 
 
-def sized(stage: Stage, **fields: int) -> Flow:
+def sized(stage: Stage, **fields: Any) -> Flow:
     return stage.flow(*(job(name, needs=name, **fields) for name in SIZES), requirements=SIZES)
 
 

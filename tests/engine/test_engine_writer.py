@@ -81,7 +81,7 @@ def test_a_failed_call_does_not_undo_reports_of_its_batch(stage: Stage) -> None:
     runner.takes()
     request = runner.request(results=[runner.result("a")])
 
-    async def both() -> list[Any]:
+    async def both() -> tuple[Any, Any]:
         bug = after_note("bug", RuntimeError("a bug"))
         return await asyncio.gather(runner.exchange(request), stage.db.write(bug), return_exceptions=True)
 
@@ -255,7 +255,7 @@ def test_an_idle_writer_sleeps_until_something_is_due(tmp_path: Path, monkeypatc
                 waits.put(timeout or 0.0)
             return super().get(block, timeout)
 
-    monkeypatch.setattr(writer.queue, "SimpleQueue", Told)
+    monkeypatch.setattr("torc_server.store.writer.queue.SimpleQueue", Told)
     monkeypatch.setattr(writer, "IDLE_S", 0.01)
     with Stage(tmp_path) as stage:
         assert waits.get(timeout=5) > 3_000
@@ -285,8 +285,7 @@ def test_reads_see_one_moment_and_do_not_wait_for_the_writer(stage: Stage) -> No
     runner = flow.runner()
     runner.takes()
 
-    async def read_during_a_write() -> tuple[str, str]:
-        inside = asyncio.Event()
+    async def read_during_a_write() -> tuple[int, int]:
         loop = asyncio.get_running_loop()
         status = "SELECT status FROM job"
 
@@ -298,7 +297,6 @@ def test_reads_see_one_moment_and_do_not_wait_for_the_writer(stage: Stage) -> No
             return asyncio.run_coroutine_threadsafe(read(), loop).result(10)
 
         before = await stage.db.write(work)
-        inside.set()
         return before, await read()
 
     assert stage.run(read_during_a_write()) == (3, 4)

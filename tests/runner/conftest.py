@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from tests.runner.fake_server import FakeServer
-
-RunnerProcess = subprocess.Popen[str]
+from tests.runner.processes import Run, RunnerProcess, Start
 
 
 @pytest.fixture
@@ -26,21 +25,21 @@ def server() -> Iterator[FakeServer]:
 
 
 @pytest.fixture
-def start(server: FakeServer, tmp_path: Path) -> Iterator[Callable[..., RunnerProcess]]:
+def start(server: FakeServer, tmp_path: Path) -> Iterator[Start]:
     """Starts `torc-runner` for the server's workflow with more options, in tmp_path; ends it after the test."""
     with _starter(server, tmp_path) as start_runner:
         yield lambda *options, **environment: start_runner("-m", "torc_core.runner.main", *options, **environment)
 
 
 @pytest.fixture
-def start_python(server: FakeServer, tmp_path: Path) -> Iterator[Callable[[str], RunnerProcess]]:
+def start_python(server: FakeServer, tmp_path: Path) -> Iterator[Start]:
     """Starts `torc-runner` by some lines of Python; ends it after the test."""
     with _starter(server, tmp_path) as start_runner:
         yield lambda code: start_runner("-c", code)
 
 
 @contextmanager
-def _starter(server: FakeServer, folder: Path) -> Iterator[Callable[..., RunnerProcess]]:
+def _starter(server: FakeServer, folder: Path) -> Iterator[Start]:
     running: list[RunnerProcess] = []
 
     def start_runner(how: str, what: str, *options: str, **environment: str) -> RunnerProcess:
@@ -65,7 +64,7 @@ def _starter(server: FakeServer, folder: Path) -> Iterator[Callable[..., RunnerP
 
 
 @pytest.fixture
-def run(start: Callable[..., RunnerProcess]) -> Callable[..., subprocess.CompletedProcess[str]]:
+def run(start: Start) -> Run:
     """Runs `torc-runner` to its end and returns what it printed and its exit code."""
 
     def run_to_end(*options: str, **environment: Any) -> subprocess.CompletedProcess[str]:

@@ -77,7 +77,12 @@ class FakeServer:
 
     def job(self, command: str, **fields: Any) -> Assignment:
         """Add a job that is ready; returns it with its id and attempt 1."""
-        values = {"name": f"job{self._attempts}", "resource_requirements_id": 1, "num_cpus": 1, "memory_bytes": MIB}
+        values: dict[str, Any] = {
+            "name": f"job{self._attempts}",
+            "resource_requirements_id": 1,
+            "num_cpus": 1,
+            "memory_bytes": MIB,
+        }
         values |= {"limits": False} | fields
         with self._changed:
             self._attempts += 1

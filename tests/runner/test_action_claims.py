@@ -104,7 +104,8 @@ def test_an_action_that_is_being_claimed_at_an_interrupt_is_not_begun_but_failed
 
 
 def test_a_defect_in_an_answer_keeps_no_runner_for_ever(tmp_path: Path) -> None:
-    connection: Any = SimpleNamespace(call=lambda *_: {}["no such key"])
+    nothing: dict[str, object] = {}
+    connection: Any = SimpleNamespace(call=lambda *_: nothing["no such key"])
     actions = actions_of(connection, [], tmp_path)
     actions.begin([LosesAnAnswer(7).action])
 

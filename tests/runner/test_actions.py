@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from server_process import ServerProcess
 
 from tests.real import RunnerProcess, counts, runner_of, start_runner
 from tests.runner.waiting import until
+from tests.server_process import ServerProcess
 from torc_core.spec import build_plan, load_text
 
 Create = Callable[[str], int]

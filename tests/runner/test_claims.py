@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.runner.fake_server import MIB
+from tests.runner.fake_server import MIB, FakeServer
+from tests.runner.processes import Run, Start
 from tests.runner.waiting import until
 from torc_core.models.exchange import Attempt
 
 COUNT_RUNNING = "mkdir -p r; touch r/$$; ls r | wc -l >> seen; sleep 0.05; rm r/$$"
 
 
-def test_resource_mode_runs_what_fits(server, run, tmp_path: Path) -> None:
+def test_resource_mode_runs_what_fits(server: FakeServer, run: Run, tmp_path: Path) -> None:
     for _ in range(6):
         server.job(COUNT_RUNNING, num_cpus=2)
 
@@ -22,7 +23,7 @@ def test_resource_mode_runs_what_fits(server, run, tmp_path: Path) -> None:
     assert not server.calls[0].ignore_resources
 
 
-def test_memory_limits_how_many_run_at_once(server, run, tmp_path: Path) -> None:
+def test_memory_limits_how_many_run_at_once(server: FakeServer, run: Run, tmp_path: Path) -> None:
     for _ in range(4):
         server.job(COUNT_RUNNING, memory_bytes=600 * MIB)
 
@@ -31,7 +32,7 @@ def test_memory_limits_how_many_run_at_once(server, run, tmp_path: Path) -> None
     assert set((tmp_path / "seen").read_text().split()) == {"1"}
 
 
-def test_queue_mode_counts_jobs_only(server, run, tmp_path: Path) -> None:
+def test_queue_mode_counts_jobs_only(server: FakeServer, run: Run, tmp_path: Path) -> None:
     for _ in range(6):
         server.job(COUNT_RUNNING, num_cpus=500, memory_bytes=1 << 50)
 
@@ -42,7 +43,7 @@ def test_queue_mode_counts_jobs_only(server, run, tmp_path: Path) -> None:
     assert server.calls[0].slots == 3
 
 
-def test_a_number_of_jobs_together_with_resources_limits_both(server, run, tmp_path: Path) -> None:
+def test_a_number_of_jobs_together_with_resources_limits_both(server: FakeServer, run: Run, tmp_path: Path) -> None:
     for _ in range(6):
         server.job(COUNT_RUNNING, num_cpus=2)
 
@@ -52,7 +53,7 @@ def test_a_number_of_jobs_together_with_resources_limits_both(server, run, tmp_p
     assert not server.calls[0].ignore_resources
 
 
-def test_each_job_gets_gpus_of_its_own(server, run, tmp_path: Path) -> None:
+def test_each_job_gets_gpus_of_its_own(server: FakeServer, run: Run, tmp_path: Path) -> None:
     for _ in range(2):
         server.job("echo $CUDA_VISIBLE_DEVICES/$ROCR_VISIBLE_DEVICES >> gpus; sleep 0.2", num_gpus=2)
     server.job("echo ${CUDA_VISIBLE_DEVICES-unset} > none")
@@ -63,7 +64,7 @@ def test_each_job_gets_gpus_of_its_own(server, run, tmp_path: Path) -> None:
     assert (tmp_path / "none").read_text() == "unset\n"
 
 
-def test_gpus_given_to_the_runner_are_passed_on_by_their_names(server, run, tmp_path: Path) -> None:
+def test_gpus_given_to_the_runner_are_passed_on_by_their_names(server: FakeServer, run: Run, tmp_path: Path) -> None:
     server.job("echo $CUDA_VISIBLE_DEVICES > gpus", num_gpus=1)
 
     run("--num-cpus", "1", CUDA_VISIBLE_DEVICES="5,7")
@@ -72,7 +73,7 @@ def test_gpus_given_to_the_runner_are_passed_on_by_their_names(server, run, tmp_
     assert (tmp_path / "gpus").read_text() == "5\n"
 
 
-def test_short_jobs_are_fetched_ahead_and_long_ones_are_not(server, run) -> None:
+def test_short_jobs_are_fetched_ahead_and_long_ones_are_not(server: FakeServer, run: Run) -> None:
     for _ in range(60):
         server.job("true", resource_requirements_id=4)
     server.job("sleep 1.2", resource_requirements_id=9)
@@ -87,7 +88,9 @@ def test_short_jobs_are_fetched_ahead_and_long_ones_are_not(server, run) -> None
     assert len(server.results) == 62
 
 
-def test_what_was_fetched_ahead_and_cannot_start_within_a_second_goes_back(server, start, tmp_path: Path) -> None:
+def test_what_was_fetched_ahead_and_cannot_start_within_a_second_goes_back(
+    server: FakeServer, start: Start, tmp_path: Path
+) -> None:
     server.job("true", job_id=1)
     server.job("until test -e gate; do sleep 0.01; done", job_id=2)
     server.job("true", job_id=3)
@@ -101,7 +104,7 @@ def test_what_was_fetched_ahead_and_cannot_start_within_a_second_goes_back(serve
     assert len(server.results) == 3
 
 
-def test_a_stuck_workflow_is_said_and_is_exit_code_3(server, run) -> None:
+def test_a_stuck_workflow_is_said_and_is_exit_code_3(server: FakeServer, run: Run) -> None:
     server.change(stuck="job big needs 64 CPUs; runners offer 2")
 
     ended = run()
@@ -111,7 +114,7 @@ def test_a_stuck_workflow_is_said_and_is_exit_code_3(server, run) -> None:
     assert server.left
 
 
-def test_an_idle_runner_leaves_after_the_time_of_the_workflow(server, start) -> None:
+def test_an_idle_runner_leaves_after_the_time_of_the_workflow(server: FakeServer, start: Start) -> None:
     server.workflow.compute_node_wait_for_new_jobs_seconds = 1
     server.keep_open = True
     server.job("sleep 1.5")
@@ -124,7 +127,7 @@ def test_an_idle_runner_leaves_after_the_time_of_the_workflow(server, start) -> 
     assert server.left
 
 
-def test_results_of_a_burst_are_reported_in_batches(server, run) -> None:
+def test_results_of_a_burst_are_reported_in_batches(server: FakeServer, run: Run) -> None:
     for _ in range(200):
         server.job("true")
 

@@ -9,13 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.runner.fake_server import FakeServer
+from tests.runner.processes import Run, Start
 from tests.runner.waiting import is_alive, nobody_is_left, pid_in, until
 
 STUBBORN = "trap '' TERM; echo $$ > pid; while :; do sleep 0.05; done"
 FOREVER = "echo $$ > pid; sleep 1000 & echo $! > child; wait"
 
 
-def test_a_canceled_job_is_terminated_and_reported_as_canceled(server, start, tmp_path: Path) -> None:
+def test_a_canceled_job_is_terminated_and_reported_as_canceled(
+    server: FakeServer, start: Start, tmp_path: Path
+) -> None:
     job = server.job(FOREVER)
     runner = start()
     server.until(lambda: server.started, "start")
@@ -28,7 +32,9 @@ def test_a_canceled_job_is_terminated_and_reported_as_canceled(server, start, tm
     nobody_is_left(child)
 
 
-def test_a_job_that_ignores_term_is_killed_after_the_grace_period(server, start, tmp_path: Path) -> None:
+def test_a_job_that_ignores_term_is_killed_after_the_grace_period(
+    server: FakeServer, start: Start, tmp_path: Path
+) -> None:
     job = server.job(STUBBORN)
     runner = start("--grace-s", "0.2")
     pid_in(tmp_path / "pid")
@@ -41,7 +47,9 @@ def test_a_job_that_ignores_term_is_killed_after_the_grace_period(server, start,
     assert (result.status, result.return_code) == ("canceled", 137)
 
 
-def test_what_a_job_is_told_to_stop_may_finish_within_the_grace_period(server, start, tmp_path: Path) -> None:
+def test_what_a_job_is_told_to_stop_may_finish_within_the_grace_period(
+    server: FakeServer, start: Start, tmp_path: Path
+) -> None:
     saver = "trap 'sleep 0.2; echo saved > saved; exit' TERM; echo $$ > ready; while :; do sleep 0.01; done"
     job = server.job(f"bash -c '{saver.replace(chr(39), chr(34))}'; echo never")
     runner = start()
@@ -55,7 +63,7 @@ def test_what_a_job_is_told_to_stop_may_finish_within_the_grace_period(server, s
     assert server.results[1].return_code == 143
 
 
-def test_a_superseded_attempt_is_ended_and_not_reported(server, start, tmp_path: Path) -> None:
+def test_a_superseded_attempt_is_ended_and_not_reported(server: FakeServer, start: Start, tmp_path: Path) -> None:
     server.keep_open = True
     job = server.job(FOREVER)
     runner = start()
@@ -70,7 +78,7 @@ def test_a_superseded_attempt_is_ended_and_not_reported(server, start, tmp_path:
     assert server.results == {}
 
 
-def test_a_canceled_workflow_ends_all_jobs(server, start) -> None:
+def test_a_canceled_workflow_ends_all_jobs(server: FakeServer, start: Start) -> None:
     for _ in range(3):
         server.job("sleep 1000")
     runner = start("--max-parallel-jobs", "2")
@@ -85,7 +93,7 @@ def test_a_canceled_workflow_ends_all_jobs(server, start) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_the_first_signal_stops_jobs_cleanly(server, start, tmp_path: Path, number) -> None:
+def test_the_first_signal_stops_jobs_cleanly(server: FakeServer, start: Start, tmp_path: Path, number: int) -> None:
     server.job("trap 'exit 9' TERM; echo $$ > pid; while :; do sleep 0.01; done")
     server.job("sleep 1000")
     runner = start("--max-parallel-jobs", "2")
@@ -101,7 +109,9 @@ def test_the_first_signal_stops_jobs_cleanly(server, start, tmp_path: Path, numb
     assert server.left
 
 
-def test_ctrl_c_at_the_terminal_reaches_guard_and_runner_and_counts_once(server, start, tmp_path: Path) -> None:
+def test_ctrl_c_at_the_terminal_reaches_guard_and_runner_and_counts_once(
+    server: FakeServer, start: Start, tmp_path: Path
+) -> None:
     server.job("trap 'sleep 0.3; exit 9' TERM; echo $$ > pid; while :; do sleep 0.01; done")
     runner = start()
     pid_in(tmp_path / "pid")
@@ -112,7 +122,7 @@ def test_ctrl_c_at_the_terminal_reaches_guard_and_runner_and_counts_once(server,
     assert (runner.returncode, server.results[1].return_code) == (130, 9)
 
 
-def test_the_second_signal_kills_at_once(server, start, tmp_path: Path) -> None:
+def test_the_second_signal_kills_at_once(server: FakeServer, start: Start, tmp_path: Path) -> None:
     server.job("trap 'touch termed' TERM; echo $$ > pid; while :; do sleep 0.01; done")
     runner = start("--grace-s", "60")
     pid = pid_in(tmp_path / "pid")
@@ -130,7 +140,9 @@ def test_the_second_signal_kills_at_once(server, start, tmp_path: Path) -> None:
     assert server.results[1].return_code == 137
 
 
-def test_processes_left_in_the_background_are_killed_when_their_job_ends(server, run, tmp_path: Path) -> None:
+def test_processes_left_in_the_background_are_killed_when_their_job_ends(
+    server: FakeServer, run: Run, tmp_path: Path
+) -> None:
     server.job("sleep 1000 & echo $! > left")
     server.job("(setsid bash -c 'echo $$ > daemon; sleep 1000' &); until test -s daemon; do sleep 0.01; done")
 
@@ -138,11 +150,11 @@ def test_processes_left_in_the_background_are_killed_when_their_job_ends(server,
 
     assert [server.results[job].status for job in (1, 2)] == ["completed", "completed"]
     assert server.results[1].cause == "killed 1 background process left behind"
-    assert re.fullmatch(r"killed [12] background process(es)? left behind", server.results[2].cause)
+    assert re.fullmatch(r"killed [12] background process(es)? left behind", str(server.results[2].cause))
     nobody_is_left(pid_in(tmp_path / "left"), pid_in(tmp_path / "daemon"))
 
 
-def test_leftovers_of_one_job_are_no_reason_to_touch_another(server, start, tmp_path: Path) -> None:
+def test_leftovers_of_one_job_are_no_reason_to_touch_another(server: FakeServer, start: Start, tmp_path: Path) -> None:
     server.job("(setsid bash -c 'echo $$ > daemon; sleep 1000' &); until test -e gate; do sleep 0.01; done")
     runner = start("--max-parallel-jobs", "2")
     daemon = pid_in(tmp_path / "daemon")
@@ -157,7 +169,7 @@ def test_leftovers_of_one_job_are_no_reason_to_touch_another(server, start, tmp_
     nobody_is_left(daemon)
 
 
-def test_nothing_outlives_a_runner_that_is_killed(server, start, tmp_path: Path) -> None:
+def test_nothing_outlives_a_runner_that_is_killed(server: FakeServer, start: Start, tmp_path: Path) -> None:
     server.job("(setsid bash -c 'echo $$ > daemon; sleep 1000' &); sleep 1000 & echo $! > pid; wait")
     guard = start()
     daemon, pid = pid_in(tmp_path / "daemon"), pid_in(tmp_path / "pid")
@@ -172,7 +184,9 @@ def test_nothing_outlives_a_runner_that_is_killed(server, start, tmp_path: Path)
     assert err == "torc-runner: the runner was killed by SIGKILL (137); its jobs were killed too\n"
 
 
-def test_what_a_job_keeps_in_the_background_lives_until_the_runner_ends(server, start, tmp_path: Path) -> None:
+def test_what_a_job_keeps_in_the_background_lives_until_the_runner_ends(
+    server: FakeServer, start: Start, tmp_path: Path
+) -> None:
     server.job(
         "(setsid bash -c 'echo $$ > daemon; sleep 1000' &); until test -s daemon; do sleep 0.01; done",
         keep_background=True,
@@ -190,7 +204,7 @@ def test_what_a_job_keeps_in_the_background_lives_until_the_runner_ends(server, 
     assert not is_alive(daemon)
 
 
-def test_nothing_outlives_a_guard_that_is_killed(server, start, tmp_path: Path) -> None:
+def test_nothing_outlives_a_guard_that_is_killed(server: FakeServer, start: Start, tmp_path: Path) -> None:
     server.job("(setsid bash -c 'echo $$ > daemon; sleep 1000' &); sleep 1000 & echo $! > pid; wait")
     guard = start()
     daemon, pid = pid_in(tmp_path / "daemon"), pid_in(tmp_path / "pid")
@@ -203,7 +217,7 @@ def test_nothing_outlives_a_guard_that_is_killed(server, start, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("lacking", ["del os.pidfd_open", "import resource; resource.setrlimit(7, (70, 70))"])
-def test_ends_are_noticed_without_pidfds_too(server, start_python, lacking: str) -> None:
+def test_ends_are_noticed_without_pidfds_too(server: FakeServer, start_python: Start, lacking: str) -> None:
     for code in range(20):
         server.job(f"exit {code}")
 
@@ -214,7 +228,9 @@ def test_ends_are_noticed_without_pidfds_too(server, start_python, lacking: str)
     assert [server.results[code + 1].return_code for code in range(20)] == list(range(20))
 
 
-def test_a_job_that_takes_long_to_end_does_not_make_the_runner_call_in_a_circle(server, start, tmp_path: Path) -> None:
+def test_a_job_that_takes_long_to_end_does_not_make_the_runner_call_in_a_circle(
+    server: FakeServer, start: Start, tmp_path: Path
+) -> None:
     job = server.job(STUBBORN)
     runner = start("--grace-s", "1")
     pid_in(tmp_path / "pid")
@@ -227,7 +243,9 @@ def test_a_job_that_takes_long_to_end_does_not_make_the_runner_call_in_a_circle(
     assert len(server.calls) - before < 12
 
 
-def test_signals_that_the_runner_was_started_to_ignore_do_not_stop_it(server, start_python, tmp_path: Path) -> None:
+def test_signals_that_the_runner_was_started_to_ignore_do_not_stop_it(
+    server: FakeServer, start_python: Start, tmp_path: Path
+) -> None:
     server.job("echo $$ > pid; until test -e gate; do sleep 0.01; done")
     ignore = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)"
     runner = start_python(f"{ignore}; from torc_core.runner.main import main; main()")

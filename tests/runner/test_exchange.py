@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.runner.fake_server import FakeServer
+from tests.runner.processes import Run, Start
 from tests.runner.waiting import until
 from torc_core.models.exchange import Attempt
 
 
-def test_work_goes_on_while_the_server_is_away_and_is_delivered_later(server, start, tmp_path: Path) -> None:
+def test_work_goes_on_while_the_server_is_away_and_is_delivered_later(
+    server: FakeServer, start: Start, tmp_path: Path
+) -> None:
     server.job("until test -e gate; do sleep 0.01; done; exit 5")
     server.job("echo $$ > second; until test -e gate2; do sleep 0.01; done")
     runner = start("--max-parallel-jobs", "2")
@@ -33,7 +36,7 @@ def test_work_goes_on_while_the_server_is_away_and_is_delivered_later(server, st
     assert (runner.returncode, out, err) == (1, "", "")
 
 
-def test_results_whose_answer_was_lost_are_sent_again(server, run) -> None:
+def test_results_whose_answer_was_lost_are_sent_again(server: FakeServer, run: Run) -> None:
     server.swallow_answers = 2
     server.job("true")
 
@@ -42,7 +45,7 @@ def test_results_whose_answer_was_lost_are_sent_again(server, run) -> None:
     assert server.result_deliveries.count(Attempt(1, 1)) >= 2
 
 
-def test_a_job_that_is_handed_out_again_and_again_runs_once(server, run, tmp_path: Path) -> None:
+def test_a_job_that_is_handed_out_again_and_again_runs_once(server: FakeServer, run: Run, tmp_path: Path) -> None:
     server.repeat_everything = True
     for _ in range(20):
         server.job("echo ran >> count; sleep 0.03")
@@ -52,7 +55,7 @@ def test_a_job_that_is_handed_out_again_and_again_runs_once(server, run, tmp_pat
     assert (tmp_path / "count").read_text() == "ran\n" * 20
 
 
-def test_held_attempts_are_those_without_an_acknowledged_result(server, run) -> None:
+def test_held_attempts_are_those_without_an_acknowledged_result(server: FakeServer, run: Run) -> None:
     server.job("sleep 0.1")
 
     run("--max-parallel-jobs", "1")
@@ -64,7 +67,7 @@ def test_held_attempts_are_those_without_an_acknowledged_result(server, run) -> 
     assert server.calls[-1].held == []
 
 
-def test_a_running_job_is_told_as_started_and_a_short_one_is_not(server, run) -> None:
+def test_a_running_job_is_told_as_started_and_a_short_one_is_not(server: FakeServer, run: Run) -> None:
     server.job("true")
     server.job("sleep 0.2")
 
@@ -74,7 +77,7 @@ def test_a_running_job_is_told_as_started_and_a_short_one_is_not(server, run) ->
     assert server.started[0].start_ms == server.results[2].start_ms
 
 
-def test_an_idle_runner_waits_in_held_calls(server, start) -> None:
+def test_an_idle_runner_waits_in_held_calls(server: FakeServer, start: Start) -> None:
     server.job("true")
     server.keep_open = True
     start()
@@ -93,7 +96,9 @@ def test_an_idle_runner_waits_in_held_calls(server, start) -> None:
     [(404, "not this one"), (422, "the server refuses this runner's calls")],
     ids=["forgotten", "refused"],
 )
-def test_a_runner_that_no_server_wants_stops_its_jobs_and_leaves(server, start, status: int, why: str) -> None:
+def test_a_runner_that_no_server_wants_stops_its_jobs_and_leaves(
+    server: FakeServer, start: Start, status: int, why: str
+) -> None:
     server.job("sleep 1000")
     runner = start()
     server.until(lambda: server.started, "start")
@@ -108,7 +113,9 @@ def test_a_runner_that_no_server_wants_stops_its_jobs_and_leaves(server, start, 
 
 
 @pytest.mark.parametrize("status", [401, 503])
-def test_a_server_that_refuses_for_a_while_is_asked_again(server, start, tmp_path: Path, status: int) -> None:
+def test_a_server_that_refuses_for_a_while_is_asked_again(
+    server: FakeServer, start: Start, tmp_path: Path, status: int
+) -> None:
     server.job("echo $$ > ran; sleep 0.1")
     runner = start()
     server.until(lambda: server.started, "start")
@@ -122,7 +129,7 @@ def test_a_server_that_refuses_for_a_while_is_asked_again(server, start, tmp_pat
 
 
 def test_a_server_with_a_defect_is_said_once_on_the_terminal_with_the_place_of_the_log(
-    server, start, tmp_path: Path
+    server: FakeServer, start: Start, tmp_path: Path
 ) -> None:
     server.change(refuse_with=500)
     server.job("true")
@@ -142,7 +149,7 @@ def test_a_server_with_a_defect_is_said_once_on_the_terminal_with_the_place_of_t
 
 
 def test_a_result_that_the_server_refuses_for_ever_is_kept_and_only_its_end_is_told(
-    server, run, tmp_path: Path
+    server: FakeServer, run: Run, tmp_path: Path
 ) -> None:
     server.unwanted = {9: 422}
     for number in range(12):
@@ -152,7 +159,7 @@ def test_a_result_that_the_server_refuses_for_ever_is_kept_and_only_its_end_is_t
 
     ends = {job: (result.status, result.return_code) for job, result in server.results.items()}
     assert ends == {job: ("failed", 9) if job in (4, 8) else ("completed", 0) for job in range(1, 13)}
-    assert all("the server refused the full result" in server.results[job].cause for job in (4, 8))
+    assert all("the server refused the full result" in str(server.results[job].cause) for job in (4, 8))
     kept = [json.loads(line) for line in (tmp_path / "output/refused_results_wf1.jsonl").read_text().splitlines()]
     found = {(one["result"]["job_id"], one["result"]["stderr_tail"], one["refusal"]) for one in kept}
     assert found == {(4, "why\n", "not this one"), (8, "why\n", "not this one")}
@@ -161,7 +168,9 @@ def test_a_result_that_the_server_refuses_for_ever_is_kept_and_only_its_end_is_t
     assert "Server is away" not in _log(tmp_path)
 
 
-def test_a_result_over_which_the_server_fails_keeps_no_other_back_and_is_not_lost(server, start) -> None:
+def test_a_result_over_which_the_server_fails_keeps_no_other_back_and_is_not_lost(
+    server: FakeServer, start: Start
+) -> None:
     server.unwanted = {9: 500}
     for number in range(12):
         server.job("echo why >&2; exit 9" if number in (3, 7) else "true")
@@ -176,7 +185,7 @@ def test_a_result_over_which_the_server_fails_keeps_no_other_back_and_is_not_los
     assert "the server answers 500: not this one" in err
 
 
-def test_credentials_are_sent_as_basic_authentication(server, run) -> None:
+def test_credentials_are_sent_as_basic_authentication(server: FakeServer, run: Run) -> None:
     server.job("true")
 
     run(TORC_USERNAME="anna", TORC_PASSWORD="pass word")
@@ -184,7 +193,7 @@ def test_credentials_are_sent_as_basic_authentication(server, run) -> None:
     assert server.authorization == "Basic " + base64.b64encode(b"anna:pass word").decode()
 
 
-def test_the_machine_is_registered_with_what_it_offers(server, run) -> None:
+def test_the_machine_is_registered_with_what_it_offers(server: FakeServer, run: Run) -> None:
     server.job("true")
 
     run("--num-cpus", "3", "--memory-gb", "1.5", "--num-gpus", "2")
@@ -195,7 +204,7 @@ def test_the_machine_is_registered_with_what_it_offers(server, run) -> None:
     assert node.uuid
 
 
-def test_an_unknown_workflow_is_one_line(server, run) -> None:
+def test_an_unknown_workflow_is_one_line(server: FakeServer, run: Run) -> None:
     ended = run("--workflow", "99")
 
     assert ended.returncode == 2
@@ -205,7 +214,7 @@ def test_an_unknown_workflow_is_one_line(server, run) -> None:
     )
 
 
-def test_a_folder_that_is_not_on_this_host_is_one_line(server, run) -> None:
+def test_a_folder_that_is_not_on_this_host_is_one_line(server: FakeServer, run: Run) -> None:
     server.change(workflow=FakeServer.workflow_of(origin="/not/here"))
     server.job("true")
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from server_process import ServerProcess
 
 from tests.chaos.evidence import processes_of
 from tests.real import RunnerProcess, counts, runner_of, start_runner, workflow_of
 from tests.runner.waiting import until
+from tests.server_process import ServerProcess
 from torc_core.models.exchange import Attempt, AttemptResult
 from torc_core.models.late import LateAnswer, LateResults
 from torc_core.runner.journal import Head, Journal, deliver, read

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.runner.fake_server import MIB, FakeServer
+from tests.runner.processes import Run, Start
 from tests.runner.waiting import until
 from torc_core.models.exchange import Sample
 
@@ -20,7 +21,7 @@ while not os.path.exists("gate"): time.sleep(0.01)
 '"""
 
 
-def test_a_job_over_its_runtime_is_terminated_with_152(server, run) -> None:
+def test_a_job_over_its_runtime_is_terminated_with_152(server: FakeServer, run: Run) -> None:
     server.job("sleep 1000", limits=True, runtime_s=1, memory_bytes=100 * MIB)
 
     ended = run()
@@ -31,31 +32,32 @@ def test_a_job_over_its_runtime_is_terminated_with_152(server, run) -> None:
     assert ended.returncode == 1
 
 
-def test_a_job_over_its_memory_is_killed_with_137(server, run) -> None:
+def test_a_job_over_its_memory_is_killed_with_137(server: FakeServer, run: Run) -> None:
     server.job(EATER.format(seconds=1000) + " & wait", limits=True, memory_bytes=50 * MIB)
 
     run()
 
     result = server.results[1]
     assert (result.status, result.return_code) == ("failed", 137)
+    assert result.cause is not None
     assert result.cause.startswith("over memory: ")
     assert result.cause.endswith(" MB used, limit 50 MB")
 
 
-def test_the_default_requirement_is_not_enforced(server, run) -> None:
+def test_the_default_requirement_is_not_enforced(server: FakeServer, run: Run) -> None:
     server.job(EATER.format(seconds=1.2), limits=False, runtime_s=1, memory_bytes=MIB)
 
     assert run().returncode == 0
 
 
-def test_limits_can_be_switched_off_for_a_workflow(server, run) -> None:
+def test_limits_can_be_switched_off_for_a_workflow(server: FakeServer, run: Run) -> None:
     server.change(workflow=FakeServer.workflow_of(limit_resources=False))
     server.job(EATER.format(seconds=1.2), limits=True, runtime_s=1, memory_bytes=MIB)
 
     assert run().returncode == 0
 
 
-def test_the_runner_stops_its_jobs_when_its_own_time_is_over(server, run) -> None:
+def test_the_runner_stops_its_jobs_when_its_own_time_is_over(server: FakeServer, run: Run) -> None:
     server.job("sleep 1000")
 
     ended = run("--time-left-s", "0.5")
@@ -65,7 +67,7 @@ def test_the_runner_stops_its_jobs_when_its_own_time_is_over(server, run) -> Non
     assert ended.returncode == 1
 
 
-def test_what_a_job_uses_is_told_from_its_first_second_on(server, start, tmp_path: Path) -> None:
+def test_what_a_job_uses_is_told_from_its_first_second_on(server: FakeServer, start: Start, tmp_path: Path) -> None:
     server.hold_s = 0.1
     server.job("true")
     server.job(EATS_UNTIL_TOLD)
@@ -87,7 +89,7 @@ def told(server: FakeServer) -> list[Sample]:
     return [sample for call in server.calls for sample in call.samples]
 
 
-def test_nothing_is_told_where_monitoring_is_switched_off(server, run) -> None:
+def test_nothing_is_told_where_monitoring_is_switched_off(server: FakeServer, run: Run) -> None:
     server.change(workflow=FakeServer.workflow_of(resource_monitor_config='{"enabled": false}'))
     server.job("sleep 1.5", limits=True, memory_bytes=100 * MIB, runtime_s=60)
 
@@ -95,7 +97,9 @@ def test_nothing_is_told_where_monitoring_is_switched_off(server, run) -> None:
     assert not any(call.samples for call in server.calls)
 
 
-def test_a_time_series_of_what_jobs_use_is_kept_beside_their_output(server, start, tmp_path: Path) -> None:
+def test_a_time_series_of_what_jobs_use_is_kept_beside_their_output(
+    server: FakeServer, start: Start, tmp_path: Path
+) -> None:
     config = '{"enabled": true, "granularity": "time_series", "sample_interval_seconds": 1}'
     server.change(workflow=FakeServer.workflow_of(resource_monitor_config=config))
     server.job("true")
@@ -128,7 +132,7 @@ def rows_of(path: Path, sql: str) -> list[tuple[Any, ...]]:
             return []
 
 
-def test_where_no_time_series_can_be_kept_jobs_run_all_the_same(server, run, tmp_path) -> None:
+def test_where_no_time_series_can_be_kept_jobs_run_all_the_same(server: FakeServer, run: Run, tmp_path: Path) -> None:
     config = '{"enabled": true, "granularity": "time_series", "sample_interval_seconds": 1}'
     server.change(workflow=FakeServer.workflow_of(resource_monitor_config=config))
     (tmp_path / "output").mkdir()

@@ -7,14 +7,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from server_process import ServerProcess
 
 from tests.runner.waiting import is_alive, nobody_is_left, pid_in, until
+from tests.server_process import ServerProcess
 
 
 @pytest.fixture
@@ -45,8 +46,11 @@ def test_a_server_that_crashes_again_and_again_loses_nothing(real_server: Server
         workflow = _workflow(client, commands)
     runner = _runner(real_server, workflow, tmp_path)
 
-    for lines in (20, 60, 100):
-        until(lambda lines=lines: (tmp_path / "ran").exists() and _lines(tmp_path) >= lines, f"{lines} jobs", 30)
+    def has_run(jobs: int) -> bool:
+        return (tmp_path / "ran").exists() and _lines(tmp_path) >= jobs
+
+    for jobs in (20, 60, 100):
+        until(partial(has_run, jobs), f"{jobs} jobs", 30)
         real_server.crash()
         real_server.start()
 

@@ -15,8 +15,8 @@ from typing import Any
 import bcrypt
 import httpx
 import pytest
-from server_process import ServerProcess
 
+from tests.server_process import ServerProcess
 from torc_core.errors import TorcError
 from torc_server import auth
 from torc_server.auth import Registered, read_htpasswd

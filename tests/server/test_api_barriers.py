@@ -7,8 +7,8 @@ import uuid
 import httpx
 import msgspec
 import pytest
-from server_process import ServerProcess
 
+from tests.server_process import ServerProcess
 from torc_core.models.plan import (
     PlanBarriers,
     PlanEnd,

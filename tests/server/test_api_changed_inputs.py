@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from server_process import ServerProcess
+
+from tests.server_process import ServerProcess
 
 
 @pytest.fixture

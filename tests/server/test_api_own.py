@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from server_process import ServerProcess
 
+from tests.server_process import ServerProcess
 from torc_core.models.status import JobStatus
 
 

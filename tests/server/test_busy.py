@@ -16,6 +16,7 @@ from torc_core.models.plan import PlannedJob
 from torc_server import portions
 from torc_server.api import plans
 from torc_server.app import create_app
+from torc_server.engine import create
 from torc_server.errors import Busy
 from torc_server.settings import Settings
 from torc_server.store import writer
@@ -52,7 +53,9 @@ def test_what_there_is_of_a_plan_that_was_cut_off_goes_although_the_queue_is_ful
     monkeypatch.setattr(portions, "AGAIN_S", 0.001)
     whole = plan_of([PlannedJob(f"j{i}", "true") for i in range(10)])
     cut_off = whole[: whole.rindex(b"\n", 0, -1) + 1]
-    put, add, added, refused = writer.Writer._put, plans.add, [], []
+    put, add = writer.Writer._put, create.add
+    added: list[Any] = []
+    refused: list[Any] = []
 
     def full_after_the_jobs(self: writer.Writer, item: Any) -> None:
         if added and len(refused) < 3:

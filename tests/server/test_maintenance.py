@@ -7,8 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from server_process import ServerProcess
-
+from tests.server_process import ServerProcess
 from torc_server.store.schema import SCHEMA_VERSION
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
-from server_process import ServerProcess
 
+from tests.server_process import ServerProcess
 from tests.tui.driver import Workshop
 from torc_core.models.exchange import Attempt, ExchangeRequest, FreeResources, Sample, Started
 from torc_server import samples as module
@@ -86,7 +86,7 @@ def test_an_attempt_that_begins_anew_in_another_run_has_an_empty_curve() -> None
 def test_runners_are_hurried_only_while_somebody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     hurried: list[tuple[int, float]] = []
     samples, clock = Samples(lambda *call: hurried.append(call)), [1000.0]
-    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("torc_server.samples.time.monotonic", lambda: clock[0])
     assert samples.patience_ms(5, 10_000) == 10_000
     assert hurried == []
     samples.look(5)

@@ -16,10 +16,10 @@ from contextlib import closing
 from pathlib import Path
 
 import httpx
-from server_process import ServerProcess
 
 from tests.real import plan_of
 from tests.runner.waiting import until
+from tests.server_process import ServerProcess
 from torc_core.host import process_space
 from torc_core.models.plan import PlannedJob
 

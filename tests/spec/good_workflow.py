@@ -88,4 +88,4 @@ def written(data: dict[str, Any], format: str) -> str:
 
 
 def _single_quoted(value: Any) -> str:
-    return json5.dumps(value, quote_keys=False, trailing_commas=False)
+    return str(json5.dumps(value, quote_keys=False, trailing_commas=False))

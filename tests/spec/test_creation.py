@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
-from server_process import ServerProcess
 
+from tests.server_process import ServerProcess
 from tests.spec.good_workflow import ALL, GOOD, written
 from torc_core.cli.main import main
 

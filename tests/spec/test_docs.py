@@ -134,7 +134,11 @@ def placed(section: str, example: dict[str, Any]) -> dict[str, Any]:
     if section == "Stdio":
         return data | {"stdio": example}
     if section == "Actions":
-        action = {"trigger_type": "on_jobs_complete", "action_type": "schedule_nodes", "scheduler": "short"}
+        action: dict[str, Any] = {
+            "trigger_type": "on_jobs_complete",
+            "action_type": "schedule_nodes",
+            "scheduler": "short",
+        }
         action |= {"scheduler_type": "slurm", "jobs": ["prepare"], "commands": ["date"]}
         return data | {"actions": [action | example]}
     key, base = objects[section]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from server_process import ServerProcess
 
+from tests.server_process import ServerProcess
 from tests.tui.driver import Workshop
 
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from server_process import ServerProcess
 from textual import events
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.geometry import Size
 
+from tests.server_process import ServerProcess
 from tests.tui.driver import LIMIT_S, Driver
 from torc_core.client import endpoints
 from torc_core.client.http import Address, Client
@@ -81,7 +81,7 @@ def screens(workflow_id: int, job_id: int) -> list[str]:
     ]  # fmt: skip
 
 
-OTHER_KEYS = [
+OTHER_KEYS: list[str] = [
     "escape", "enter", "tab", "shift+tab", "space", "backspace", "up", "down", "left", "right", "home", "end",
     "pageup", "pagedown", "delete", "f5", "ctrl+a", "ctrl+w", "ctrl+k", "question_mark", "colon", "slash", "asterisk",
     *"abcdefghijklmnopqrstuvwxyzGLNRDSX0123456789", "equals_sign", "minus", "plus", "full_stop", "exclamation_mark",

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from server_process import ServerProcess
 
+from tests.server_process import ServerProcess
 from tests.tui.driver import Driver, Workshop, console, driven
 from torc_tui.app import ConsoleApp
 from torc_tui.connect import NamedServer

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from server_process import ServerProcess
 
+from tests.server_process import ServerProcess
 from tests.tui.driver import Driver, Workshop, console, driven
 from tests.tui.test_job_changes import requirements, statuses, with_requirement
 
@@ -191,7 +191,7 @@ async def test_a_file_that_a_job_reads_is_mended_from_the_job(
         name: workshop.http.post("/files", json={"workflow_id": workflow_id, "name": name, "path": name}).json()["id"]
         for name in ("count.sh", "counted.txt")
     }
-    jobs = [
+    jobs: list[dict[str, Any]] = [
         {"name": "one", "input_file_ids": [made["count.sh"]]},
         {"name": "two", "input_file_ids": [made["count.sh"]], "output_file_ids": [made["counted.txt"]]},
         {"name": "none", "command": "true"},

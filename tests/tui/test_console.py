@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from server_process import ServerProcess
 
+from tests.server_process import ServerProcess
 from tests.tui.driver import Driver, Workshop, console, drive, driven
 from torc_tui.screens.job import JobScreen
 from torc_tui.screens.workflow import WorkflowScreen

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from server_process import ServerProcess
 
+from tests.server_process import ServerProcess
 from torc_tui.rendering import tables
 from torc_tui.rendering.columns import Column
 

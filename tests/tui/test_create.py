@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from server_process import ServerProcess
 
+from tests.server_process import ServerProcess
 from tests.tui.driver import Driver, LagProbe, drive
 from torc_tui import local_runs, workflow_files
 from torc_tui.screens.create import CreateScreen

@@ -6,10 +6,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from server_process import ServerProcess
 
-from tests.tui.driver import Driver, Workshop
-from tests.tui.test_console import drive
+from tests.server_process import ServerProcess
+from tests.tui.driver import Driver, Workshop, drive
 from torc_server.api.console_plan import grouped, stages
 from torc_tui.screens.data import DataScreen
 

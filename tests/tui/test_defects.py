@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from server_process import ServerProcess
 
+from tests.server_process import ServerProcess
 from tests.tui.driver import Workshop, console, driven
 from torc_core.client.stream import Change
 from torc_core.models.console import TablePage

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from server_process import ServerProcess
 
+from tests.server_process import ServerProcess
 from tests.tui.driver import Driver, Workshop, console, driven
 from tests.tui.storm import prepare, screens
 from tests.tui.test_job_changes import statuses

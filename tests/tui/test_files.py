@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from server_process import ServerProcess
 
+from tests.server_process import ServerProcess
 from tests.tui.driver import Workshop, console, driven
 from tests.tui.terminal import CONSOLE, Terminal
 from torc_tui.screens.chooser import Chooser

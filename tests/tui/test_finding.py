@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-from server_process import ServerProcess
+from functools import partial
 
+import pytest
+
+from tests.server_process import ServerProcess
 from tests.tui.driver import Driver, Workshop, drive
 
 
@@ -53,11 +55,14 @@ def test_sorting_by_the_menu_and_the_other_way_round(tui_server: ServerProcess, 
     workflow_id, _ = workshop.workflow("sorted", *({"name": name} for name in ("b", "c", "a")))
 
     async def script(d: Driver) -> None:
+        def is_shown(names: list[str]) -> bool:
+            return [row["name"] for _, row in sorted(d.table.rows)] == names
+
         for expected in (["a", "b", "c"], ["c", "b", "a"]):
             await d.press("s")
             await d.type("name")
             await d.press("enter")
-            await d.until(lambda expected=expected: [r["name"] for _, r in sorted(d.table.rows)] == expected)
+            await d.until(partial(is_shown, expected))
             assert d.table.cursor == 0
 
     drive(tui_server.url, script, view=f"jobs {workflow_id}")

@@ -9,7 +9,7 @@ import sys
 import termios
 from pathlib import Path
 
-from server_process import ServerProcess
+from tests.server_process import ServerProcess
 
 
 def test_a_terminal_that_goes_away_ends_the_console(shared_server: ServerProcess, tmp_path: Path) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from server_process import ServerProcess
-
+from tests.server_process import ServerProcess
 from tests.tui.driver import Driver, Workshop, console, driven
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,10 +26,8 @@ def forwards(log: LogFile) -> list[Row]:
     def rows() -> Iterator[Row]:
         at: int | None = 0 if log.size else None
         while at is not None:
-            start = at
-            row = log.loaded(lambda start=start: log.row(start))
-            yield row
-            at = log.loaded(lambda start=start: log.next_start(start))
+            yield log.loaded(partial(log.row, at))
+            at = log.loaded(partial(log.next_start, at))
 
     return list(rows())
 
@@ -37,8 +36,7 @@ def backwards(log: LogFile) -> list[int]:
     starts = []
     at: int | None = log.size
     while at is not None:
-        here = at
-        at = log.loaded(lambda here=here: log.previous_start(here))
+        at = log.loaded(partial(log.previous_start, at))
         if at is not None:
             starts.append(at)
     return starts[::-1]
@@ -70,9 +68,9 @@ def test_rows_are_the_lines_in_both_directions_with_their_numbers(tmp_path: Path
     counted(log)
     for number in (1, 2, 700, 2999, 3000):
         row = rows[number - 1]
-        assert log.loaded(lambda row=row: log.line_number(row.start)) == number
-        assert log.loaded(lambda number=number: log.start_of_line(number)) == row.start
-        assert log.loaded(lambda row=row: log.start_at(row.end - 1)) == row.start
+        assert log.loaded(partial(log.line_number, row.start)) == number
+        assert log.loaded(partial(log.start_of_line, number)) == row.start
+        assert log.loaded(partial(log.start_at, row.end - 1)) == row.start
     assert log.loaded(lambda: log.start_of_line(10**9)) == rows[-1].start
     assert log.index.lines(log.size) == (3000, True)
 
@@ -93,13 +91,13 @@ def test_a_line_without_end_is_shown_in_pieces_that_are_the_same_from_both_sides
     assert max(len(row.data) for row in rows) <= 2 * BLOCK
     assert backwards(log) == [row.start for row in rows]
     counted(log)
-    assert [log.loaded(lambda row=row: log.line_number(row.start)) for row in rows][-2:] == [2, 3]
+    assert [log.loaded(partial(log.line_number, row.start)) for row in rows][-2:] == [2, 3]
 
 
 def test_few_blocks_are_kept(tmp_path: Path) -> None:
     log = opened(tmp_path / "log", b"line\n" * (BLOCK * (KEPT + 20) // 5))
     for offset in range(0, log.size, BLOCK // 2):
-        log.loaded(lambda offset=offset: log.start_at(offset))
+        log.loaded(partial(log.start_at, offset))
     assert len(log._blocks) == KEPT
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
-from server_process import ServerProcess
 
+from tests.server_process import ServerProcess
 from tests.tui.driver import Driver, Workshop, drive
 from torc_tui.screens.failures import FailuresScreen
 from torc_tui.screens.job import JobScreen

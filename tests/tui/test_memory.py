@@ -6,9 +6,9 @@ import gc
 import subprocess
 import sys
 
-from server_process import ServerProcess
 from textual.strip import Strip
 
+from tests.server_process import ServerProcess
 from tests.tui.driver import Workshop, console, driven
 
 

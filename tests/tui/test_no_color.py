@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from rich.color import Color
-from server_process import ServerProcess
 
+from tests.server_process import ServerProcess
 from tests.tui.driver import Driver, Workshop, console, driven
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from server_process import ServerProcess
-
-from tests.tui.driver import Driver, Workshop
-from tests.tui.test_console import drive
+from tests.server_process import ServerProcess
+from tests.tui.driver import Driver, Workshop, drive
 
 MB = 1 << 20
 

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from server_process import ServerProcess
 
+from tests.server_process import ServerProcess
 from tests.tui.driver import Workshop, console, driven
 from tests.tui.terminal import CONSOLE, Terminal
 

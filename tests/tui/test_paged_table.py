@@ -6,6 +6,7 @@ import asyncio
 import resource
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from textual.app import App, ComposeResult
@@ -193,18 +194,20 @@ def test_marks_belong_to_ids_through_sorting_and_filtering() -> None:
     asyncio.run(run())
 
 
-def test_one_changed_row_draws_one_line() -> None:
+def test_one_changed_row_draws_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> None:
         async with stage(200) as s:
-            drawn: list[Region] = []
+            drawn: list[Region | None] = []
             refresh = s.table.refresh
-            s.table.refresh = lambda *regions, **options: (
-                drawn.extend(regions or [None]),
-                refresh(*regions, **options),
-            )[1]  # type: ignore[method-assign,arg-type,list-item]
+
+            def noted(*regions: Region, **options: Any) -> Any:
+                drawn.extend(regions or [None])
+                return refresh(*regions, **options)
+
+            monkeypatch.setattr(s.table, "refresh", noted)
             s.source.items = [{**row, "size": 999} if row["id"] == 7 else row for row in s.source.items]
             await s.refresh()
-            assert [(region.y, region.height) for region in drawn] == [(7, 1)]
+            assert [region and (region.y, region.height) for region in drawn] == [(7, 1)]
             drawn.clear()
             await s.refresh()
             assert drawn == []

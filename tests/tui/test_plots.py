@@ -9,11 +9,10 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from server_process import ServerProcess
 
 from tests.real import start_runner
-from tests.tui.driver import Driver, Runner, Workshop
-from tests.tui.test_console import drive
+from tests.server_process import ServerProcess
+from tests.tui.driver import Driver, Runner, Workshop, drive
 from torc_core.models.exchange import Sample
 from torc_core.runner.log import Log
 from torc_core.runner.series import Series

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from server_process import ServerProcess
 
-from tests.tui.driver import Driver, Workshop, console, driven
-from tests.tui.test_console import drive
+from tests.server_process import ServerProcess
+from tests.tui.driver import Driver, Workshop, console, drive, driven
 from torc_core.models.console import LiveNodes
 from torc_core.models.failures import FailureGroup, Failures
 from torc_tui.rendering.cells import plain, width_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_sizes_have_three_digits_at_most(size: float | None, text: str) -> None:
 
 
 def test_times_show_what_tells_them_apart() -> None:
-    def at(*then: int) -> str:
+    def at(*then: Any) -> str:
         return numbers.clock(datetime(*then).timestamp() * 1000, NOW)
 
     assert at(2026, 11, 24, 1, 2, 3) == "01:02:03"

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from server_process import ServerProcess
 
 from tests.runner.waiting import until
+from tests.server_process import ServerProcess
 from tests.tui.driver import Driver, drive
 from torc_core import local_server, run_records
 from torc_core.client import endpoints

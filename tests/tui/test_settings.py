@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from server_process import ServerProcess
 
+from tests.server_process import ServerProcess
 from tests.tui.driver import Workshop
 from tests.tui.terminal import CONSOLE, Terminal
 from torc_core.errors import InputError

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from server_process import ServerProcess
 
+from tests.server_process import ServerProcess
 from tests.tui.driver import Workshop
 from tests.tui.terminal import Terminal
 

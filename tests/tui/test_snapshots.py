@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from server_process import ServerProcess
 
+from tests.server_process import ServerProcess
 from tests.tui import large_database
 from tests.tui.pictures import svg
 from tests.tui.terminal import CONSOLE, Grid, Terminal

@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from server_process import ServerProcess
-
+from tests.server_process import ServerProcess
 from tests.tui.driver import Workshop, console, driven
 from tests.tui.test_job_changes import statuses
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from server_process import ServerProcess
-
+from tests.server_process import ServerProcess
 from tests.tui.driver import console, driven
 from tests.tui.storm import Storm, prepare, screens, unfired
 

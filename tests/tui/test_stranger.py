@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from server_process import ServerProcess
 
+from tests.server_process import ServerProcess
 from tests.tui import stranger
 from tests.tui.driver import Workshop
-from tests.tui.terminal import Terminal
+from tests.tui.terminal import CONSOLE, Terminal
 from torc_core import local_server
 
 
@@ -105,7 +105,7 @@ def test_the_console_outlives_its_server_and_catches_up_without_a_key(tmp_path: 
     with ServerProcess(tmp_path) as server, server.client() as http:
         shop = Workshop(http)
         shop.workflow("before", {"name": "a"})
-        with Terminal([*stranger.CONSOLE, "--url", server.url], folder=tmp_path) as terminal:
+        with Terminal([*CONSOLE, "--url", server.url], folder=tmp_path) as terminal:
             terminal.sees("LIVE", "before")
             server.crash()
             terminal.sees("RECONNECTING", "as of")

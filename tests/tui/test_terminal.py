@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from server_process import ServerProcess
 
+from tests.server_process import ServerProcess
 from tests.tui import large_database
 from tests.tui.driver import Runner, Workshop
 from tests.tui.terminal import CONSOLE, Terminal

@@ -6,10 +6,9 @@ import asyncio
 import time
 
 import pytest
-from server_process import ServerProcess
 
-from tests.tui.driver import Driver, Workshop
-from tests.tui.test_console import drive
+from tests.server_process import ServerProcess
+from tests.tui.driver import Driver, Workshop, drive
 from torc_core.models.console import NodeLoad, Timeline
 from torc_tui.graphs import timeline
 from torc_tui.rendering.cells import Line, plain, width_of

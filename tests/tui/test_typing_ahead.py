@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from server_process import ServerProcess
 from textual import events
 
+from tests.server_process import ServerProcess
 from tests.tui.driver import Workshop, console, driven
 from torc_tui.screens.edit_form import EditForm
 from torc_tui.screens.job import JobScreen

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 
-from server_process import ServerProcess
-
+from tests.server_process import ServerProcess
 from tests.tui.driver import Workshop, console, driven
 from tests.tui.test_job_changes import statuses
 

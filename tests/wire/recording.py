@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from server_process import BASE
+
+from tests.server_process import BASE
 
 Step = dict[str, Any]
 

@@ -11,8 +11,8 @@ import time
 from typing import Any
 
 import httpx
-from server_process import BASE
 
+from tests.server_process import BASE
 from tests.wire.recording import Step, differ, same_text
 
 PATIENCE_S = 10

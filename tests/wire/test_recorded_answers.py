@@ -7,8 +7,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from server_process import ServerProcess
 
+from tests.server_process import ServerProcess
 from tests.wire.differences import DIFFERENCES
 from tests.wire.recording import Step, ask_until, named_statuses, steps
 from tests.wire.streams import EventReader, events

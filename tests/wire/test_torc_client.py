@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import pytest
-from server_process import ServerProcess
 from torc.api import create_jobs, iter_documents, make_api
 from torc.openapi_client import DefaultApi
 from torc.openapi_client.exceptions import ApiException
@@ -17,11 +18,21 @@ from torc.openapi_client.models.result_model import ResultModel
 from torc.openapi_client.models.user_data_model import UserDataModel
 from torc.openapi_client.models.workflow_model import WorkflowModel
 
+from tests.server_process import ServerProcess
+
+T = TypeVar("T")
+
 
 @pytest.fixture
 def api(shared_server: ServerProcess) -> DefaultApi:
     """torc's client."""
     return make_api(shared_server.url)
+
+
+def given(value: T | None) -> T:
+    """A field of a model, all of which may be missing."""
+    assert value is not None
+    return value
 
 
 @pytest.fixture
@@ -39,14 +50,14 @@ def workflow_id(api: DefaultApi) -> int:
     first, second = create_jobs(
         api,
         [
-            JobModel(workflow_id=workflow.id, name="first", command="true", output_file_ids=[between.id],
-                     input_user_data_ids=[data.id]),
-            JobModel(workflow_id=workflow.id, name="second", command="true", input_file_ids=[between.id],
+            JobModel(workflow_id=workflow.id, name="first", command="true", output_file_ids=[given(between.id)],
+                     input_user_data_ids=[given(data.id)]),
+            JobModel(workflow_id=workflow.id, name="second", command="true", input_file_ids=[given(between.id)],
                      resource_requirements_id=small.id),
         ],
     )  # fmt: skip
     third = api.create_job(
-        JobModel(workflow_id=workflow.id, name="third", command="true", depends_on_job_ids=[second.id])
+        JobModel(workflow_id=workflow.id, name="third", command="true", depends_on_job_ids=[given(second.id)])
     )
     assert [first.status, second.status, third.status] == [JobStatus.UNINITIALIZED] * 3
     return workflow.id
@@ -81,14 +92,14 @@ def test_a_workflow_runs_from_creation_to_completion(api: DefaultApi, workflow_i
     node_id = add_node(api, workflow_id)
     free = ComputeNodesResources(num_cpus=4, memory_gb=8.0, num_gpus=0, num_nodes=1)
 
-    (first,) = api.claim_next_jobs(workflow_id, limit=5).jobs
-    assert (first.name, first.status, len(first.output_file_ids)) == ("first", JobStatus.PENDING, 1)
+    (first,) = given(api.claim_next_jobs(workflow_id, limit=5).jobs)
+    assert (first.name, first.status, len(given(first.output_file_ids))) == ("first", JobStatus.PENDING, 1)
     assert api.claim_next_jobs(workflow_id, limit=5).jobs == []
     run(api, first, node_id)
-    (second,) = api.claim_jobs_based_on_resources(workflow_id, 4, free).jobs
+    (second,) = given(api.claim_jobs_based_on_resources(workflow_id, 4, free).jobs)
     assert second.name == "second"
     run(api, second, node_id)
-    (third,) = api.claim_jobs_based_on_resources(workflow_id, 4, free).jobs
+    (third,) = given(api.claim_jobs_based_on_resources(workflow_id, 4, free).jobs)
     assert not api.is_workflow_complete(workflow_id).is_complete
     run(api, third, node_id)
 
@@ -100,14 +111,14 @@ def test_a_workflow_runs_from_creation_to_completion(api: DefaultApi, workflow_i
 def test_a_failure_cancels_what_depends_on_it_and_a_reset_runs_it_again(api: DefaultApi, workflow_id: int) -> None:
     api.initialize_jobs(workflow_id)
     node_id = add_node(api, workflow_id)
-    (first,) = api.claim_next_jobs(workflow_id, limit=5).jobs
+    (first,) = given(api.claim_next_jobs(workflow_id, limit=5).jobs)
     run(api, first, node_id, JobStatus.FAILED)
 
     by_name = {job.name: job.status for job in iter_documents(api.list_jobs, workflow_id)}
     assert by_name == {"first": JobStatus.FAILED, "second": JobStatus.CANCELED, "third": JobStatus.CANCELED}
     assert api.reset_job_status(workflow_id, failed_only=True).updated_count == 3
     api.initialize_jobs(workflow_id, only_uninitialized=True)
-    assert [job.name for job in api.claim_next_jobs(workflow_id, limit=5).jobs] == ["first"]
+    assert [job.name for job in given(api.claim_next_jobs(workflow_id, limit=5).jobs)] == ["first"]
 
 
 def test_lists_are_paged_sorted_and_filtered(api: DefaultApi, workflow_id: int) -> None:
