@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-import warnings
 from collections.abc import Callable, Iterable
 
 from torc_core.spec.document import Path, Source
+from torc_core.spec.patterns import searcher
 from torc_core.spec.values import quoted
 
 Report = Callable[[Path, str], None]
@@ -53,18 +52,13 @@ class Names:
         return self._source.suggestions.nearest_word(name, self._places)
 
     def search(self, pattern: str) -> list[str]:
-        """The names in which the regex is found anywhere; ValueError when it is no regex.
-
-        Neither are sets in sets, such as `[[:alpha:]]`, which torc reads and Python takes for something else.
-        """
+        """The names in which the regex is found anywhere; ValueError when it is no regex."""
         if pattern not in self._matches:
             try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("error", FutureWarning)
-                    search = re.compile(pattern).search
-                self._matches[pattern] = [name for name in self._places if search(name)]
-            except (re.error, RecursionError, OverflowError, FutureWarning) as error:
+                found = searcher(pattern)
+            except ValueError as error:
                 raise ValueError(f"{quoted(pattern)} is no regular expression: {error}") from None
+            self._matches[pattern] = [name for name in self._places if found(name)]
         return self._matches[pattern]
 
     def matching(self, pattern: str, key: str, path: Path, report: Report) -> list[str]:

@@ -1,0 +1,40 @@
+"""Regular expressions of workflow files: torc's are those of Rust, ours take these and those of Python (spec.md 8).
+
+The regex package reads nearly all of both: `\\z`, `\\pL`, `(?<name>...)`, `[[:alpha:]]`, `[a-z&&[^x]]` and flags in the
+middle of a pattern, as well as look-around and back-references. What it spells otherwise is translated here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import regex
+
+_WORD_BOUNDS = {r"\<": r"\m", r"\b{start}": r"\m", r"\>": r"\M", r"\b{end}": r"\M"}
+_TOKEN = regex.compile(
+    r"""
+    \\[xuU]\{(?P<code>[0-9A-Fa-f]{1,8})\}   # a character by its number
+    | \\b\{(?:start|end)\} | \\[pPN]\{[^}]*\} | \\.
+    | (?P<literal>\{(?!\d+(?:,\d*)?\}|,\d+\}))   # no repetition; regex would take {e} for a fuzzy match
+    | (?P<recursion>\(\?(?:R|&|P>|[+-]?\d))   # one without end takes all memory
+    """,
+    regex.VERBOSE | regex.DOTALL,
+)
+
+
+def searcher(pattern: str) -> Callable[[str], object]:
+    """A function that is true of texts in which the pattern is found anywhere; ValueError when it is no pattern."""
+    try:
+        return regex.compile(_TOKEN.sub(_translated, pattern), regex.VERSION1).search
+    except (regex.error, RecursionError, OverflowError, MemoryError) as error:
+        raise ValueError(str(error)) from None
+
+
+def _translated(match: regex.Match[str]) -> str:
+    if match["recursion"]:
+        raise ValueError(f"{match[0]}...) calls a part of the pattern, which is not supported")
+    if match["literal"]:
+        return r"\{"
+    if match["code"]:
+        return rf"\U{match['code']:0>8}"
+    return _WORD_BOUNDS.get(match[0], match[0])
