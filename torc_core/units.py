@@ -29,10 +29,13 @@ _DURATION = re.compile(
 _DURATION_FACTORS = (_YEAR, _MONTH, _WEEK, _DAY, _HOUR, _MINUTE, 1)
 
 _WALLTIME = re.compile(r"(?:([0-9]{1,9})-)?([0-9]{1,9})(?::([0-9]{1,9}))?(?::([0-9]{1,9}))?")
+_UNLIMITED = frozenset({"-1", "infinite", "unlimited"})
 
 MEMORY_FORM = "a whole number and k, m, g or t, such as 512m or 8g"
 DURATION_FORM = "an ISO 8601 duration such as PT30M, PT4H or P1DT12H"
-WALLTIME_FORM = "MINUTES, MINUTES:SECONDS, HOURS:MINUTES:SECONDS or DAYS-HOURS[:MINUTES[:SECONDS]], such as 04:00:00"
+WALLTIME_FORM = (
+    "MINUTES, MINUTES:SECONDS, HOURS:MINUTES:SECONDS or DAYS-HOURS[:MINUTES[:SECONDS]], such as 04:00:00, or UNLIMITED"
+)
 
 
 class UnitError(InputError, ValueError):
@@ -114,9 +117,13 @@ def parse_walltime(text: str) -> int:
     """Seconds of a walltime as sbatch reads it.
 
     `M`, `M:S`, `H:M:S`, `D-H`, `D-H:M` or `D-H:M:S`. Walltimes are handed to sbatch as they are written, so a single
-    number is minutes and two are minutes and seconds, here as there. UnitError for anything else.
+    number is minutes and two are minutes and seconds, here as there. `UNLIMITED`, `INFINITE` (in any case) and `-1` are
+    MAX_INTEGER. UnitError for anything else.
     """
-    match = _WALLTIME.fullmatch(text.strip())
+    trimmed = text.strip()
+    if trimmed.lower() in _UNLIMITED:
+        return MAX_INTEGER
+    match = _WALLTIME.fullmatch(trimmed)
     if not match:
         raise UnitError(f"Invalid walltime: {text}", WALLTIME_FORM)
     days, first, second, third = match.groups(default="")

@@ -155,13 +155,18 @@ def test_durations_round_trip(seconds: int) -> None:
         ("1-12:30", 131400),
         ("2-00:00:01", 172801),
         ("0", 0),
+        ("UNLIMITED", MAX_INTEGER),
+        ("Infinite", MAX_INTEGER),
+        ("-1", MAX_INTEGER),
     ],
 )
 def test_walltimes_are_read_as_sbatch_reads_them(text: str, seconds: int) -> None:
     assert parse_walltime(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "1h", "1:2:3:4", "1-", "-1", "1.5", "PT1H", "1-2-3", "00:00:00x", ":30", "٣"])
+@pytest.mark.parametrize(
+    "text", ["", "1h", "1:2:3:4", "1-", "-2", "1.5", "PT1H", "UNLIMITED 1", "1-2-3", "00:00:00x", ":30", "٣"]
+)
 def test_what_is_no_walltime_is_refused(text: str) -> None:
     with pytest.raises(UnitError) as caught:
         parse_walltime(text)
