@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from torc_core.models.console import Row
 from torc_tui.actions import READ_ONLY, Action, Place
+from torc_tui.plans import Plan
 
 if TYPE_CHECKING:
     from torc_tui.console import Console
@@ -33,6 +34,7 @@ class Context:
     app: Console
     screen: ConsoleScreen
     _meant: dict[str, list[Thing]] = field(default_factory=dict, compare=False, repr=False)
+    _at_cursor: dict[str, list[Thing]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def store(self) -> Store:
@@ -55,6 +57,23 @@ class Context:
         if kind not in self._meant:
             self._meant[kind] = self.screen.things(kind)
         return self._meant[kind]
+
+    def at_cursor(self, kind: str) -> list[Thing]:
+        """What an action means that shows one thing: the one under the cursor or of the screen, whatever is marked."""
+        if kind not in self._at_cursor:
+            self._at_cursor[kind] = self.screen.at_cursor(kind)
+        return self._at_cursor[kind]
+
+    async def carry_out(self, plan: Plan) -> bool:
+        """Do what is planned for all that is meant, asked about when that is marked; its marks are then gone.
+
+        False when the user would rather not.
+        """
+        table = self.table
+        done = await self.app.carry_out(replace(plan, confirm=True) if table and table.marked else plan)
+        if done and table:
+            table.clear_marks()
+        return done
 
     def why_not(self, action: Action) -> str | None:
         """Why an action cannot be done now, or None."""

@@ -9,7 +9,7 @@ import pytest
 
 from tests.server_process import ServerProcess
 from tests.tui.driver import Driver, Workshop, console, driven
-from tests.tui.test_job_changes import requirements, statuses, with_requirement
+from tests.tui.test_job_changes import requirements, small, statuses, with_requirement
 
 
 def counted(shop: Workshop, workflow_id: int) -> dict[str, int]:
@@ -268,6 +268,24 @@ async def test_a_requirement_is_changed_for_all_jobs_that_have_it(
         await driver.press("e")
         assert "no job has it" in driver.said
     assert len(ids) == 3
+
+
+@driven
+async def test_all_requirements_that_are_marked_are_changed(tui_server: ServerProcess, workshop: Workshop) -> None:
+    workflow_id, _ = with_requirement(workshop, 2)
+    large = small(workshop, workflow_id, "large")
+    job = {"workflow_id": workflow_id, "name": "more", "command": "true", "resource_requirements_id": large}
+    workshop.http.post("/bulk_jobs", json={"jobs": [job]}).raise_for_status()
+    async with console(tui_server.url, view=f"requirements {workflow_id} !name=default") as driver:
+        await driver.press("space", "space", "e")
+        await driver.sees("Resources of jobs of 2 requirements")
+        await edited(driver, num_cpus="4")
+        await driver.sees("1 job of requirement large: 1 cpu, 1g, 1h → 4 cpu, 1g, 1h.")
+        await driver.press("tab", "enter")
+        await driver.until(lambda: "3 jobs changed" in driver.said)
+        assert {name: row["num_cpus"] for name, row in requirements(workshop, workflow_id).items()} == {
+            "default": 1, "small": 4, "large": 4,
+        }  # fmt: skip
 
 
 @pytest.mark.parametrize("size", [(60, 15), (80, 24)])

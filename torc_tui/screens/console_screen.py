@@ -85,6 +85,10 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         """The workflows or jobs that an action means here."""
         return []
 
+    def at_cursor(self, kind: str) -> list[Thing]:
+        """The one of them that is under the cursor or of the screen, if there is one."""
+        return self.things(kind)
+
     @property
     def address(self) -> str:
         """What `:` takes to come here again."""

@@ -126,6 +126,9 @@ class RunsScreen(ConsoleScreen):
         row = self.table.cursor_row
         return [Thing("workflow", row["workflow"], row["name"])] if kind == "workflow" and row else []
 
+    def at_cursor(self, kind: str) -> list[Thing]:
+        return self.pane.at_cursor("run") if kind == "run" else self.things(kind)
+
     def body(self) -> Iterator[Widget]:
         yield self.pane
         yield self._rule

@@ -123,6 +123,10 @@ class WorkflowScreen(ConsoleScreen):
             return self.pane.things(kind)
         return []
 
+    def at_cursor(self, kind: str) -> list[Thing]:
+        of_rows = self._tab == _TABS.get(kind) and self.table
+        return self.pane.at_cursor(kind) if of_rows else self.things(kind)
+
     def body(self) -> Iterator[Widget]:
         yield self.tabs
         yield self._stuck

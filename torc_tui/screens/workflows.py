@@ -56,6 +56,9 @@ class WorkflowsScreen(ConsoleScreen):
     def things(self, kind: str) -> list[Thing]:
         return self.pane.things("workflow") if kind == "workflow" else []
 
+    def at_cursor(self, kind: str) -> list[Thing]:
+        return self.pane.at_cursor("workflow") if kind == "workflow" else []
+
     def body(self) -> Iterator[Widget]:
         yield self.pane
         yield self.pulse

@@ -46,8 +46,7 @@ async def _retry(context: Context) -> None:
     assert isinstance(context.screen, FailuresScreen)
     asked, what, several = context.screen.meant()
     plan = await plan_retry(context.store, asked, what, confirm=True if several else None)
-    await context.app.carry_out(plan)
-    context.screen.table.clear_marks()
+    await context.carry_out(plan)
 
 
 async def _edit(context: Context) -> None:

@@ -16,7 +16,7 @@ HERE = frozenset({Place.FILES})
 
 async def _path(context: Context) -> Path:
     """Where the file under the cursor is: paths are seen from the folder that the workflow was created in."""
-    thing = context.things("file")[0]
+    thing = context.at_cursor("file")[0]
     assert thing.row is not None
     path = Path(thing.row["path"])
     if not path.is_absolute():
@@ -37,7 +37,7 @@ async def _view(context: Context) -> None:
 
 
 def _some_file(context: Context) -> str | None:
-    return None if context.things("file") else "no file is meant"
+    return None if context.at_cursor("file") else "no file is meant"
 
 
 ACTIONS = (

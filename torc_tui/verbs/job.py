@@ -53,7 +53,7 @@ def _reason(statuses: Collection[str], otherwise: str) -> Reason:
 
 
 def _some(context: Context) -> str | None:
-    return None if context.things("job") else "no job is meant"
+    return None if context.at_cursor("job") else "no job is meant"
 
 
 def meant(context: Context) -> tuple[Which, str]:
@@ -77,15 +77,9 @@ Planner = Callable[[Store, Which, str], Awaitable[Plan]]
 def _changing(planner: Planner) -> Effect:
     async def effect(context: Context) -> None:
         which, called = meant(context)
-        await _carry_out(context, await planner(context.store, which, called))
+        await context.carry_out(await planner(context.store, which, called))
 
     return effect
-
-
-async def _carry_out(context: Context, plan: Plan) -> None:
-    table = context.table
-    if await context.app.carry_out(plan) and table:
-        table.clear_marks()
 
 
 async def _retry(context: Context) -> None:
@@ -96,7 +90,7 @@ async def _retry(context: Context) -> None:
         things = context.things("job")
         ids, called = [thing.id for thing in things], f"job {things[0].name} ({things[0].id})"
         asked = [lambda dry: failures.retry_jobs(ids, dry_run=dry)]
-    await _carry_out(context, await plan_retry(context.store, asked, called))
+    await context.carry_out(await plan_retry(context.store, asked, called))
 
 
 async def _edit(context: Context) -> None:
@@ -111,14 +105,15 @@ async def edit_jobs(context: Context, which: Which, called: str) -> None:
         raise TorcError("jobs that run keep what they have; cancel or wait first" if running else "no job has it")
     edit = await context.app.fill(EditForm(f"Resources of {called}", told))
     if edit is not None:
-        await _carry_out(context, await job_changes.plan_edit(context.store, which, called, edit))
+        await context.carry_out(await job_changes.plan_edit(context.store, which, called, edit))
 
 
 async def _edit_requirement(context: Context) -> None:
     """All jobs that have it are meant, so that it is changed itself; those that run keep it as it is."""
     things, flows = context.things("requirement"), context.things("workflow")
-    which = Which(flows[0].id, filter=f"requirements_id={things[0].id}")
-    await edit_jobs(context, which, f"jobs of {things[0].name}")
+    which = Which(flows[0].id, filter=f"requirements_id in ({', '.join(str(thing.id) for thing in things)})")
+    called = things[0].name if len(things) == 1 else many(len(things), "requirement")
+    await edit_jobs(context, which, f"jobs of {called}")
 
 
 def _some_requirement(context: Context) -> str | None:
@@ -127,7 +122,7 @@ def _some_requirement(context: Context) -> str | None:
 
 async def _files(context: Context) -> None:
     """The files of a job; one is opened at once."""
-    thing = context.things("job")[0]
+    thing = context.at_cursor("job")[0]
     detail = await context.store.ask(console.job_detail(thing.id))
     files = await asyncio.to_thread(files_of, detail)
     if not files:
@@ -144,7 +139,7 @@ async def _files(context: Context) -> None:
 
 
 async def _why(context: Context) -> None:
-    thing = context.things("job")[0]
+    thing = context.at_cursor("job")[0]
     told = await context.store.ask(endpoints.explain_job(thing.id))
     await context.app.tell(f"Why is {thing.name} ({thing.id}) {told.status}?", [told.why, *told.details])
 

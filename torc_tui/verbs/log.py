@@ -31,7 +31,7 @@ def _scroll(lines: int, pages: int = 0) -> Effect:
 
 
 def _some_job(context: Context) -> str | None:
-    return None if context.things("job") else "no job is meant"
+    return None if context.at_cursor("job") else "no job is meant"
 
 
 def _no_file(context: Context) -> str | None:
@@ -50,7 +50,7 @@ def _attempt(by: int) -> Callable[[Context], str | None]:
 
 
 async def _open(context: Context) -> None:
-    thing = context.things("job")[0]
+    thing = context.at_cursor("job")[0]
     await context.app.open(LogScreen(context.store, thing.id, thing.name))
 
 

@@ -97,7 +97,7 @@ def _go_to(context: Context) -> None:
 
 
 async def _copy(context: Context) -> None:
-    things = [*context.things("job"), *context.things("workflow")]
+    things = [*context.at_cursor("job"), *context.at_cursor("workflow")]
     row = context.table.cursor_row if context.table else None
     values: dict[str, str] = {}
     for key, value in (row or {}).items():

@@ -34,7 +34,7 @@ def _on_graph(work: Callable[[Graph], object]) -> Effect:
 
 
 def _some(kind: str, noun: str) -> Callable[[Context], str | None]:
-    return lambda context: None if context.things(kind) else f"no {noun} is meant"
+    return lambda context: None if context.at_cursor(kind) else f"no {noun} is meant"
 
 
 def _beside(by: int) -> Callable[[Context], str | None]:
@@ -45,21 +45,21 @@ def _beside(by: int) -> Callable[[Context], str | None]:
 
 
 async def _of_job(context: Context) -> None:
-    thing = context.things("job")[0]
+    thing = context.at_cursor("job")[0]
     await context.app.open(plot_of_job(context.store, thing.id, thing.name))
 
 
 async def _of_node(context: Context) -> None:
-    await context.app.open(plot_of_node(context.store, context.things("node")[0].id))
+    await context.app.open(plot_of_node(context.store, context.at_cursor("node")[0].id))
 
 
 async def _timeline(context: Context) -> None:
     """Of a job with its bar under the cursor."""
-    jobs = context.things("job") if Place.JOB in context.places else []
+    jobs = context.at_cursor("job") if Place.JOB in context.places else []
     if jobs:
         await context.app.open(plot_of_job(context.store, jobs[0].id, jobs[0].name, "timeline"))
     else:
-        await context.app.open(plot_of_workflow(context.store, context.things("workflow")[0].id))
+        await context.app.open(plot_of_workflow(context.store, context.at_cursor("workflow")[0].id))
 
 
 FAR = 10

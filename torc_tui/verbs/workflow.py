@@ -161,8 +161,7 @@ async def _retry(context: Context) -> None:
     plan = await plan_retry(
         context.store, [lambda dry: failures.retry_failures(within, dry_run=dry)], f"what failed in {_called(things)}"
     )
-    if await context.app.carry_out(plan) and context.table:
-        context.table.clear_marks()
+    await context.carry_out(plan)
 
 
 async def _initialize(context: Context) -> None:

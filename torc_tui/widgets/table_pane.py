@@ -55,7 +55,11 @@ class TablePane(Vertical):
         if table.marks:
             at_hand: dict[int, Row] = {row["id"]: row for _, row in table.rows}
             return [Thing(kind, key, name, at_hand.get(key)) for key, name in table.marks.items()]
-        row = table.cursor_row
+        return self.at_cursor(kind)
+
+    def at_cursor(self, kind: str) -> list[Thing]:
+        """The row under the cursor, whatever is marked."""
+        row = self.table.cursor_row
         return [Thing(kind, row["id"], str(row.get("name", row["id"])), row)] if row else []
 
     def on_paged_table_loaded(self) -> None:
