@@ -9,6 +9,8 @@ import pytest
 
 from tests.engine.stage import Stage
 
+pytest.register_assert_rewrite("tests.engine.play")
+
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:

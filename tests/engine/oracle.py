@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from torc_server.engine.leases import LOST_LIMIT
 
 ENDED = {"completed", "failed", "canceled", "terminated", "disabled"}
+WAITING = {"blocked", "ready"}
 ACTIVE = {"pending", "running"}
 RETRIABLE = {"running", "failed", "terminated", "pending_failed"}
 FAILED = {"failed", "canceled", "terminated", "pending_failed"}
@@ -40,7 +41,10 @@ class Oracle:
     """A workflow that has been initialised."""
 
     jobs: dict[str, Job]
-    run: int = 1
+    run: int
+    """Zero as long as nobody has begun one."""
+    is_canceled: bool = False
+    """As a whole: nothing is handed out."""
     results: set[tuple[str, int, int]] = field(default_factory=set)
     """(job, run, attempt) of everything that was accepted."""
 
@@ -49,6 +53,14 @@ class Oracle:
 
     def children(self, name: str) -> list[str]:
         return [child for child, job in self.jobs.items() if name in job.parents]
+
+    def below(self, names: set[str]) -> set[str]:
+        """Everything at any depth below these."""
+        found: set[str] = set()
+        for name, job in self.jobs.items():  # parents come before their children
+            if (names | found).intersection(job.parents):
+                found.add(name)
+        return found
 
     def waits(self, name: str) -> bool:
         """Some parent has not ended."""
@@ -66,8 +78,8 @@ class Oracle:
                     undecided = True
 
     def ready(self) -> list[str]:
-        """Names of the ready jobs, oldest first."""
-        return [name for name, job in self.jobs.items() if job.status == "ready"]
+        """Names of the jobs that can be handed out, oldest first."""
+        return [name for name, job in self.jobs.items() if job.status == "ready" and not self.is_canceled]
 
     @property
     def over(self) -> bool:
@@ -108,7 +120,7 @@ class Oracle:
     def completed(self, name: str, status: str) -> bool:
         """torc's complete_job; False when it must be refused."""
         job = self.jobs[name]
-        if job.status in ENDED:
+        if job.status in ENDED - {"disabled"}:
             return False
         if job.status == "pending_failed":  # the verdict replaces the result
             self.results.discard((name, self.run, job.attempt))
@@ -122,6 +134,39 @@ class Oracle:
         if job.status in ENDED - {"canceled"}:
             return False
         job.status, job.by_user = "canceled", True
+        self.settle()
+        return True
+
+    def canceled_whole(self) -> None:
+        """The workflow is canceled; failures that wait for a verdict go on waiting."""
+        self.is_canceled = True
+        for job in self.jobs.values():
+            if job.status in WAITING | ACTIVE:
+                job.status, job.by_user = "canceled", True
+
+    def reopened(self, *, force: bool) -> bool:
+        """The workflow is no longer canceled, its jobs are as they were; False when it must be refused."""
+        if not force and any(job.status in ACTIVE for job in self.jobs.values()):
+            return False
+        self.is_canceled = False
+        return True
+
+    def disabled(self, names: list[str]) -> None:
+        """Those of these jobs that wait are skipped, which is no success."""
+        for name in names:
+            if self.jobs[name].status in WAITING:
+                self.jobs[name].status = "disabled"
+        self.settle()
+
+    def enabled(self, names: list[str]) -> bool:
+        """Those of these jobs that are disabled wait, and what that had decided too; False when it must be refused."""
+        if self.is_canceled:
+            return False
+        again = [name for name in names if self.jobs[name].status == "disabled"]
+        for name in again:
+            self.jobs[name].status = "blocked"
+        for name in again:
+            self._wait_again(name)
         self.settle()
         return True
 
@@ -189,12 +234,9 @@ class Oracle:
         if not force and any(job.status in ACTIVE for job in self.jobs.values()):
             return False
         failed = {name for name, job in self.jobs.items() if job.status in FAILED}
-        below: set[str] = set()
-        for name, job in self.jobs.items():  # parents come before their children
-            if (failed | below).intersection(job.parents):
-                below.add(name)
+        below = {name for name in self.below(failed) if self.jobs[name].status not in {*ACTIVE, "disabled"}}
         for name, job in self.jobs.items():
-            if not failed_only or name in failed or (name in below and job.status not in ACTIVE):
+            if not failed_only or name in failed | below:
                 has_run = job.status == "running" or (name, self.run, job.attempt) in self.results
                 job.attempt += has_run or job.holder is not None
                 self._begin_anew(job)
@@ -205,18 +247,19 @@ class Oracle:
         job.status, job.holder, job.has_result, job.lost, job.by_user = "blocked", None, False, 0, False
 
     def restarted(self) -> bool:
-        """A run of what is not completed and all below; False when it must be refused."""
+        """A run of what is neither completed nor disabled and all below; False when it must be refused."""
         if any(job.status in ACTIVE for job in self.jobs.values()):
             return False
-        again = {name for name, job in self.jobs.items() if job.status != "completed"}
+        again = {name for name, job in self.jobs.items() if job.status not in ("completed", "disabled")}
         if not again:
             return True
-        waiting = all(self.jobs[name].status in ("blocked", "ready") and not self.jobs[name].lost for name in again)
-        if not waiting or any(run == self.run for _, run, _ in self.results):
+        waiting = all(self.jobs[name].status in WAITING and not self.jobs[name].lost for name in again)
+        if not self.run or self.is_canceled or not waiting or any(run == self.run for _, run, _ in self.results):
             self.run += 1  # otherwise nobody has come for the present run: it is this one
-        for name, job in self.jobs.items():  # parents come before their children
-            if name in again or again.intersection(job.parents):
-                again.add(name)
+        self.is_canceled = False
+        for name in again | self.below(again):
+            job = self.jobs[name]
+            if job.status != "disabled":
                 job.attempt += job.holder is not None
                 self._begin_anew(job)
         self.settle()
