@@ -194,29 +194,36 @@ jobs:
 """
 
 
-def test_ctrl_c_stops_the_jobs_and_the_rest_can_be_run(torc: Torc) -> None:
+STOPPING = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+
+
+@STOPPING
+def test_a_signal_stops_the_jobs_and_the_rest_can_be_run(torc: Torc, number: signal.Signals) -> None:
     path = torc.write(SLEEPER.replace("COMMAND", "test -e go || { touch began; exec sleep 60; }"))
     run = in_background("run", path)
     until((torc.folder / "began").exists, "the job's start")
-    run.send_signal(signal.SIGINT)
+    run.send_signal(number)
     out, err = run.communicate(timeout=DEADLINE_S)
     assert run.returncode == 130
     assert "torc: stopping" in err
     assert " was stopped after " in out
-    number = int(out.split()[1])
-    assert out.splitlines()[-1] == f"Run again:  torc run {number}"
+    workflow = int(out.split()[1])
+    assert out.splitlines()[-1] == f"Run again:  torc run {workflow}"
+    (result,) = torc("results", "list", workflow, "-f", "json").json["results"]
+    assert result["status"] == "terminated"
     (torc.folder / "go").touch()
-    assert torc("run", number).out.endswith(": 2 completed\n")
+    assert torc("run", workflow).out.endswith(": 2 completed\n")
 
 
-def test_a_second_ctrl_c_kills_at_once(torc: Torc) -> None:
+@STOPPING
+def test_a_second_signal_kills_at_once(torc: Torc, number: signal.Signals) -> None:
     path = torc.write(SLEEPER.replace("COMMAND", "trap '' TERM; echo $$ > began; while :; do sleep 1; done"))
     run = in_background("run", path)
     job = pid_in(torc.folder / "began")
     assert run.stderr is not None
-    run.send_signal(signal.SIGINT)
+    run.send_signal(number)
     assert "stopping" in run.stderr.readline()
-    run.send_signal(signal.SIGINT)
+    run.send_signal(number)
     assert "killing" in run.stderr.readline()
     run.communicate(timeout=DEADLINE_S)
     assert run.returncode == 130

@@ -14,6 +14,7 @@ import time
 import pytest
 
 from tests.cli.torc_command import Torc
+from tests.runner.waiting import until
 
 DEADLINE_S = 30.0
 
@@ -45,6 +46,11 @@ class Terminal:
 
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
+
+    def hang_up(self) -> int:
+        """Close the window; the exit code of the command."""
+        os.close(self._master)
+        return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
 
     def end(self) -> int:
         """Read to the end; the exit code."""
@@ -85,6 +91,17 @@ def test_ctrl_c_on_the_terminal_stops_the_run(torc: Torc) -> None:
     terminal.until("torc: stopping")
     assert terminal.end() == 130
     assert " was stopped after " in terminal.shown
+
+
+def test_a_closed_window_stops_the_run_and_gives_its_jobs_their_time(torc: Torc) -> None:
+    command = "trap 'sleep 0.3; touch saved; exit 4' TERM; touch began; while :; do sleep 0.01; done"
+    terminal = Terminal("run", torc.write(CHAIN.replace("NAME", "closed").replace("COMMAND", command)))
+    terminal.until("1 running")
+    until((torc.folder / "began").exists, "the job's start")
+    assert terminal.hang_up() == 130
+    assert (torc.folder / "saved").exists()
+    (result,) = torc("results", "list", "closed", "-f", "json").json["results"]
+    assert (result["status"], result["return_code"]) == ("terminated", 4)
 
 
 @pytest.mark.parametrize(("answer", "code", "left"), [("y", 0, 0), ("n", 1, 1)])

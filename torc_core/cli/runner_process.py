@@ -84,6 +84,8 @@ class RunnerProcess:
         def pass_on(number: int, _frame: FrameType | None) -> None:
             self.interrupts += 1
             self._signal(signal.SIGTERM if number == signal.SIGHUP else number)
+            if number == signal.SIGHUP:
+                _let_go_of_closed_terminals()
             tell(self.interrupts)
 
         def wait(seconds: float) -> None:
@@ -125,6 +127,18 @@ class RunnerProcess:
     def _signal(self, number: int) -> None:
         if self._process.poll() is None:
             self._process.send_signal(number)
+
+
+def _let_go_of_closed_terminals() -> None:
+    """What is still said goes nowhere, where writing it to a closed terminal would be an error that ends the run."""
+    closed = select.poll()
+    for stream in (sys.stdout, sys.stderr):
+        closed.register(stream.fileno(), 0)
+    for end, event in closed.poll(0):
+        if event & select.POLLHUP:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, end)
+            os.close(nowhere)
 
 
 def _place() -> tuple[int | None, IO[bytes]]:
