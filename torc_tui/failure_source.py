@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from torc_core.client import failures
 from torc_core.client.console import Part
@@ -14,6 +14,7 @@ from torc_tui.rendering.columns import Column
 from torc_tui.statuses import ENDED_BADLY, WAITING
 from torc_tui.store import Store
 from torc_tui.widgets.paged_table import PagedTable
+from torc_tui.widgets.table_source import Source
 
 JOB_SORT = "-end"
 
@@ -21,12 +22,12 @@ CHANGES_FAILURES = (*WAITING, *ENDED_BADLY)
 """Jobs that go to one of these statuses may come to the failures, or leave them."""
 
 
-class FailureSource:
+class FailureSource(Source):
     """See the module. Groups have negative ids, jobs their own."""
 
     columns: Sequence[Column] = failure_view.FAILURES
     sort = "-last"
-    noun = "failure"
+    noun = "job"
     takes_filter = False
 
     def __init__(self, store: Store) -> None:
@@ -102,6 +103,12 @@ class FailureSource:
 
     def title(self, row: Row) -> str:
         return str(row["name"])
+
+    def count(self, ids: Collection[int]) -> int:
+        """Of a cause all its jobs; those that are marked beside it are among them."""
+        causes = {cause for number in ids if number < 0 and (cause := self.cause_of(number))}
+        jobs = sum(group.jobs for group in self.told.groups if group.cause in causes) if self.told else 0
+        return jobs + sum(number > 0 and self.cause_of(number) not in causes for number in ids)
 
 
 def _sorted(groups: list[FailureGroup], sort: str) -> list[FailureGroup]:

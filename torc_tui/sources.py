@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from torc_core.client import console
 from torc_core.client.console import Part
@@ -12,6 +12,7 @@ from torc_tui.rendering import tables
 from torc_tui.rendering.columns import Column
 from torc_tui.store import Store
 from torc_tui.widgets.paged_table import PagedTable
+from torc_tui.widgets.table_source import Source
 
 MANY_JOBS = 2_000
 """The plan of a workflow with more jobs is shown some seconds late."""
@@ -20,7 +21,7 @@ ALWAYS = ("open", "reset")
 """After these anything may have changed."""
 
 
-class WorkflowsSource:
+class WorkflowsSource(Source):
     """All workflows, or one user's."""
 
     columns: Sequence[Column] = tables.WORKFLOWS
@@ -43,7 +44,7 @@ class WorkflowsSource:
         return str(row["name"])
 
 
-class WorkflowTable:
+class WorkflowTable(Source):
     """A table of one workflow."""
 
     def __init__(
@@ -55,7 +56,6 @@ class WorkflowTable:
         sort: str,
         noun: str,
         told_by: tuple[str, ...],
-        title: Callable[[Row], str] = lambda row: str(row.get("name", row["id"])),
     ) -> None:
         self._store = store
         self.workflow_id = workflow_id
@@ -65,7 +65,6 @@ class WorkflowTable:
         self.noun = noun
         self.takes_filter = name == "jobs"
         self._told_by = told_by
-        self.title = title
 
     async def page(self, part: Part) -> TablePage:
         return await self._store.ask(console.table_rows(self.workflow_id, self.name, part))
@@ -83,14 +82,15 @@ class WorkflowTable:
             return True
         return names_any(change, table.shown_ids())
 
+    def title(self, row: Row) -> str:
+        return str(row.get("name", row["id"]))
+
 
 class PlanTable(WorkflowTable):
     """The stages of a workflow. Of a large one all jobs are looked at for it, so that is not done with each change."""
 
     def __init__(self, store: Store, workflow_id: int) -> None:
-        super().__init__(
-            store, workflow_id, "plan", tables.PLAN, "id", "stage", ("jobs", "job"), lambda row: f"stage {row['id']}"
-        )
+        super().__init__(store, workflow_id, "plan", tables.PLAN, "id", "stage", ("jobs", "job"))
         self.stale = False
         """Something has changed since the stages were asked for."""
         self._jobs = 0
@@ -106,6 +106,9 @@ class PlanTable(WorkflowTable):
             return False
         self.stale = self._jobs > MANY_JOBS and change.event not in ALWAYS
         return not self.stale
+
+    def title(self, row: Row) -> str:
+        return f"stage {row['id']}"
 
 
 def workflow_tables(store: Store, workflow_id: int) -> dict[str, WorkflowTable]:

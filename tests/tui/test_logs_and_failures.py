@@ -279,6 +279,26 @@ def test_all_jobs_of_a_cause_are_retried_when_that_is_confirmed(
     assert left == (0 if confirmed else 4)
 
 
+def test_what_is_marked_of_causes_is_counted_in_jobs(other: ServerProcess, shop: Workshop, tmp_path: Path) -> None:
+    ran(shop, tmp_path, "x", "y", "z", name="one")
+    ran(shop, tmp_path, "u", "v", code=9, name="two")
+
+    async def script(d: Driver) -> None:
+        await d.press("!", "*")
+        assert "5 jobs marked" in d.said
+        assert d.line("5 marked")
+        await d.press("home", "right")
+        await d.until(lambda: d.table.rows.total == 4)
+        await d.press("*")
+        assert "5 jobs marked" in d.said
+        await d.press("space")
+        assert d.line("5 marked")
+        await d.press("u", "home", "down", "space")
+        assert d.line("1 marked")
+
+    drive(other.url, script)
+
+
 def test_a_retry_says_what_waits_again_and_a_read_only_console_has_none(other: ServerProcess, shop: Workshop) -> None:
     workflow_id, _ = shop.workflow("chain", {"name": "up"}, {"name": "down", "after": 0})
     shop.end(workflow_id, up=3)

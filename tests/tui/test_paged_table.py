@@ -21,10 +21,10 @@ from torc_tui.rendering.columns import Column
 from torc_tui.rendering.glyphs import Characters
 from torc_tui.rendering.palette import DARK
 from torc_tui.widgets.paged_table import PagedTable
-from torc_tui.widgets.table_source import View
+from torc_tui.widgets.table_source import Source, View
 
 
-class Memory:
+class Memory(Source):
     """Rows in memory; every question is remembered, and may be held back."""
 
     columns: Sequence[Column] = (
@@ -187,7 +187,8 @@ def test_marks_belong_to_ids_through_sorting_and_filtering() -> None:
             s.table.show(View("-id", "row_1"))
             await s.settle()
             assert [*s.table.marks] == [5, 6]
-            assert await s.table.mark_all() == s.table.rows.total
+            assert await s.table.mark_all() == 0
+            assert s.table.marked == s.table.rows.total
             s.table.clear_marks()
             assert s.table.marks == {}
 

@@ -28,7 +28,7 @@ from torc_tui.widgets.lookout import Lookout
 from torc_tui.widgets.paged_table import PagedTable
 from torc_tui.widgets.rule import Rule
 from torc_tui.widgets.table_pane import TablePane
-from torc_tui.widgets.table_source import View
+from torc_tui.widgets.table_source import Source, View
 
 EMPTY = [
     "Nothing was run on this machine yet.",
@@ -39,7 +39,7 @@ PREVIEW_FROM = 20
 """Lines of the terminal from which on the log of the run under the cursor is shown below."""
 
 
-class RunsSource:
+class RunsSource(Source):
     """The runs that are kept here."""
 
     columns: Sequence[Column] = RUNS

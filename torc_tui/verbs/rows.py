@@ -40,10 +40,9 @@ async def _mark_all(context: Context) -> None:
     table = context.table
     if table is None:
         return
-    marked = await table.mark_all()
-    rest = table.rows.total - marked
-    more = f"; {many(rest, table.source.noun)} more are over the limit" if rest > 0 else ""
-    context.app.say(f"{many(marked, table.source.noun)} marked{more}")
+    over = await table.mark_all()
+    more = f"; {over:,} more are over the limit" if over else ""
+    context.app.say(f"{many(table.marked, table.source.noun)} marked{more}")
 
 
 def _unmarked(context: Context) -> str | None:

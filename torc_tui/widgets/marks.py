@@ -46,8 +46,8 @@ class Marks:
 
     @property
     def count(self) -> int:
-        """How many rows are marked."""
-        return self.whole.count if self.whole else len(self.ids)
+        """How much is marked, in what the source counts."""
+        return self.whole.count if self.whole else self._source.count(self.ids)
 
     def has(self, row: Row, filter: str) -> bool:
         """Whether a row that this filter leaves in is marked."""
@@ -63,14 +63,18 @@ class Marks:
             self.whole = None
             self.ids[row["id"]] = self._source.title(row)
 
-    async def take_all(self, filter: str, total: int) -> None:
-        """Mark all that a filter leaves in. Where actions take a filter none of the rows is asked for."""
+    async def take_all(self, filter: str, total: int) -> int:
+        """Mark all that a filter leaves in; gives how many rows are over the limit.
+
+        Where actions take a filter none of the rows is asked for.
+        """
         if self._source.takes_filter:
             self.ids.clear()
             self.whole = Whole(filter, total)
-        else:
-            page = await self._source.page(Part(limit=LIMIT, sort="id", filter=filter))
-            self.ids = {row["id"]: self._source.title(row) for row in page.items}
+            return 0
+        page = await self._source.page(Part(limit=LIMIT, sort="id", filter=filter))
+        self.ids = {row["id"]: self._source.title(row) for row in page.items}
+        return page.total - len(page.items)
 
     def clear(self) -> None:
         """Nothing is marked any more."""

@@ -279,11 +279,11 @@ class PagedTable(TableCanvas):
             self.post_message(self.Loaded(self))
 
     async def mark_all(self) -> int:
-        """Mark all that the filter leaves in, also what is not loaded; gives how many are marked then."""
-        await self._marks.take_all(self.view.filter, self.rows.total)
+        """Mark all that the filter leaves in, also what is not loaded; gives how many rows are over the limit."""
+        over = await self._marks.take_all(self.view.filter, self.rows.total)
         self.refresh()
         self.post_message(self.Loaded(self))
-        return self.marked
+        return over
 
     @property
     def marks(self) -> dict[int, str]:
@@ -297,7 +297,7 @@ class PagedTable(TableCanvas):
 
     @property
     def marked(self) -> int:
-        """How many rows are marked."""
+        """How much is marked, in what the source counts."""
         return self._marks.count
 
     def on_resize(self) -> None:

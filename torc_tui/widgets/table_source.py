@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -35,6 +35,10 @@ class Source(Protocol):
 
     def title(self, row: Row) -> str:
         """What a row is called in a sentence."""
+
+    def count(self, ids: Collection[int]) -> int:
+        """How many of what `noun` says the rows of these ids are."""
+        return len(ids)
 
 
 @dataclass(frozen=True, slots=True)
