@@ -1,4 +1,4 @@
-"""Workflows that cannot go on: what `wait` and `explain` say when no runner is there any more."""
+"""Workflows that cannot go on: what `wait`, `explain` and the list say when no runner is there any more."""
 
 from __future__ import annotations
 
@@ -36,6 +36,15 @@ def test_wait_ends_with_3_and_the_numbers(torc: Torc, big: int) -> None:
     assert "offers 2 CPUs" in shown.err
     assert "cannot go on: 1 ready, 1 blocked" in shown.out
     assert "4000 CPUs" in torc("wait", big, "--timeout", 20, "-f", "json", code=3).json["stuck"]
+
+
+def test_the_list_says_stuck_and_how_far_it_is(torc: Torc, big: int) -> None:
+    def line() -> str:
+        return next(each for each in torc("workflows", "list").out.splitlines() if f" {big} " in each)
+
+    assert "stuck 0/2" in line()
+    torc("workflows", "initialize", big, "--yes")
+    assert "ready 0/2" in line()
 
 
 def test_explain_remembers_what_the_last_runner_offered(torc: Torc, big: int) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from tests.server_process import ServerProcess
+from tests.tui.driver import Workshop
+from tests.tui.test_pulse import with_a_huge_job
 from torc_tui.rendering import tables
 from torc_tui.rendering.columns import Column
-
-from tests.tui.driver import Workshop  # isort: skip
 
 CODES = {"work_1": 1, "work_3": 2}
 
@@ -122,3 +122,68 @@ def test_a_workflow_is_told_with_its_state_and_sizes(jobs: tuple[Workshop, int])
     assert (told["sizes"]["jobs"], told["sizes"]["results"], told["sizes"]["nodes"]) == (7, 6, 1)
     assert shop.http.get("/console/workflows/999999").status_code == 404
     assert shop.http.get(f"/console/workflows/{workflow_id}/secrets").status_code == 404
+
+
+def listed(shop: Workshop, **query: Any) -> dict[str, Any]:
+    answer = shop.http.get("/console/workflows", params=query)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_the_list_of_workflows_counts_what_runs_and_what_asks_for_a_look_whatever_the_filter(
+    workshop: Workshop,
+) -> None:
+    before = listed(workshop, filter="name=nobody")
+    workflow_id, _ = workshop.workflow("to be counted", {"name": "good"}, {"name": "bad"})
+    runner = workshop.runner(workflow_id)
+    good, bad = runner.claim()
+
+    def more() -> tuple[int, int]:
+        now = listed(workshop, filter="name=nobody")
+        assert (now["items"], now["total"]) == ([], 0)
+        return now["active"] - before["active"], now["attention"] - before["attention"]
+
+    assert more() == (1, 0)
+    runner.finish(bad, 3)
+    assert more() == (1, 1)
+    runner.finish(good)
+    runner.leave()
+    assert more() == (0, 1)
+
+
+def test_the_list_of_one_users_workflows_is_as_if_there_were_no_others(workshop: Workshop) -> None:
+    mine, _ = workshop.workflow("of the lister", {"name": "a"}, user="lister")
+    workshop.end(mine, a=1)
+    workshop.workflow("of the lister, too", {"name": "a"}, user="lister")
+    found = listed(workshop, user="lister", filter="state=failed")
+    assert [row["id"] for row in found["items"]] == [mine]
+    assert (found["total"], found["everything"], found["active"], found["attention"]) == (1, 2, 0, 1)
+
+
+def test_a_workflow_that_cannot_go_on_is_stuck_wherever_its_state_is_said(workshop: Workshop) -> None:
+    attention = listed(workshop)["attention"]
+    workflow_id = with_a_huge_job(workshop, "says stuck")
+
+    def told() -> tuple[str, str | None]:
+        detail = workshop.http.get(f"/console/workflows/{workflow_id}").json()
+        rows = listed(workshop, filter=f"id={workflow_id}")["items"]
+        in_filter = listed(workshop, filter="state=stuck")["items"]
+        assert [row["state"] for row in rows] == [detail["row"]["state"]]
+        assert (workflow_id in [row["id"] for row in in_filter]) == (detail["row"]["state"] == "stuck")
+        return detail["row"]["state"], (detail.get("stuck") or {}).get("why")
+
+    assert told() == ("ready", None)
+    runner = workshop.runner(workflow_id)
+    (job,) = runner.claim()
+    why = "jobs with requirement 'huge' need 500 CPUs and 4 GPUs; n17 offers 64 CPUs, 64 GB memory, 0 GPUs"
+    assert told() == ("running", why)
+    assert listed(workshop)["attention"] == attention + 1
+    runner.finish(job)
+    runner.leave()
+    assert told() == ("stuck", why)
+    assert listed(workshop)["attention"] == attention + 1
+    big = workshop.runner(workflow_id, host="big", num_cpus=1000, num_gpus=8)
+    assert told() == ("ready", None)
+    assert listed(workshop)["attention"] == attention
+    big.leave()

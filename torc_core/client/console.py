@@ -17,6 +17,7 @@ from torc_core.models.console import (
     Timeline,
     TimelineQuery,
     WorkflowDetail,
+    WorkflowPage,
 )
 
 Row = dict[str, Any]
@@ -52,9 +53,9 @@ PATIENCE = 10.0
 """Seconds that the console waits for an answer."""
 
 
-def workflow_rows(part: Part, user: str | None = None) -> Request[TablePage]:
+def workflow_rows(part: Part, user: str | None = None) -> Request[WorkflowPage]:
     query = {**part.query(), "user": user}
-    return Request("GET", "/console/workflows", TablePage, "listing workflows", query=query, patience=PATIENCE)
+    return Request("GET", "/console/workflows", WorkflowPage, "listing workflows", query=query, patience=PATIENCE)
 
 
 def workflow_detail(workflow_id: int) -> Request[WorkflowDetail]:

@@ -20,6 +20,25 @@ class TablePage(Struct, kw_only=True):
     anchor: int | None = None
 
 
+class WorkflowPage(TablePage, kw_only=True):
+    """Rows of the list of workflows, and how many of all in it, whatever the filter, are running or ask for a look."""
+
+    active: int
+    attention: int
+    """With failed jobs, or with jobs that cannot go on; the archived ones aside."""
+
+
+class StuckWorkflow(Struct, kw_only=True):
+    """A workflow that has jobs that cannot go on: the cause in few words, what no runner has, and all of it."""
+
+    id: int
+    name: str
+    cause: str
+    jobs: int
+    lacking: str
+    why: str
+
+
 class WorkflowDetail(Struct, kw_only=True):
     """A workflow: its row in the list, the resource itself, and how many of each thing it has."""
 
@@ -27,6 +46,8 @@ class WorkflowDetail(Struct, kw_only=True):
     workflow: dict[str, Any]
     sizes: dict[str, int]
     """Table of the console -> rows."""
+    stuck: StuckWorkflow | None = None
+    """Its jobs that cannot go on, also while others run."""
 
 
 class Usage(Struct, kw_only=True):
@@ -136,17 +157,6 @@ class LostRunner(Struct, kw_only=True):
     at_ms: int
     why: str
     jobs: int
-
-
-class StuckWorkflow(Struct, kw_only=True):
-    """A workflow that has jobs that cannot go on: the cause in few words, what no runner has, and all of it."""
-
-    id: int
-    name: str
-    cause: str
-    jobs: int
-    lacking: str
-    why: str
 
 
 class LiveNodes(Struct, kw_only=True):

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
 
-from torc_core.models.console import JobDetail, TablePage, WorkflowDetail
+from torc_core.models.console import JobDetail, Row, TablePage, WorkflowDetail, WorkflowPage
 from torc_core.models.status import JobStatus
 from torc_server.api.answers import Answer, json_answer
 from torc_server.api.call import Call
-from torc_server.api.console_nodes import add_use_to_page
+from torc_server.api.console_nodes import add_use_to_page, stuck_workflow, stuck_workflows
 from torc_server.api.console_plan import Plans, plan_page
-from torc_server.api.console_tables import TABLES, WORKFLOWS, tables_of
+from torc_server.api.console_tables import TABLES, tables_of, workflow_table
 from torc_server.api.job_rows import get_job_row
 from torc_server.api.resources import Wire, require_workflow
 from torc_server.api.routes import get
@@ -24,7 +23,7 @@ from torc_server.api.workflows import get_workflow_row
 from torc_server.engine.explain import explain
 from torc_server.engine.graph import CHILDREN, PARENTS
 from torc_server.engine.groups import VISIBLE
-from torc_server.engine.nodes import Node
+from torc_server.engine.nodes import Node, Nodes
 from torc_server.errors import NotFound
 from torc_server.store.batch import json_text, now_ms
 
@@ -34,6 +33,9 @@ PACE_MS = 60_000
 
 NEIGHBOURS = 100
 """So many parents and children of a job are named; how many there are is always said."""
+
+
+ONE_ROW = TableQuery(limit=1)
 
 
 class WorkflowsQuery(TableQuery, kw_only=True):
@@ -52,29 +54,39 @@ def pace(conn: Connection, workflow_id: int, now: int) -> float:
     return len(starts) * 1000 / max(now - min(starts), 1) if starts else 0.0
 
 
-def workflows(conn: Connection, ask: WorkflowsQuery, only: str | None = None) -> TablePage:
+def workflows(conn: Connection, ask: WorkflowsQuery, nodes: Nodes, only: str | None) -> WorkflowPage:
     """A page of workflows, `only` those that a user may use; those with running jobs also say their pace."""
-    if ask.user is not None:
-        name = ask.user.replace('"', "")
-        ask = msgspec.structs.replace(ask, filter=f'{ask.filter} user="{name}"')
-    table = WORKFLOWS if only is None else replace(WORKFLOWS, scope=f"shown.id IN ({VISIBLE})")
-    page = table.page(conn, only, ask)
+    conditions = {f"shown.id IN ({VISIBLE})": only, "shown.user = ?": ask.user}
+    scope = {condition: user for condition, user in conditions.items() if user is not None}
+    stuck = [each.id for each in stuck_workflows(conn, nodes, only)]
+    table, of = workflow_table(stuck, *scope), [*scope.values()]
+    page = table.page(conn, of, ask)
+    _add_pace(conn, page.items)
+    active, attention = conn.exec_driver_sql(
+        f"{table.with_} SELECT ifnull(sum(state = 'running'), 0),"
+        " ifnull(sum(NOT is_archived AND (failed > 0 OR id IN (SELECT value FROM json_each(?)))), 0)"
+        f" FROM shown WHERE {table.scope}",
+        (json_text(stuck), *of),
+    ).one()
+    return WorkflowPage(**msgspec.structs.asdict(page), active=active, attention=attention)
+
+
+def _add_pace(conn: Connection, rows: list[Row]) -> None:
     now = now_ms()
-    for row in page.items:
+    for row in rows:
         if row["state"] == "running":
             row["pace"] = round(pace(conn, row["id"], now), 3)
-    return page
 
 
-def workflow_detail(conn: Connection, workflow_id: int) -> WorkflowDetail:
+def workflow_detail(conn: Connection, workflow_id: int, nodes: Nodes) -> WorkflowDetail:
     """One workflow. NotFound."""
     workflow = get_workflow_row(conn, workflow_id)
-    row = WORKFLOWS.page(conn, None, TableQuery(filter=f"id={workflow_id}", limit=1)).items[0]
-    if row["state"] == "running":
-        row["pace"] = round(pace(conn, workflow_id, now_ms()), 3)
-    one = TableQuery(limit=1)
-    sizes = {name: table.page(conn, workflow_id, one).total for name, table in tables_of(conn, workflow_id).items()}
-    return WorkflowDetail(row=row, workflow=workflow, sizes=sizes)
+    stuck = stuck_workflow(conn, workflow_id, workflow["name"], nodes)
+    rows = workflow_table([workflow_id] if stuck else [], "shown.id = ?").page(conn, [workflow_id], ONE_ROW).items
+    _add_pace(conn, rows)
+    tables = tables_of(conn, workflow_id)
+    sizes = {name: table.page(conn, [workflow_id], ONE_ROW).total for name, table in tables.items()}
+    return WorkflowDetail(row=rows[0], workflow=workflow, sizes=sizes, stuck=stuck)
 
 
 def rows(conn: Connection, name: str, workflow_id: int, ask: TableQuery, plans: Plans) -> TablePage:
@@ -85,7 +97,7 @@ def rows(conn: Connection, name: str, workflow_id: int, ask: TableQuery, plans: 
     table = tables_of(conn, workflow_id).get(name)
     if table is None:
         raise NotFound(f"there is no table {name!r}; there are {', '.join(TABLES)}, plan")
-    return table.page(conn, workflow_id, ask)
+    return table.page(conn, [workflow_id], ask)
 
 
 def job_detail(conn: Connection, job_id: int, nodes: list[Node]) -> JobDetail:
@@ -178,17 +190,17 @@ def _node(conn: Connection, node_id: int | None) -> Wire | None:
     return next(iter(_dicts(conn, sql, node_id)), None) if node_id is not None else None
 
 
-@get("/console/workflows", query=WorkflowsQuery, answer=TablePage)
+@get("/console/workflows", query=WorkflowsQuery, answer=WorkflowPage)
 async def get_workflows(request: Call) -> Answer:
     """A page of workflows with their jobs by status, sorted and filtered."""
-    only = request.server.access.visible_to(request.caller)
-    return json_answer(await request.db.read(workflows, request.ask(WorkflowsQuery), only))
+    ask, nodes = request.ask(WorkflowsQuery), request.server.runners.nodes
+    return json_answer(await request.db.read(workflows, ask, nodes, request.server.access.visible_to(request.caller)))
 
 
 @get("/console/workflows/{id:str}", answer=WorkflowDetail)
 async def get_workflow(request: Call) -> Answer:
     """A workflow, with how many of each thing it has."""
-    return json_answer(await request.db.read(workflow_detail, request.number()))
+    return json_answer(await request.db.read(workflow_detail, request.number(), request.server.runners.nodes))
 
 
 @get("/console/workflows/{id:str}/{table:str}", query=TableQuery, answer=TablePage)

@@ -137,7 +137,18 @@ WHERE state = 'visible' AND NOT is_canceled AND NOT is_archived AND work IS NULL
 """Workflows with jobs that wait, on which some runner has worked."""
 
 
-def _stuck(conn: Connection, nodes: Nodes, only: str | None) -> list[StuckWorkflow]:
+def stuck_workflow(conn: Connection, workflow_id: int, name: str, nodes: Nodes) -> StuckWorkflow | None:
+    """Which jobs of a workflow cannot go on, as its live runners are, or those were that left; None when all can."""
+    live = nodes.of_workflow(workflow_id)
+    stuck = what_waits(conn, workflow_id, live) if live else why_left(conn, workflow_id)
+    if stuck is None:
+        return None
+    return StuckWorkflow(
+        id=workflow_id, name=name, cause=stuck.cause, jobs=stuck.jobs, lacking=stuck.lacking, why=stuck.why
+    )
+
+
+def stuck_workflows(conn: Connection, nodes: Nodes, only: str | None) -> list[StuckWorkflow]:
     """The workflows that cannot go on, among those that ran last, as far as a user may see them."""
     visible, user = (f" AND workflow.id IN ({VISIBLE})", (only,)) if only is not None else ("", ())
     rows = conn.exec_driver_sql(
@@ -145,17 +156,8 @@ def _stuck(conn: Connection, nodes: Nodes, only: str | None) -> list[StuckWorkfl
         " ORDER BY (SELECT max(id) FROM compute_node WHERE workflow_id = workflow.id) DESC LIMIT ?",
         (*user, MAY_BE_STUCK),
     ).all()
-    found = []
-    for number, name in rows:
-        live = nodes.of_workflow(number)
-        stuck = what_waits(conn, number, live) if live else why_left(conn, number)
-        if stuck:
-            found.append(
-                StuckWorkflow(
-                    id=number, name=name, cause=stuck.cause, jobs=stuck.jobs, lacking=stuck.lacking, why=stuck.why
-                )
-            )
-    return found
+    found = (stuck_workflow(conn, number, name, nodes) for number, name in rows)
+    return [each for each in found if each]
 
 
 def _runners(
@@ -164,7 +166,7 @@ def _runners(
     """The rows of live runners with the jobs that they hold, those that are lost, and who waits for one."""
     rows = _alive(conn, list(nodes.by_id), only)
     held = held_jobs(conn, [row["id"] for row in rows])
-    return rows, held, _lost(conn, nodes, only), _stuck(conn, nodes, only)
+    return rows, held, _lost(conn, nodes, only), stuck_workflows(conn, nodes, only)
 
 
 @get("/console/nodes", query=LiveQuery, answer=LiveNodes)

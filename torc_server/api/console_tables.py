@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -237,17 +237,18 @@ WITH counted AS (
     ifnull(active, 0) AS running, ifnull(completed, 0) AS done, ifnull(failed, 0) AS failed,
     CASE WHEN total IS NULL THEN 'empty' WHEN active > 0 THEN 'running' WHEN is_canceled THEN 'canceled'
       WHEN uninitialized > 0 AND uninitialized + disabled = total THEN 'uninitialized'
+      WHEN ended < total AND workflow.id IN (:stuck) THEN 'stuck'
       WHEN ended < total AND ready > 0 THEN 'ready' WHEN ended < total THEN 'blocked'
       WHEN failed > 0 THEN 'failed' WHEN canceled > 0 THEN 'canceled' ELSE 'completed' END AS state,
     (SELECT ms FROM change WHERE workflow_id = workflow.id ORDER BY id DESC LIMIT 1) AS activity
   FROM workflow LEFT JOIN counted ON counted.workflow_id = workflow.id WHERE state = 'visible'
 )"""
 
-WORKFLOWS = ConsoleTable(
+_WORKFLOW_TABLE = ConsoleTable(
     with_=_WORKFLOWS,
     source="shown",
     key="shown.id",
-    scope=None,
+    scope="1",
     columns={
         "id": Column("shown.id"),
         "name": Column("shown.name", Kind.TEXT),
@@ -267,3 +268,9 @@ WORKFLOWS = ConsoleTable(
     },
 )
 """Workflows with their jobs by status; `activity` is the time of the newest change, in milliseconds."""
+
+
+def workflow_table(stuck: Iterable[int], *scope: str) -> ConsoleTable:
+    """Workflows, `stuck` being the ids of those that cannot go on; only those for which all of `scope` is so."""
+    ids = ", ".join(str(each) for each in stuck)
+    return replace(_WORKFLOW_TABLE, with_=_WORKFLOWS.replace(":stuck", ids), scope=" AND ".join(scope) or "1")

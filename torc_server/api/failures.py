@@ -149,11 +149,11 @@ def _group(conn: Connection, row: Any) -> FailureGroup:
 
 def failed_jobs(conn: Connection, ask: FailedJobsQuery, only: str | None) -> TablePage:
     """A page of the jobs that failed. Invalid for a wrong filter or sort."""
-    table, _ = _table(only)
+    table, values = _table(only)
     if ask.cause is not None:
         wanted = ask.cause.replace('"', "'")  # as CAUSE does: a filter has no way to quote a quote
         ask = msgspec.structs.replace(ask, filter=f'{ask.filter} cause="{wanted}"')
-    return table.page(conn, only, ask)
+    return table.page(conn, values, ask)
 
 
 def _asked(conn: Connection, ask: RetryAsked, only: str | None) -> list[int]:
@@ -166,7 +166,7 @@ def _asked(conn: Connection, ask: RetryAsked, only: str | None) -> list[int]:
         text = msgspec.json.encode(ask.ids).decode()
         return list(conn.exec_driver_sql(f"SELECT job.id FROM job WHERE {named}", (text, only)).scalars())
     if ask.workflow_id is not None:
-        return JOBS.ids(conn, ask.workflow_id, ask.filter, "job.status IN (6, 8, 10)")[:MOST_RETRIED]
+        return JOBS.ids(conn, [ask.workflow_id], ask.filter, "job.status IN (6, 8, 10)")[:MOST_RETRIED]
     condition, bound = where(ask.filter, table.columns, table.word)
     narrowed = f" AND {condition}" if condition else ""
     if ask.cause is not None:

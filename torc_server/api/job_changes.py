@@ -25,7 +25,7 @@ RESOURCES = ("num_cpus", "num_gpus", "memory", "runtime")
 def _asked(conn: Connection, workflow_id: int, ask: ChangeAsked) -> list[int]:
     if ask.ids is not None:
         return ask.ids
-    return JOBS.ids(conn, workflow_id, ask.filter or "")
+    return JOBS.ids(conn, [workflow_id], ask.filter or "")
 
 
 def _look(conn: Connection, workflow_id: int, ask: ChangeAsked, change: Change, edit: dict[str, Any]) -> Scope:

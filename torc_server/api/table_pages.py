@@ -7,7 +7,7 @@ are read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,8 +45,8 @@ class ConsoleTable:
     columns: Mapping[str, Column]
     key: str
     """The id column, qualified."""
-    scope: str | None
-    """Condition with one parameter, the workflow's id."""
+    scope: str
+    """Condition on its rows, with parameters for what the table is asked about: a workflow, a user."""
     word: str = "name"
     """The column in which a bare word of a filter is looked for."""
     joins: Mapping[str, str] = field(default_factory=dict)
@@ -54,14 +54,13 @@ class ConsoleTable:
     with_: str = ""
     """WITH clause that `source` builds on."""
 
-    def page(self, conn: Connection, of: int | str | None, ask: TableQuery) -> TablePage:
-        """A page of what the scope is about: a workflow, or a user. Invalid for a sort or filter that cannot be."""
+    def page(self, conn: Connection, of: Sequence[int | str], ask: TableQuery) -> TablePage:
+        """A page of what the scope is about, `of` being its parameters. Invalid for a sort or filter that cannot be."""
         check_limit(ask)
-        scope, scope_values = self._scope(of)
         condition, filter_values = where(ask.filter, self.columns, self.word)
-        narrowed = f"{scope} AND {condition}" if condition else scope
-        values = [*scope_values, *filter_values]
-        everything = self._count(conn, scope, scope_values)
+        narrowed = f"{self.scope} AND {condition}" if condition else self.scope
+        values = [*of, *filter_values]
+        everything = self._count(conn, self.scope, [*of])
         total = self._count(conn, narrowed, values) if condition else everything
         offset, anchor = max(ask.offset, 0), None
         if ask.anchor is not None:
@@ -79,13 +78,12 @@ class ConsoleTable:
         items = [self._wire(shown, row) for row in rows]
         return TablePage(items=items, offset=offset, total=total, everything=everything, anchor=anchor)
 
-    def ids(self, conn: Connection, of: int | str | None, filter: str, within: str = "1") -> list[int]:
+    def ids(self, conn: Connection, of: Sequence[int | str], filter: str, within: str = "1") -> list[int]:
         """The ids, ascending, of all rows that a filter leaves in; `within` is a condition of the server's own."""
-        scope, scope_values = self._scope(of)
         condition, values = where(filter, self.columns, self.word)
-        narrowed = " AND ".join(part for part in (scope, condition, within) if part)
+        narrowed = " AND ".join(part for part in (self.scope, condition, within) if part)
         sql = f"{self.with_} SELECT {self.key} FROM {self._from(narrowed)} WHERE {narrowed} ORDER BY {self.key}"
-        return list(conn.exec_driver_sql(sql, (*scope_values, *values)).scalars())
+        return list(conn.exec_driver_sql(sql, (*of, *values)).scalars())
 
     def _wire(self, shown: Mapping[str, Column], row: Any) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -100,11 +98,6 @@ class ConsoleTable:
                 value = {JobStatus(int(code)).label: n for code, n in msgspec.json.decode(value).items()}
             found[name] = value
         return found
-
-    def _scope(self, of: int | str | None) -> tuple[str, list[Any]]:
-        if self.scope is None:
-            return "1", []
-        return self.scope, [] if of is None else [of]
 
     def _from(self, *used: str) -> str:
         """FROM with the joins that these expressions need."""
