@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from torc_core.cli.nearest import did_you_mean
 from torc_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -117,7 +118,8 @@ class Registry:
         self.keys = {action.id: _keys(action.keys) for action in self.actions.values()}
         for name, keys in (keymap or {}).items():
             if name not in self.actions:
-                raise InputError(f"tui.keys: there is no action {name!r}; 'torc tui' lists them under '?'")
+                near = did_you_mean(name, self.actions) or "; 'torc tui' lists them under '?'"
+                raise InputError(f"tui.keys: there is no action {name!r}{near}")
             self.keys[name] = () if keys in ("", "none") else _keys(keys)
         self.clashes = list(self._clashes())
         """Lines about keys that mean two things in one place: the first listed wins."""

@@ -39,7 +39,7 @@ def test_keys_of_no_action_are_refused_before_the_console_begins(tui_server: Ser
     configured('[tui.keys]\n"job.cancle" = "K"\n')
     with Terminal([*CONSOLE, "--url", tui_server.url], folder=tmp_path) as terminal:
         assert terminal.process.wait(10) == 2
-        terminal.sees("torc: tui.keys: there is no action 'job.cancle'")
+        terminal.sees("torc: tui.keys: there is no action 'job.cancle'; did you mean 'job.cancel'?")
         assert "Traceback" not in terminal.text
 
 
