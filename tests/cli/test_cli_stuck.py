@@ -40,7 +40,8 @@ def test_wait_ends_with_3_and_the_numbers(torc: Torc, big: int) -> None:
 
 def test_the_list_says_stuck_and_how_far_it_is(torc: Torc, big: int) -> None:
     def line() -> str:
-        return next(each for each in torc("workflows", "list").out.splitlines() if f" {big} " in each)
+        lines = torc("workflows", "list").out.splitlines()
+        return next(each for each in lines if each.split()[:2] == [str(big), "big"])
 
     assert "stuck 0/2" in line()
     torc("workflows", "initialize", big, "--yes")
