@@ -28,7 +28,7 @@ from torc_core.client.stream import Change
 from torc_core.errors import TorcError
 from torc_tui import hangup
 from torc_tui.actions import Action, Registry, key_name
-from torc_tui.clipboard import copy_sequence
+from torc_tui.clipboard import copy_in_tmux, copy_sequence
 from torc_tui.context import Context
 from torc_tui.crash import farewell, reported
 from torc_tui.memory import COLLECT_EVERY_S, collect, spare_the_collector
@@ -354,14 +354,17 @@ class Console(App[None], inherit_bindings=False):
             self.type_ahead.hold()
         return True
 
-    def copy(self, what: str, text: str) -> None:
-        """Put a text on the clipboard of the user's terminal."""
+    async def copy(self, what: str, text: str) -> None:
+        """Put a text on the clipboard of the user's terminal, and in tmux into its buffer."""
+        shown = text if len(text) < 60 else f"{text[:57]}..."
         sequence = copy_sequence(text)
-        if sequence is None:
+        if await asyncio.to_thread(copy_in_tmux, text):
+            self.say(f"copied {what} to tmux and its terminal: {shown}")
+        elif sequence is None:
             self.say(f"{what} is too long for the terminal's clipboard", error=True)
         elif self._driver:
             self._driver.write(sequence)
-            self.say(f"copied {what}: {text if len(text) < 60 else text[:57] + '...'}")
+            self.say(f"copied {what}: {shown}")
 
     def obey(self, text: str, screen: ConsoleScreen) -> None:
         """Do what was typed after `:`: an action by its name, or go to an address."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -32,7 +34,7 @@ def test_what_is_too_long_for_terminals_is_not_sent() -> None:
     assert copy_sequence("x" * LIMIT, {}) is None
 
 
-@pytest.mark.parametrize("tmux", ["", "/tmp/t,1,0"])
+@pytest.mark.parametrize("tmux", ["", "/no/tmux/here,1,0"])
 def test_y_sends_what_is_chosen_to_the_terminal(
     tui_server: ServerProcess, workshop: Workshop, tmp_path: Path, tmux: str
 ) -> None:
@@ -47,3 +49,23 @@ def test_y_sends_what_is_chosen_to_the_terminal(
         wanted = copy_sequence("its name", {"TMUX": tmux})
         assert wanted is not None
         assert wanted.encode() in terminal.since(0)
+
+
+def test_in_tmux_y_fills_its_buffer_and_the_clipboard_of_its_terminal(
+    tui_server: ServerProcess, workshop: Workshop, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    workflow_id, _ = workshop.workflow("copied", {"name": "its name"})
+    command = shlex.join([*CONSOLE, "--url", tui_server.url, "--view", f"jobs {workflow_id}"])
+    tmux = ["tmux", "-S", str(tmp_path_factory.mktemp("s") / "t"), "-f", "/dev/null"]
+    with Terminal([*tmux, "new-session", command], folder=tmp_path) as terminal:
+        try:
+            terminal.sees("its name", "○ ready")
+            terminal.press("y")
+            terminal.sees("Copy")
+            terminal.press("enter")
+            terminal.sees("copied name to tmux and its terminal: its name")
+            assert subprocess.check_output([*tmux, "show-buffer"], text=True) == "its name"
+            sent = b";" + base64.b64encode(b"its name") + b"\a"
+            terminal.until(lambda: sent in terminal.since(0))
+        finally:
+            subprocess.run([*tmux, "kill-server"], check=True)

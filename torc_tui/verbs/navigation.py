@@ -112,7 +112,7 @@ async def _copy(context: Context) -> None:
     choices = [Choice(key, key, value if len(value) < 60 else f"{value[:57]}...") for key, value in values.items()]
     chosen = await context.app.choose("Copy", choices, current="name")
     if chosen is not None:
-        context.app.copy(chosen, values[chosen])
+        await context.app.copy(chosen, values[chosen])
 
 
 async def _help(context: Context) -> None:
