@@ -179,11 +179,6 @@ def test_nodes_become_keys(text: str, data: dict[str, Any] | None) -> None:
         ),
         ("name x\nname y", 'flow:2:1: the key "name" is given twice; first on line 1'),
         ("name x\nenv { A 1\n A 2 }", 'flow:3:2: the key "A" is given twice; first on line 2'),
-        ("name x\njobs { a }", 'flow:2:1: jobs: write a node job "NAME" { ... } for each'),
-        ("name x\njob a { command { echo; } }", "flow:2:9: command must be text, not a mapping"),
-        ("name x\njob a { command b { depends_on c; }; }", "flow:2:9: command must be text, not a mapping"),
-        ("name x\njob a { command b; depends_on { c } }", "flow:2:20: depends_on takes values, not a block"),
-        ("name x\nslurm_defaults { a #inf }", "flow:2:18: inf has no JSON form; write a number, a text or #null"),
         ("name x\nuser_data u { data \"{'a': 1}\" }", "flow:2:15: the text of data must be JSON: no valid JSON: "),
         ('name x\nuser_data u { data #"{"a": 1, "a": 2}"# }', 'flow:2:15: data: the key "a" is given twice'),
         ("job { command b }\nname x", "flow:1:1: a job has no name"),
@@ -192,6 +187,7 @@ def test_nodes_become_keys(text: str, data: dict[str, Any] | None) -> None:
         ("", "flow: the file is empty; a workflow needs a name and jobs"),
         ("// nothing", "flow: the file is empty; a workflow needs a name and jobs"),
         ("project y", "flow: the workflow has no name"),
+        ("name x\njob a { command { echo; } }", 'flow:2:1: job "a" has no command'),
         ("name x \\\n\njob a { command 5 }", 'flow:3:9: command must be text, not the number 5; quote it: "5"'),
         (
             "name x\njob a { command b }\njob c {\n  command d\n  depends_on a\n  depends_on_job aa a2\n}",
@@ -202,6 +198,72 @@ def test_nodes_become_keys(text: str, data: dict[str, Any] | None) -> None:
 def test_mistakes_in_kdl_have_the_place_of_their_node(text: str, error: str) -> None:
     found = errors_of(text, "kdl")
     assert any(one.startswith(error) for one in found) if error.endswith("JSON: ") else error in found
+
+
+LEFT_OUT = """\
+name "x"
+future "one"
+future { a 1; a 2; }
+jobs { a; }
+user 12
+slurm_defaults { qos "high"; nice #inf; }
+failure_handler "h" {
+    rules 1
+    rule { exit_codes 3 "four" 5.0; max_retries "2"; }
+}
+resource_requirements "r" { num_cpus 1; memory "1g"; runtime 30; num_gpus "1"; }
+job "a" supports_termination="yes" {
+    command "echo" { b; }
+    note "twice"
+    note "twice"
+}
+job "b" {
+    command "echo" "more"
+    depends_on { a; }
+    depends_on "a" 5 #null
+    cancel_on_blocking_job_failure "false"
+    parameters { i "1:2" { a; }; }
+}
+"""
+
+
+def test_what_torc_leaves_out_of_kdl_is_left_out_with_a_warning() -> None:
+    loaded = load_text(LEFT_OUT, "kdl", "flow")
+    assert loaded.errors == []
+    assert [str(problem) for problem in loaded.warnings] == [
+        'flow:2:1: unknown key "future" in the workflow is ignored',
+        'flow:3:1: another unknown node "future" has no effect',
+        'flow:4:1: jobs has no effect; write a node job "NAME" { ... } for each',
+        'flow:5:1: user takes text, so 12 has no effect; quote it: "12"',
+        "flow:6:30: inf has no JSON form and is read as null",
+        "flow:8:5: rules has no effect; write a node rule { ... } for each",
+        'flow:9:12: exit_codes takes a whole number, so "four" has no effect',
+        "flow:9:12: exit_codes takes a whole number, so 5.0 has no effect",
+        'flow:9:37: max_retries takes a whole number, so "2" has no effect; write it without quotes',
+        'flow:11:54: runtime takes text, so 30 has no effect; quote it: "30"',
+        'flow:11:66: num_gpus takes a whole number, so "1" has no effect; write it without quotes',
+        'flow:12:1: supports_termination takes #true or #false, so "yes" has no effect',
+        "flow:13:5: the block of command has no effect; it takes a value",
+        'flow:14:5: unknown key "note" in job "a" is ignored',
+        'flow:15:5: another unknown node "note" has no effect',
+        "flow:18:5: command takes one value; the others are ignored",
+        "flow:19:5: the block of depends_on has no effect; it takes a value",
+        'flow:20:5: depends_on takes text, so 5 has no effect; quote it: "5"',
+        'flow:21:5: cancel_on_blocking_job_failure takes #true or #false, so "false" has no effect',
+        "flow:22:18: the block of i has no effect; it takes a value",
+    ]
+    read = """
+name: x
+slurm_defaults: {qos: high, nice: null}
+failure_handlers: [{name: h, rules: [{exit_codes: [3]}]}]
+resource_requirements: [{name: r, num_cpus: 1, memory: 1g}]
+jobs:
+  - {name: a, command: echo}
+  - {name: b, command: echo, depends_on: [a], parameters: {i: "1:2"}}
+"""
+    assert loaded.spec == load(read, "yaml")
+    strict = load_text(LEFT_OUT, "kdl", "flow", strict=True)
+    assert len(strict.errors) == len(loaded.warnings)
 
 
 def test_an_unknown_node_with_a_block_is_an_unknown_key_too() -> None:

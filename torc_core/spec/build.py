@@ -40,10 +40,12 @@ def _stdio(source: Source, value: Any, path: Path) -> Stdio | None:
     return Stdio(**read_mapping(source, value, path, STDIO_KEYS, values.label(path)))
 
 
+EXECUTION_KEYS: dict[str, Reader] = {"stdio": _stdio, "limit_resources": values.flag}
+
+
 def _execution_config(source: Source, value: Any, path: Path) -> dict[str, Any]:
     """What torc 1.0 says of all jobs here: taken as the keys of the same name."""
-    keys: dict[str, Reader] = {"stdio": _stdio, "limit_resources": values.flag}
-    return read_mapping(source, value, path, keys, "execution_config")
+    return read_mapping(source, value, path, EXECUTION_KEYS, "execution_config")
 
 
 JOB_KEYS: dict[str, Reader] = {

@@ -95,7 +95,9 @@ class Source:
         self.united: dict[Path, dict[Path, None]] = {}
         """Place of a job -> places of others of its name, which it has taken in."""
         self.errors = list(document.errors)
-        self.warnings = list(document.warnings)
+        self.warnings: list[Problem] = []
+        for problem in document.warnings:
+            self._note(problem)
 
     def error(self, path: Path, message: str, *, key: bool = False) -> None:
         """Note a mistake."""
@@ -107,5 +109,7 @@ class Source:
 
     def ignored(self, path: Path, message: str, *, key: bool = False) -> None:
         """Note what has no effect, as a key that nothing reads: a warning, or an error when strict."""
-        problem = replace(self.document.problem(path, message, key=key), ignored=True)
-        (self.errors if self.strict else self.warnings).append(problem)
+        self._note(replace(self.document.problem(path, message, key=key), ignored=True))
+
+    def _note(self, doubt: Problem) -> None:
+        (self.errors if doubt.ignored and self.strict else self.warnings).append(doubt)

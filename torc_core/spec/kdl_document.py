@@ -1,12 +1,13 @@
 """KDL, version 2 and the spellings of version 1 that torc's files use: nodes become the keys of JSON (spec.md 4).
 
 Unknown nodes are unknown keys. Where a list or mapping may stand it is written `x 1 2`, `x { - 1; - 2 }` or
-`x { a 1; b 2 }`; empty ones are `(list)x` and `(map)x`.
+`x { a 1; b 2 }`; empty ones are `(list)x` and `(map)x`. What torc leaves out silently is left out with a warning.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -15,8 +16,9 @@ import ckdl
 from torc_core.spec.document import Path, Problem, UnreadableError
 from torc_core.spec.json_document import read_json
 from torc_core.spec.json_places import Lines
-from torc_core.spec.kdl_shapes import NAMED, WORKFLOW, Shape
+from torc_core.spec.kdl_shapes import OPTIONAL, WORKFLOW, Shape
 from torc_core.spec.kdl_tokens import KdlFault, NodePlace, as_version_2, node_places
+from torc_core.spec.values import quoted
 
 At = tuple[int, ...]
 """A node: its number among the nodes of the text, then in its parent's block, and so on."""
@@ -131,9 +133,10 @@ class _Reading:
         if self.paths is None:
             self._document.errors.append(self._document.problem_at(at, message))
 
-    def _warn(self, at: At, message: str) -> None:
+    def _ignored(self, at: At, message: str) -> None:
+        """What has no effect, in torc neither."""
         if self.paths is None:
-            self._document.warnings.append(self._document.problem_at(at, message))
+            self._document.warnings.append(replace(self._document.problem_at(at, message), ignored=True))
 
     def _note(self, path: Path, at: At) -> None:
         if self.paths is not None:
@@ -151,9 +154,10 @@ class _Reading:
             data["name"] = self._value(args[0], at)
             self._note((*path, "name"), at)
         if len(args) > shape.named:
-            self._warn(at, f"{node.name}: the value {self._value(args[-1], at)!r} means nothing here")
+            self._ignored(at, f"{node.name}: the value {self._value(args[-1], at)!r} means nothing here")
         for key, value in node.properties.items():
-            data[shape.many.get(key, key)] = [self._value(value, at)] if key in shape.many else self._value(value, at)
+            found = self._values(key, [value], OPTIONAL.get(key), at)
+            data[shape.many.get(key, key)] = found if key in shape.many else next(iter(found), None)
         return data | self._block(node.children, shape, path, at)
 
     def _block(self, nodes: list[ckdl.Node], shape: Shape, path: Path, at: At) -> dict[str, Any]:
@@ -166,13 +170,25 @@ class _Reading:
                 items = data.setdefault(key, [])
                 items.append(self._object(node, inner, (*path, key, len(items)), here))
             elif name in shape.plurals:
-                self._error(here, f'{name}: write a node {shape.plurals[name]} "NAME" {{ ... }} for each')
+                singular = shape.plurals[name]
+                title = ' "NAME"' if shape.objects[singular][1].named else ""
+                self._ignored(here, f"{name} has no effect; write a node {singular}{title} {{ ... }} for each")
             elif name in shape.many:
                 self._add(data.setdefault(shape.many[name], []), node, (*path, shape.many[name]), here)
+            elif name not in shape.keys:
+                self._unknown(node, data, (*path, name), here)
             elif self._is_new(name, here, seen):
                 self._note((*path, name), here)
                 data[name] = self._single(node, shape, (*path, name), here)
         return data
+
+    def _unknown(self, node: ckdl.Node, data: dict[str, Any], path: Path, here: At) -> None:
+        """The first of a name is told as an unknown key."""
+        if node.name in data:
+            self._ignored(here, f"another unknown node {quoted(node.name)} has no effect")
+        else:
+            self._note(path, here)
+            data[node.name] = self._value(node.args[0], here) if node.args else None
 
     def _is_new(self, name: str, here: At, seen: dict[str, At]) -> bool:
         if name not in seen:
@@ -185,10 +201,11 @@ class _Reading:
 
     def _add(self, items: list[Any], node: ckdl.Node, path: Path, here: At) -> None:
         self._note(path, here)
-        self._no_block(node, here, "values")
-        for value in [*node.args, *node.properties.values()]:
+        self._no_block(node, here)
+        values = [*node.args, *node.properties.values()]
+        for value in self._values(node.name, values, OPTIONAL.get(node.name), here):
             self._note((*path, len(items)), here)
-            items.append(self._value(value, here))
+            items.append(value)
 
     def _single(self, node: ckdl.Node, shape: Shape, path: Path, here: At) -> Any:
         name = node.name
@@ -198,20 +215,29 @@ class _Reading:
             return self._object(node, shape.single[name], path, here)
         if name in shape.json:
             return self._json(node, path, here)
-        if node.children:  # a key that nobody knows, or a mistake that is told later
-            return self._object(node, NAMED, path, here) if node.args else self._free(node, path, here)
-        return self._first(node, here)
+        return self._first(node, here, OPTIONAL.get(name))
 
-    def _no_block(self, node: ckdl.Node, here: At, wanted: str) -> None:
+    def _no_block(self, node: ckdl.Node, here: At) -> None:
         if node.children:
-            self._error(here, f"{node.name} takes {wanted}, not a block")
+            self._ignored(here, f"the block of {node.name} has no effect; it takes a value")
 
-    def _first(self, node: ckdl.Node, here: At) -> Any:
+    def _first(self, node: ckdl.Node, here: At, wanted: type | None = None) -> Any:
         """The one value of a node; whether it is an argument or a property does not matter."""
+        self._no_block(node, here)
         values = [*node.args, *node.properties.values()]
         if len(values) > 1:
-            self._warn(here, f"{node.name} takes one value; the others are ignored")
-        return self._value(values[0], here) if values else None
+            self._ignored(here, f"{node.name} takes one value; the others are ignored")
+        return next(iter(self._values(node.name, values[:1], wanted, here)), None)
+
+    def _values(self, name: str, values: list[Any], wanted: type | None, here: At) -> list[Any]:
+        """The values of a node, without those of another type than is wanted, if any is."""
+        found = [self._value(value, here) for value in values]
+        if wanted is None or all(type(value) is wanted for value in found):
+            return found
+        for value in found:
+            if value is not None and type(value) is not wanted:
+                self._ignored(here, _left_out(name, value, wanted))
+        return [value for value in found if type(value) is wanted]
 
     def _map(self, node: ckdl.Node, path: Path, here: At, *, free: bool) -> Any:
         if node.args:
@@ -223,18 +249,16 @@ class _Reading:
             if self._is_new(item.name, at, seen):
                 inner = (*path, item.name)
                 self._note(inner, at)
-                if not free:
-                    self._no_block(item, at, "a value")
                 data[item.name] = self._free(item, inner, at) if free else self._first(item, at)
         return data
 
     def _free(self, node: ckdl.Node, path: Path, here: At) -> Any:
         """Any value: one, a list or a mapping."""
         if node.type_annotation == "list" or len(node.args) > 1:
-            self._no_block(node, here, "values")
+            self._no_block(node, here)
             return [self._value(value, here) for value in node.args]
         if node.args:
-            self._no_block(node, here, "a value")
+            self._no_block(node, here)
             return self._value(node.args[0], here)
         is_map = node.type_annotation == "map"
         if node.children and not is_map and all(item.name == ITEM for item in node.children):
@@ -264,6 +288,18 @@ class _Reading:
         if isinstance(value, ckdl.Value):
             value = value.value
         if isinstance(value, float) and not math.isfinite(value):
-            self._error(here, f"{value} has no JSON form; write a number, a text or #null")
+            self._ignored(here, f"{value} has no JSON form and is read as null")
             return None
         return value
+
+
+def _left_out(name: str, value: Any, wanted: type) -> str:
+    """That a value is of another type than its key takes, and how to write it."""
+    shown = quoted(value) if isinstance(value, str) else str(value).lower()
+    takes = {str: "text", int: "a whole number", bool: "#true or #false"}[wanted]
+    hint = ""
+    if wanted is str:
+        hint = f'; quote it: "{shown}"'
+    elif wanted is int and shown.strip('"').isdecimal():
+        hint = "; write it without quotes"
+    return f"{name} takes {takes}, so {shown} has no effect{hint}"

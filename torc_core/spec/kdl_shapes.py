@@ -5,15 +5,22 @@ Beyond torc every key can be written. Lists take several nodes, several values i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+
+from torc_core.spec import build
+from torc_core.spec.actions import ACTION_KEYS
+from torc_core.spec.handlers import HANDLER_KEYS, RULE_KEYS
+from torc_core.spec.schedulers import SCHEDULER_KEYS
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What the nodes in a block mean; those not named here hold one value under their own name."""
+    """What the nodes in a block mean; those of `keys` not named further on hold one value under their own name."""
 
+    keys: Collection[str]
+    """What the object may have; a node of another name has no effect."""
     named: bool = False
     """Whether the first value of the block's own node is its name."""
     many: Mapping[str, str] = field(default_factory=dict)
@@ -41,9 +48,10 @@ def _lists(names: str, **others: str) -> dict[str, str]:
     return others | {name: name for name in names.split()}
 
 
-_PLAIN = Shape()
 _PARAMETERS = frozenset({"parameters"})
+_STDIO = Shape(build.STDIO_KEYS)
 _JOB = Shape(
+    build.JOB_KEYS,
     named=True,
     many=_lists(
         "depends_on depends_on_regexes input_user_data output_user_data input_file_regexes output_file_regexes"
@@ -56,31 +64,61 @@ _JOB = Shape(
     | {"depends_on_job": "depends_on"},
     maps=frozenset({"env", "parameters"}),
     free=_PARAMETERS,
-    single={"stdio": _PLAIN},
+    single={"stdio": _STDIO},
 )
-_FILE = Shape(named=True, many=_lists("use_parameters"), maps=_PARAMETERS, free=_PARAMETERS)
+_FILE = Shape(build.FILE_KEYS, named=True, many=_lists("use_parameters"), maps=_PARAMETERS, free=_PARAMETERS)
 _USER_DATA = Shape(
-    named=True, many=_lists("use_parameters"), maps=_PARAMETERS, free=_PARAMETERS, json=frozenset({"data"})
+    build.USER_DATA_KEYS,
+    named=True,
+    many=_lists("use_parameters"),
+    maps=_PARAMETERS,
+    free=_PARAMETERS,
+    json=frozenset({"data"}),
 )
-_RULE = Shape(many=_lists("exit_codes"))
-_ACTION = Shape(many=_lists("jobs job_name_regexes commands", job="jobs", command="commands"))
-NAMED = Shape(named=True)
-"""An object of which nothing else is special."""
-_HANDLER = Shape(named=True, objects={"rule": ("rules", _RULE)}, always=("rules",))
+_RULE = Shape(RULE_KEYS, many=_lists("exit_codes"))
+_ACTION = Shape(ACTION_KEYS, many=_lists("jobs job_name_regexes commands", job="jobs", command="commands"))
+_REQUIREMENTS = Shape(build.REQUIREMENTS_KEYS, named=True)
+_SCHEDULER = Shape(SCHEDULER_KEYS, named=True)
+_HANDLER = Shape(HANDLER_KEYS, named=True, objects={"rule": ("rules", _RULE)}, always=("rules",))
 
 WORKFLOW = Shape(
+    build.WORKFLOW_KEYS,
     always=("jobs",),
     maps=frozenset({"env", "variables", "parameters", "slurm_defaults"}),
     free=frozenset({"parameters", "slurm_defaults"}),
-    single={"resource_monitor": _PLAIN, "stdio": _PLAIN, "execution_config": Shape(single={"stdio": _PLAIN})},
+    single={
+        "resource_monitor": Shape(build.MONITOR_KEYS),
+        "stdio": _STDIO,
+        "execution_config": Shape(build.EXECUTION_KEYS, single={"stdio": _STDIO}),
+    },
     objects={
         "file": ("files", _FILE),
         "user_data": ("user_data", _USER_DATA),
-        "resource_requirements": ("resource_requirements", NAMED),
+        "resource_requirements": ("resource_requirements", _REQUIREMENTS),
         "failure_handler": ("failure_handlers", _HANDLER),
-        "slurm_scheduler": ("slurm_schedulers", NAMED),
+        "slurm_scheduler": ("slurm_schedulers", _SCHEDULER),
         "job": ("jobs", _JOB),
         "action": ("actions", _ACTION),
     },
 )
 """The nodes of a whole text."""
+
+_TEXTS = """
+    user description jobs_sort_method invocation_script resource_requirements failure_handler scheduler parameter_mode
+    depends_on depends_on_job depends_on_regexes input_file output_file input_user_data output_user_data use_parameters
+    runtime recovery_script gres mem partition qos tmp walltime extra job jobs job_name_regexes scheduler_type
+    granularity
+"""
+_NUMBERS = """
+    compute_node_expiration_buffer_seconds compute_node_wait_for_new_jobs_seconds
+    compute_node_wait_for_healthy_database_minutes num_gpus num_nodes exit_codes max_retries nodes ntasks_per_node
+    num_allocations max_parallel_jobs sample_interval_seconds
+"""
+_FLAGS = """
+    compute_node_ignore_workflow_completion use_pending_failed cancel_on_blocking_job_failure supports_termination
+    is_ephemeral match_all_exit_codes start_one_worker_per_node persistent enabled generate_plots
+"""
+OPTIONAL: dict[str, type] = (
+    dict.fromkeys(_TEXTS.split(), str) | dict.fromkeys(_NUMBERS.split(), int) | dict.fromkeys(_FLAGS.split(), bool)
+)
+"""Nodes of torc's that no object needs -> type of their values: torc leaves out those of another type."""
