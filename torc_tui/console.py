@@ -86,6 +86,8 @@ class Console(App[None], inherit_bindings=False):
         self.read_only = read_only
         self.characters = characters or terminal_characters()
         self.first_view = view
+        self.entered: list[str] = []
+        """What was entered after `:`, the latest last."""
         self.type_ahead = TypeAhead(self, self._take)
         self.defects: list[Exception] = []
         """What was raised that is no error of the user or the server."""
@@ -365,6 +367,10 @@ class Console(App[None], inherit_bindings=False):
         elif self._driver:
             self._driver.write(sequence)
             self.say(f"copied {what}: {shown}")
+
+    def remember(self, text: str) -> None:
+        """This was entered after `:`."""
+        self.entered = [*(each for each in self.entered if each != text), *([text] if text else [])]
 
     def obey(self, text: str, screen: ConsoleScreen) -> None:
         """Do what was typed after `:`: an action by its name, or go to an address."""

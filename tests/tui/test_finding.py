@@ -165,6 +165,36 @@ def test_what_may_be_meant_is_shown_and_taken_with_tab(
     drive(tui_server.url, script, view=f"events {workflow_id}")
 
 
+def test_up_and_down_go_through_what_was_entered_before(tui_server: ServerProcess, workshop: Workshop) -> None:
+    workflow_id, _ = workshop.workflow("recalled", {})
+
+    async def script(d: Driver) -> None:
+        def typed() -> str:
+            assert d.screen.typing is not None
+            return d.screen.typing.value
+
+        for address in ("failures", "wf recalled", "runs", "failures"):
+            await d.press("colon")
+            await d.type(address)
+            await d.press("enter")
+        await d.press("colon")
+        await d.type("wf recal")
+        seen = []
+        for key in ("up", "up", "up", "up", "down", "down", "down", "down"):
+            await d.press(key)
+            seen.append(typed())
+        assert seen == [
+            "failures", "runs", "wf recalled", "wf recalled", "runs", "failures", "wf recal", "wf recal",
+        ]  # fmt: skip
+        await d.until(lambda: "tab  recalled" in d.text)
+        await d.press("tab", "enter")
+        await d.until(lambda: d.screen.address == f"jobs {workflow_id}")
+        d.at_once("colon", *"new", "up", "down", "up", "up", "enter")
+        await d.until(lambda: d.screen.address == "failures")
+
+    drive(tui_server.url, script)
+
+
 def test_what_might_have_been_meant_is_not_offered_to_the_next_question(
     tui_server: ServerProcess, workshop: Workshop
 ) -> None:

@@ -175,9 +175,11 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
 
         def done(text: str) -> None:
             self._end_prompt()
+            self.app.remember(text.strip())
             self.app.obey(text, self)
 
-        self._ask(Question(":", "", done, self._end_prompt, suggester=AddressSuggester(self.app), hint=EXAMPLES))
+        suggester, history = AddressSuggester(self.app), self.app.entered
+        self._ask(Question(":", "", done, self._end_prompt, suggester=suggester, hint=EXAMPLES, history=history))
 
     def _ask(self, question: Question) -> None:
         self.action_bar.display = False
@@ -265,7 +267,11 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
 
     def press_while_typing(self, key: str) -> bool:
         """Keys that end the typing; False for those that move in the field."""
-        if key != "escape":
+        prompt = self.query_one(Prompt)
+        if key == "escape":
+            prompt.leave()
+        elif key in ("up", "down"):
+            prompt.input.call_later(prompt.recall, 1 if key == "up" else -1)  # after what was typed before it
+        else:
             return False
-        self.query_one(Prompt).leave()
         return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -66,6 +66,8 @@ class Question:
     typing: Callable[[str], None] | None = None
     suggester: Completer | None = None
     hint: str = ""
+    history: Sequence[str] = ()
+    """What was entered before, the latest last: up and down go through it."""
 
 
 class Prompt(Horizontal):
@@ -83,6 +85,10 @@ class Prompt(Horizontal):
         super().__init__()
         self._question: Question | None = None
         self._timer: Timer | None = None
+        self._back = 0
+        """So many steps back in what was entered before."""
+        self._begun = ""
+        """What was typed before the first of them."""
         self._sign = TextLine()
         self.input = Field()
         self._candidates = TextLine(id="candidates")
@@ -99,7 +105,7 @@ class Prompt(Horizontal):
 
     def ask(self, question: Question) -> None:
         """Begin to ask."""
-        self._question = question
+        self._question, self._back = question, 0
         self._sign.show([(f" {question.sign}", "key")])
         self.input.suggester = question.suggester
         if question.suggester:
@@ -136,6 +142,18 @@ class Prompt(Horizontal):
         if found:
             self.input.value = start if start != text else found[0]
             self.input.cursor_position = len(self.input.value)
+
+    def recall(self, by: int) -> None:
+        """So many steps further back in what was entered before; from the newest forward to what was begun."""
+        history = self._question.history if self._question else ()
+        back = min(max(self._back + by, 0), len(history))
+        if back == self._back:
+            return
+        if self._back == 0:
+            self._begun = self.input.value
+        self._back = back
+        self.input.value = history[-back] if back else self._begun
+        self.input.cursor_position = len(self.input.value)
 
     async def on_key(self, event: events.Key) -> None:
         if event.key == "tab":
