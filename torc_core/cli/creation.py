@@ -90,7 +90,7 @@ def create(app: App, spec: WorkflowSpec, *, initialize: bool) -> PlanAnswer:
 @file_command("create")
 @click.argument("file")
 @click.option("--dry-run", is_flag=True, help="Only check the file and say what it would make.")
-@click.option("--strict", is_flag=True, help="Unknown keys, and ${...} that name nothing, are errors.")
+@click.option("--strict", is_flag=True, help="What has no effect, such as unknown keys, is an error.")
 @click.option(
     "--skip-checks", is_flag=True, help="Do not check whether schedulers take more nodes than their jobs need."
 )

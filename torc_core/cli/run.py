@@ -23,7 +23,7 @@ from torc_core.errors import InputError, TorcError
 )
 @click.option("--num-gpus", type=click.IntRange(0), help="GPUs that they may use in all.  [default: all there are]")
 @click.option("-o", "--output-dir", help="Where the jobs' output goes.  [default: output, where it was created]")
-@click.option("--strict", is_flag=True, help="Unknown keys, and ${...} that name nothing, are errors.")
+@click.option("--strict", is_flag=True, help="What has no effect, such as unknown keys, is an error.")
 @click.option("--skip-checks", is_flag=True, help="Do not look whether input files exist and schedulers fit.")
 @click.option("-p", "--poll-interval", type=float, hidden=True)
 @pass_app

@@ -21,7 +21,7 @@ TRIGGERS = (
 SCHEDULE = "schedule_nodes"
 
 ACTION_KEYS: dict[str, Reader] = {
-    "trigger_type": values.choice(*TRIGGERS),
+    "trigger_type": values.choice(*TRIGGERS, otherwise="this action never happens and is not created"),
     "action_type": values.choice("run_commands", SCHEDULE),
     "jobs": values.names,
     "job_name_regexes": values.names,
@@ -44,7 +44,8 @@ def read_actions(source: Source, value: Any, path: Path) -> list[ActionSpec]:
         found = read_mapping(source, item, place, ACTION_KEYS, what, ("trigger_type", "action_type"))
         action = ActionSpec(**found, place=place)
         _check(action, item, what, source)
-        actions.append(action)
+        if action.trigger_type:
+            actions.append(action)
     return actions
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, product
 
-from torc_core.spec.parameters import Value
+from torc_core.spec.parameters import Value, value_text
 from torc_core.spec.template import Field, Row, formatted
 
 Column = tuple[Field, bool]
@@ -21,6 +21,8 @@ class Combinations:
         self._values = values
         self._zipped = zipped
         self._columns: dict[Column, list[str]] = {}
+        self.misfits: dict[Field, str] = {}
+        """What is wrong with the format of a placeholder."""
         lengths = [len(one) for one in values.values()]
         self.count = lengths[0] if zipped else math.prod(lengths)
 
@@ -32,7 +34,7 @@ class Combinations:
     def add(self, field: Field, *, escaped: bool) -> list[str]:
         """Make a column of a placeholder and give its texts, a text for each value of its parameter.
 
-        ValueError when its format does not fit a value.
+        A value that its format does not fit keeps its plain text, as in torc (spec.md 5.1).
         """
         column = field, escaped
         if column not in self._columns:
@@ -41,7 +43,9 @@ class Combinations:
                 try:
                     text = formatted(value, field.spec)
                 except ValueError as error:
-                    raise ValueError(f"the format {field.spec} does not fit {value!r}: {error}") from None
+                    text = value_text(value)
+                    misfit = f"the format {field.spec} does not fit {value!r}, which stays plain: {error}"
+                    self.misfits.setdefault(field, misfit)
                 texts.append(re.escape(text) if escaped else text)
             self._columns[column] = texts
         return self._columns[column]

@@ -232,11 +232,9 @@ class _Copies(Generic[T]):
         blank = path[-1] in _NEVER_BLANK
         for part in parts:
             if isinstance(part, Field):
-                try:
-                    texts = self._combinations.add(part, escaped=escaped)
-                except ValueError as error:
-                    self._source.error(path, f"{{{part.name}:{part.spec}}}: {error}")
-                    return
+                texts = self._combinations.add(part, escaped=escaped)
+                if misfit := self._combinations.misfits.get(part):
+                    self._source.ignored(path, f"{{{part.name}:{part.spec}}}: {misfit}")
                 self._check_texts(part, texts, path)
                 blank = blank and not all(texts)
             else:

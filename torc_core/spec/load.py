@@ -37,7 +37,7 @@ def load_workflow(
     """Read and check a workflow file, or standard input for `-`. Never raises for what a user wrote.
 
     The format follows from `format` (a key of FORMATS), else from the extension, else from the text. With `strict`,
-    unknown keys and tokens that stay as they are are errors instead of warnings; with `skip_checks` schedulers may take
+    what has no effect, such as unknown keys, is an error instead of a warning; with `skip_checks` schedulers may take
     nodes that no job needs.
     """
     try:

@@ -88,7 +88,7 @@ def _native(source: Source, item: Any, path: Path) -> Value | None:
 
 SWEEP_KEYS: dict[str, Reader] = {
     "parameters": read_parameters,
-    "parameter_mode": values.choice("product", "zip"),
+    "parameter_mode": values.choice("product", "zip", otherwise="it counts as product"),
     "use_parameters": values.names,
     "parameters_file": values.filled_text,
     "use_parameters_file": values.flag,
@@ -141,8 +141,10 @@ def _shared(sweep: Sweep, place: Path, spec: Any, source: Source) -> Values | No
     for name in sweep.use_parameters:
         if name not in shared:
             near = source.suggestions.nearest(name, shared)
-            hint = near or ("" if shared else "; the workflow has no parameters")
-            source.error(path, f"use_parameters {quoted(name)} names no parameter of the workflow{hint}")
+            note = source.error if near else source.ignored
+            note(
+                path, f"use_parameters {quoted(name)} names no parameter of the workflow{near or ' and has no effect'}"
+            )
     return {name: shared[name] for name in sweep.use_parameters if name in shared}
 
 

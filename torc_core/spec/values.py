@@ -114,15 +114,21 @@ def whole(minimum: int, maximum: int = MAX_INTEGER) -> Reader:
     return read
 
 
-def choice(*options: str) -> Reader:
-    """A reader of one word out of a few."""
+def choice(*options: str, otherwise: str | None = None) -> Reader:
+    """A reader of one word out of a few. With `otherwise`, which says what becomes of it, another word is ignored.
+
+    Unless it is near one of them: then it is misspelt.
+    """
 
     def read(source: Source, value: Any, path: Path) -> str | None:
         found = text(source, value, path)
         if found is None or found in options:
             return found
         near = Suggestions().nearest(found, options)
-        source.error(path, f"{label(path)} must be one of {', '.join(options)}, not {quoted(found)}{near}")
+        if otherwise and not near:
+            source.ignored(path, f"{label(path)} {quoted(found)} is none of {', '.join(options)}; {otherwise}")
+        else:
+            source.error(path, f"{label(path)} must be one of {', '.join(options)}, not {quoted(found)}{near}")
         return None
 
     return read
