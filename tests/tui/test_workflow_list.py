@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 
+import pytest
+
 from tests.server_process import ServerProcess
 from tests.tui.driver import Workshop, console, driven
 from tests.tui.test_job_changes import statuses
@@ -79,3 +81,31 @@ async def test_a_workflow_is_reset_and_what_happened_is_among_its_events(
         await driver.press("tab", "enter")
         await driver.until(lambda: f"taken back ({workflow_id}) reset" in driver.said)
     assert set(statuses(workshop, workflow_id).values()) == {"uninitialized"}
+
+
+@pytest.mark.parametrize("view", ["workflows ages", "jobs {}"])
+@driven
+async def test_rate_and_eta_age_while_nothing_ends_and_nothing_is_asked_when_nothing_runs(
+    tui_server: ServerProcess, workshop: Workshop, view: str
+) -> None:
+    workflow_id, _ = workshop.workflow("ages alone", *({"name": f"job_{i}"} for i in range(20)))
+    runner = workshop.runner(workflow_id)
+    jobs = runner.claim(20)
+    runner.finish_all(jobs[:10])
+    async with console(tui_server.url, view=view.format(workflow_id)) as driver:
+        await driver.until(lambda: re.search(r"ETA \d|\d/s", driver.text))
+        first = driver.line("ages alone")
+
+        def aged() -> bool:
+            driver.screen.ticked()
+            return driver.line("ages alone") != first
+
+        await driver.until(aged)
+        await asyncio.to_thread(runner.finish_all, jobs[10:])
+        await asyncio.to_thread(runner.leave)
+        await driver.until(lambda: "100 %" in driver.line("ages alone"))
+        await driver.settle()
+        asked = driver.asked()
+        driver.screen.ticked()
+        await driver.settle()
+        assert asked == []

@@ -74,7 +74,7 @@ def _item(glyph: str, role: str, cause: str, jobs: int, rest: Line, room: int, l
 
 def _stuck(each: StuckWorkflow, room: int, look: Look) -> Line:
     rest: Line = [(each.name, "strong"), (f"  {each.lacking}", "warning")]
-    return _item("ready", "warning", each.cause, each.jobs, rest, room, look)
+    return _item("stuck", "warning", each.cause, each.jobs, rest, room, look)
 
 
 def _group(group: FailureGroup, room: int, look: Look) -> Line:

@@ -8,10 +8,9 @@ from datetime import datetime
 from textual.timer import Timer
 from textual.widget import Widget
 
-from torc_core.client import console, endpoints
+from torc_core.client import console
 from torc_core.client.stream import Change
 from torc_core.models.console import JobDetail, Row, WorkflowDetail
-from torc_core.models.progress import Summary
 from torc_tui.actions import Place
 from torc_tui.context import Thing
 from torc_tui.rendering import numbers
@@ -64,6 +63,15 @@ def concerns_workflow(change: Change, workflow_id: int) -> bool:
     return change.data.get("workflow_id") == workflow_id
 
 
+def held_up(detail: WorkflowDetail) -> str:
+    """Why jobs of a workflow cannot run; empty while all can."""
+    stuck = detail.stuck
+    if stuck is None:
+        return ""
+    what = "it cannot go on" if detail.row["state"] == "stuck" else f"{numbers.many(stuck.jobs, 'job')} cannot start"
+    return f"{what}: {stuck.why}"
+
+
 class WorkflowScreen(ConsoleScreen):
     """See the module."""
 
@@ -81,11 +89,10 @@ class WorkflowScreen(ConsoleScreen):
         self._view = view
         self.tabs = TabBar(self._titles)
         self._stuck = LinesView(id="stuck")
-        """Why what is left cannot run, while that is so."""
+        """Why jobs cannot run, while that is so."""
         self.preview = LinesView(id="preview")
         self._preview_rule = Rule("┄", id="preview-rule")
         self._watch: Watch[WorkflowDetail] | None = None
-        self._summary: Watch[Summary] | None = None
         self._job: Watch[JobDetail] | None = None
         self._job_timer: Timer | None = None
 
@@ -146,24 +153,15 @@ class WorkflowScreen(ConsoleScreen):
             lambda change: concerns_workflow(change, self.workflow_id),
             self._told,
         )
-        self._summary = Watch(
-            self.store,
-            endpoints.summary(self.workflow_id),
-            lambda change: concerns_workflow(change, self.workflow_id),
-            self._told_summary,
-        )
         self.tabs.show(self._titles.index(self._tab))
 
     @property
     def kept(self) -> list[Kept]:
-        return [watch for watch in (self._watch, self._summary, self._job) if watch]
-
-    def _told_summary(self, _: Watch[Summary]) -> None:
-        self.call_later(self._show_stuck)
+        return [watch for watch in (self._watch, self._job) if watch]
 
     def _show_stuck(self) -> None:
-        why = self._summary.value.stuck if self._summary and self._summary.value else None
-        lines = wrapped(f"it cannot go on: {why}", max(20, self.size.width - 6))[:STUCK_LINES] if why else []
+        why = held_up(self.detail) if self.detail else ""
+        lines = wrapped(why, max(20, self.size.width - 6))[:STUCK_LINES] if why else []
         first: Line = [(" ", ""), *self.app.characters.glyph("failed"), (" ", "")]
         self._stuck.show([[*(first if y == 0 else [("   ", "")]), (line, "warning")] for y, line in enumerate(lines)])
         self._stuck.styles.height = len(lines)
@@ -179,6 +177,7 @@ class WorkflowScreen(ConsoleScreen):
             self.app.say(str(watch.error), error=True)
         if watch.value:
             self.tabs.show(self._titles.index(self._tab), watch.value.sizes)
+            self._show_stuck()
         self.refresh_lines()
 
     def title_lines(self) -> tuple[Line, Line]:
@@ -216,6 +215,8 @@ class WorkflowScreen(ConsoleScreen):
 
     def ticked(self) -> None:
         super().ticked()
+        if self._watch and self.row and self.row.get("pace"):
+            self._watch.touch()
         table, job = self.table, self._job
         if table and ((self._tab in ("Jobs", "Nodes") and table.shows_running) or self._plan_is_stale):
             table.touch()

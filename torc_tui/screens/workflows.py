@@ -81,6 +81,8 @@ class WorkflowsScreen(ConsoleScreen):
 
     def ticked(self) -> None:
         super().ticked()
+        if self.table.shows_running:
+            self.table.touch()
         self.pulse.ticked()
 
     def on_mount(self) -> None:

@@ -100,9 +100,10 @@ class TableCanvas(Widget, can_focus=True):
 
     @property
     def shows_running(self) -> bool:
-        """Whether something that runs is in sight."""
+        """Whether something is in sight that becomes another with time alone."""
         return any(
-            row and (row.get("status") == "running" or row.get("silent") is not None) for row in self._visible_rows()
+            row and (row.get("status") == "running" or row.get("silent") is not None or row.get("pace"))
+            for row in self._visible_rows()
         )
 
     def repaint_running(self) -> None:
