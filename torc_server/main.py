@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import secrets
+import signal
 import socket
 import sys
 from collections.abc import Iterator, Sequence
@@ -37,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             from torc_server.maintenance import run
 
             sys.exit(run(arguments[0], arguments[1:], _named_database))
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the server listens to signals, there is nothing to finish
         options = parse(arguments)
         _log_to_stderr(options.log_level)
         from torc_server.serve import serve

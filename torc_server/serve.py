@@ -27,6 +27,9 @@ KEEP_ALIVE_S = 75
 GRACE_S = 5
 """How long requests may take to finish after a stop."""
 
+CUT_OFF_S = 1
+"""How long those may take that are cut off, to leave nothing half done."""
+
 COLLECT_AFTER = (20_000, 20, 100)
 """Thresholds of the garbage collector: what a large workflow's rows need for a moment is seldom looked through."""
 
@@ -57,7 +60,6 @@ def serve(settings: Settings, listening: socket.socket) -> None:
             server_header=False,
             date_header=False,
             timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=GRACE_S,
         )
         _announce(settings, listening)
         Uvicorn(config, server).run(sockets=[listening])
@@ -99,7 +101,12 @@ class Uvicorn(uvicorn.Server):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._told_to_stop)
-        yield
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+                signal.signal(number, signal.SIG_IGN)  # everything is closed: nothing is left to hurry
 
     def _told_to_stop(self) -> None:
         self.force_exit = self.should_exit
@@ -129,6 +136,26 @@ class Uvicorn(uvicorn.Server):
         return 0.0 if self._server.runners.nodes.by_id else self._server.activity.idle_s()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End what is held open, so that it does not hold up the end."""
+        """End what is held open, so that it does not hold up the end; what takes too long is cut off."""
         self._server.close()
+        grace = asyncio.get_running_loop().call_later(GRACE_S, self._cut_short)
         await super().shutdown(sockets)
+        grace.cancel()
+        if self.force_exit:
+            await self._cut_off()
+            await self.lifespan.shutdown()
+
+    def _cut_short(self) -> None:
+        log.warning("requests were not finished %s s after the stop: they are cut off", GRACE_S)
+        self.force_exit = True
+
+    async def _cut_off(self) -> None:
+        """Close the connections that are open, as if the clients had gone, and end the work on their requests."""
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)  # the requests hear that nobody waits for their answers
+        tasks = list(self.server_state.tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=CUT_OFF_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -50,6 +51,8 @@ class FrontDoor:
         self._activity.open += 1
         try:
             await self._enter(scope, receive, send)
+        except asyncio.CancelledError:  # the server ends, and has closed the connection
+            pass
         finally:
             self._activity.open -= 1
             self._activity.last = time.monotonic()
