@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 from tests.cli.torc_command import Torc
+from tests.server_process import ServerProcess
+from tests.tui.driver import Workshop
 
 CHAIN = """
 name: chain
@@ -99,6 +102,27 @@ def test_explain_names_the_parent(torc: Torc) -> None:
     shown = torc("explain", second).out
     assert shown.startswith(f"second (job {second}) blocked: waits for its parent first ready")
     assert torc("explain", second, "-f", "json").json["status"] == "blocked"
+
+
+def test_explain_names_the_runner_of_a_job_and_its_lease(torc: Torc, shared_server: ServerProcess) -> None:
+    number, (first, _) = started(torc)
+    with shared_server.client() as http:
+        node = Workshop(http).runner(number, "n17").node_id
+        runner = f"/workflows/{number}/compute_nodes/{node}/exchange"
+        told = {"sequence": 1, "free": {"num_cpus": 1, "memory_bytes": 1 << 30}, "slots": 1}
+        assert len(http.post(runner, json=told).json()["jobs"]) == 1
+        why, lease = torc("explain", first).out.splitlines()
+        assert why == f"first (job {first}) pending: was handed to n17 (node {node}) as attempt 1"
+        ends = re.fullmatch(
+            r"  its lease ends in (\d+) s unless the runner is heard of; the job would then go back", lease
+        )
+        assert ends is not None, lease
+        assert 30 < int(ends[1]) <= 60
+        told |= {"sequence": 2, "slots": 0, "held": [[first, 1]], "started": [[first, 1, 1, 1]]}
+        http.post(runner, json=told)
+        why, lease = torc("explain", first).out.splitlines()
+        assert why == f"first (job {first}) running: runs on n17 (node {node}) as attempt 1"
+        assert lease.startswith("  its lease ends in ")
 
 
 def test_a_job_that_never_started_has_no_logs(torc: Torc) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from sqlalchemy import Connection
@@ -36,7 +37,7 @@ def explain(conn: Connection, job_id: int, nodes: list[Node]) -> dict[str, Any]:
         case JobStatus.READY:
             why, details = _ready(conn, row, mine)
         case JobStatus.PENDING | JobStatus.RUNNING:
-            why, details = _active(conn, row, status)
+            why, details = _active(conn, row, status, mine)
         case JobStatus.CANCELED if row.result_id is None:
             why, details = _canceled(conn, row)
         case JobStatus.UNINITIALIZED:
@@ -119,14 +120,18 @@ def _without_runner(cls: ReadyClass, left: list[GoneRunner], workflow_id: int, a
     return f"ready: no runner is active; 'torc run {workflow_id}' starts one", [asks]
 
 
-def _active(conn: Connection, row: Any, status: JobStatus) -> tuple[str, list[str]]:
-    node = conn.exec_driver_sql(
-        "SELECT hostname, is_active FROM compute_node WHERE id = ?", (row.node_id,)
-    ).one_or_none()
+def _active(conn: Connection, row: Any, status: JobStatus, nodes: list[Node]) -> tuple[str, list[str]]:
+    node = conn.exec_driver_sql("SELECT hostname FROM compute_node WHERE id = ?", (row.node_id,)).one_or_none()
     if node is None:
         return f"{status.label}: claimed by a client without a lease; only complete, retry or reset ends it", []
     verb = "runs on" if status == JobStatus.RUNNING else "was handed to"
-    return f"{status.label}: {verb} {node.hostname} (node {row.node_id}) as attempt {row.attempt_id}", []
+    leases = [
+        f"its lease ends in {max(live.expires - time.monotonic(), 0):.0f} s unless the runner is heard of;"
+        " the job would then go back"
+        for live in nodes
+        if live.id == row.node_id
+    ]
+    return f"{status.label}: {verb} {node.hostname} (node {row.node_id}) as attempt {row.attempt_id}", leases
 
 
 def _ended(conn: Connection, row: Any, status: JobStatus) -> tuple[str, list[str]]:
