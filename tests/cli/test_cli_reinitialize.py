@@ -82,6 +82,7 @@ def test_a_file_touched_or_an_output_edited_or_removed(torc: Torc, counted: int)
     [
         ("user_data", "settings", {"data": {"least": 3}}, {"report": ["user data settings changed"]}, 0),
         ("jobs", "count", {"env": {"LEVEL": "high"}}, {"count": ["environment changed"]}, 1),
+        ("jobs", "report", {"invocation_script": "nice bash -c"}, {"report": ["invocation script changed"]}, 0),
     ],
 )
 def test_what_is_changed_over_http_is_told_and_runs_again(
@@ -103,6 +104,27 @@ def test_what_is_changed_over_http_is_told_and_runs_again(
     torc("workflows", "reinitialize", counted)
     status = torc("workflows", "status", counted, "-f", "json").json["jobs_by_status"]
     assert (status["ready"], status.get("blocked", 0), status["completed"]) == (1, below, 2 - below)
+
+
+def test_a_new_command_runs_once_its_job_is_to_run_again(
+    torc: Torc, counted: int, shared_server: ServerProcess
+) -> None:
+    with shared_server.client() as http:
+        (row,) = http.get("/jobs", params={"workflow_id": counted, "name": "count"}).json()["items"]
+        changed = {"workflow_id": counted, "name": "count", "command": "echo 7 > lines.txt"}
+        assert http.put(f"/jobs/{row['id']}", json=changed).status_code == 422
+        http.put(f"/jobs/{row['id']}/manage_status_change/uninitialized/1").raise_for_status()
+        http.put(f"/jobs/{row['id']}", json=changed).raise_for_status()
+    dry = torc("workflows", "reinitialize", counted, "--dry-run")
+    assert (
+        dry.out
+        == f"Workflow {counted} 'counting': 2 that were reset or never started run again, 1 job stays as it is\n"
+    )
+    torc("workflows", "reinitialize", counted)
+    assert torc("workflows", "status", counted, "-f", "json").json["jobs_by_status"]["completed"] == 1
+    torc("run", counted)
+    assert (Path("lines.txt").read_text(), Path("report.txt").read_text()) == ("7\n", "7\n")
+    assert "nothing has changed" in torc("workflows", "reinitialize", counted, "--dry-run").out
 
 
 def test_a_missing_input_is_refused_unless_forced(torc: Torc, counted: int) -> None:
