@@ -233,35 +233,37 @@ def test_what_has_begun_when_a_stop_comes_is_finished(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("again", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("at_once", [True, False], ids=["at once", "when nobody is let in any more"])
-def test_a_second_stop_waits_for_nobody_and_ends_in_order(tmp_path: Path, at_once: bool, again: signal.Signals) -> None:
+def test_more_stops_wait_for_nobody_and_end_the_server_in_order(tmp_path: Path, again: signal.Signals) -> None:
     """As `timeout` stops a program: a stream, an exchange that is held and half a plan are open."""
-    server = ServerProcess(tmp_path).start()
-    process = server.process
-    assert process is not None
-    with server.client() as http:
+    with ServerProcess(tmp_path) as server, server.client() as http:
+        process = server.process
+        assert process is not None
         shop = Workshop(http)
         workflow_id, _ = shop.workflow("w", {"name": "j", "command": "true"})
         exchange = f"{BASE}/workflows/{workflow_id}/compute_nodes/{shop.runner(workflow_id).node_id}/exchange"
-    body = plan_of([PlannedJob(f"j{i}", "true") for i in range(50)])
-    with ExitStack() as opened:
-        stream, held, plan = (opened.enter_context(closing(HTTPConnection("127.0.0.1", server.port))) for _ in range(3))
-        stream.request("GET", f"{BASE}/changes?after=0")
-        assert stream.getresponse().status == 200
-        full = {"sequence": 1, "free": {"num_cpus": 0, "memory_bytes": 0}, "slots": 1, "wait_ms": 20_000}
-        held.request("POST", exchange, json.dumps(full))
-        plan.putrequest("POST", f"{BASE}/workflows/from_plan")
-        plan.putheader("Content-Length", str(len(body)))
-        plan.endheaders(body[: len(body) // 2])
-        until(lambda: len(rows(server.database, "SELECT 1 FROM workflow")) == 2, "the plan's beginning")
-        process.send_signal(signal.SIGTERM)
-        if not at_once:
-            until(lambda: not accepts(server.port), "the end of listening")
-        process.send_signal(again)
-        assert process.wait(GRACE_S - 1) == 0
-    assert "Traceback" not in server.log
-    assert " ERROR " not in server.log
-    server.stop()
+
+        def told_again() -> bool:
+            process.send_signal(again)
+            return process.poll() is not None
+
+        body = plan_of([PlannedJob(f"j{i}", "true") for i in range(50)])
+        with ExitStack() as opened:
+            stream, held, plan = (
+                opened.enter_context(closing(HTTPConnection("127.0.0.1", server.port))) for _ in range(3)
+            )
+            stream.request("GET", f"{BASE}/changes?after=0")
+            assert stream.getresponse().status == 200
+            full = {"sequence": 1, "free": {"num_cpus": 0, "memory_bytes": 0}, "slots": 1, "wait_ms": 20_000}
+            held.request("POST", exchange, json.dumps(full))
+            plan.putrequest("POST", f"{BASE}/workflows/from_plan")
+            plan.putheader("Content-Length", str(len(body)))
+            plan.endheaders(body[: len(body) // 2])
+            until(lambda: len(rows(server.database, "SELECT 1 FROM workflow")) == 2, "the plan's beginning")
+            process.send_signal(signal.SIGTERM)
+            until(told_again, "the end", GRACE_S - 1)
+        assert process.returncode == 0
+        assert "Traceback" not in server.log
+        assert " ERROR " not in server.log
 
 
 def rows(database: Path, sql: str) -> list[tuple[object, ...]]:
