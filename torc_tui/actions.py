@@ -39,6 +39,7 @@ class Place(Enum):
     PLOT = "in a plot"
     TIMELINE = "in a timeline"
     DATA = "in user data"
+    SETTINGS = "in the settings"
 
 
 class Group(Enum):
@@ -84,6 +85,11 @@ class Action:
     also: frozenset[Place] = field(default_factory=frozenset)
     """Places where it can be done without a key: by the palette and by `:`."""
 
+    @property
+    def default_keys(self) -> tuple[str, ...]:
+        """Its keys unless the user has others."""
+        return _keys(self.keys)
+
 
 READ_ONLY = "this console is read-only (--read-only)"
 
@@ -115,7 +121,7 @@ class Registry:
     def __init__(self, actions: Iterable[Action], keymap: Mapping[str, str] | None = None) -> None:
         """`keymap`: action id -> keys joined by commas, `none` for no key. InputError for an unknown id."""
         self.actions = {action.id: action for action in actions}
-        self.keys = {action.id: _keys(action.keys) for action in self.actions.values()}
+        self.keys = {action.id: action.default_keys for action in self.actions.values()}
         for name, keys in (keymap or {}).items():
             if name not in self.actions:
                 near = did_you_mean(name, self.actions) or "; 'torc tui' lists them under '?'"
@@ -137,6 +143,11 @@ class Registry:
     @staticmethod
     def _spread(places: frozenset[Place]) -> frozenset[Place]:
         return frozenset(Place) if Place.ANYWHERE in places else places
+
+    @property
+    def changed(self) -> list[Action]:
+        """The actions whose keys are not the default ones."""
+        return [action for action in self.actions.values() if self.keys[action.id] != action.default_keys]
 
     def for_key(self, key: str, places: frozenset[Place]) -> Action | None:
         """What a key does in these places."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 TABS = ("jobs", "files", "data", "results", "events", "nodes", "requirements", "plan")
 
-CONSOLE = ("new", "examples", "runs", "run", "server", "failures", "log", "plot", "timeline", "sort")
+CONSOLE = ("new", "examples", "runs", "run", "server", "failures", "log", "plot", "timeline", "sort", "settings")
 """Places of the console itself: `torc_tui/places.py` opens them."""
 
 WORDS = ("workflows", "workflow", "wf", "job", *TABS, *CONSOLE)

@@ -59,6 +59,15 @@ RUNNING_EVERY_S = 5.0
 """How often durations of what runs are drawn anew."""
 
 
+def _palette(name: str) -> Palette:
+    return MONO if os.environ.get("NO_COLOR") else PALETTES[name]
+
+
+def _ansi(palette: Palette) -> bool | None:
+    """Whether the terminal's own colours are to be left as they are; None: as the theme says."""
+    return True if palette.background == "default" else None
+
+
 class Console(App[None], inherit_bindings=False):
     """See the module."""
 
@@ -77,8 +86,8 @@ class Console(App[None], inherit_bindings=False):
         view: str = "",
         characters: Characters | None = None,
     ) -> None:
-        self.palette: Palette = MONO if os.environ.get("NO_COLOR") else PALETTES[palette]
-        super().__init__(ansi_color=True if self.palette.background == "default" else None)
+        self.palette = _palette(palette)
+        super().__init__(ansi_color=_ansi(self.palette))
         self.connector = connector
         self.store = Store(connector)
         self.store.defect = self._failed
@@ -116,6 +125,14 @@ class Console(App[None], inherit_bindings=False):
         if isinstance(self._driver, ThriftyDriver):
             self._driver.picture.forget()
         self.screen.refresh()
+
+    def configure(self, palette: str, keymap: Mapping[str, str]) -> None:
+        """Take other colours and other keys. InputError for keys of no action: all is then as it was."""
+        self.registry = Registry(self.actions(), keymap)
+        self.palette = _palette(palette)
+        self.ansi_color = _ansi(self.palette)
+        self.theme = self.palette.name
+        self.draw_anew()
 
     async def on_mount(self) -> None:
         self.animation_level = "none"

@@ -15,6 +15,7 @@ from torc_tui.screens.plot import NODE_VIEWS, VIEWS, plot_of_job, plot_of_node, 
 from torc_tui.screens.run import RunScreen
 from torc_tui.screens.runs import RunsScreen
 from torc_tui.screens.server import ServerScreen
+from torc_tui.screens.settings import SettingsScreen
 from torc_tui.widgets.table_source import View
 
 if TYPE_CHECKING:
@@ -97,6 +98,10 @@ async def _sort(app: Console, column: str) -> None:
         table.sort_by(column)
 
 
+async def _settings(app: Console, _: str) -> None:
+    await app.open(SettingsScreen())
+
+
 PLACES: dict[str, Callable[[Console, str], Awaitable[None]]] = {
     "new": _new,
     "examples": _examples,
@@ -108,4 +113,5 @@ PLACES: dict[str, Callable[[Console, str], Awaitable[None]]] = {
     "plot": _plot,
     "timeline": _timeline,
     "sort": _sort,
+    "settings": _settings,
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,6 +25,11 @@ class Settings(Struct, forbid_unknown_fields=True):
     theme: str = "dark"
     keys: dict[str, str] = field(default_factory=dict)
     mouse: bool = True
+
+    @property
+    def palette(self) -> str:
+        """The name of the theme's palette."""
+        return f"torc-{self.theme}"
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -44,3 +51,27 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     if settings.theme not in THEMES:
         raise InputError(f"tui.theme is {settings.theme!r}; one of {', '.join(THEMES)}")
     return settings
+
+
+def user_file() -> Path:
+    """The file where the user says what is to be different; it need not exist."""
+    return config_files()[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is of configuration: the files that count, the weakest first, and what they say or what is wrong."""
+
+    files: list[tuple[Path, bool]]
+    """Each with whether it is there."""
+    settings: Settings | None
+    mistake: str = ""
+
+
+def look() -> Found:
+    """Read the configuration anew. To be called in a thread."""
+    files = [(path, path.is_file()) for path in config_files()]
+    try:
+        return Found(files, load())
+    except InputError as error:
+        return Found(files, None, str(error))

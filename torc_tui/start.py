@@ -29,15 +29,14 @@ def start(*, url: str | None, password: str | None, view: str, read_only: bool, 
         raise InputError("torc tui needs a terminal; 'torc tui --once' prints what its first screen shows")
     if low_bandwidth or os.environ.get("SSH_TTY"):
         os.environ.setdefault("TEXTUAL_FPS", SLOW_LINE_FPS)
+    if low_bandwidth:
+        os.environ["TORC_TUI__THEME"] = "ansi"
     from torc_tui.app import ConsoleApp
 
     chosen = settings.load()
-    palette = f"torc-{chosen.theme}"
-    if low_bandwidth:
-        palette = "torc-ansi"
     app = ConsoleApp(
         NamedServer(url, password) if url else OwnServer(),
-        palette=palette,
+        palette=chosen.palette,
         keymap=chosen.keys,
         read_only=read_only,
         view=view,

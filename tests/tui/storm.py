@@ -77,7 +77,7 @@ def screens(workflow_id: int, job_id: int) -> list[str]:
     tabs = ("jobs", "files", "data", "results", "events", "nodes", "requirements", "plan")
     return [
         "workflows", *(f"{tab} {workflow_id}" for tab in tabs), f"job {job_id}", f"log {job_id}", f"plot {job_id}",
-        f"timeline {workflow_id}", "plot node 1", "failures", "new storm.json", "runs", "run 1", "server",
+        f"timeline {workflow_id}", "plot node 1", "failures", "new storm.json", "runs", "run 1", "server", "settings",
     ]  # fmt: skip
 
 

@@ -65,3 +65,50 @@ def test_a_setting_that_does_not_exist_is_named_with_its_file() -> None:
     path = configured("[tui]\ncolour = 3\n")
     with pytest.raises(InputError, match=f"configuration {path}: tui: .*colour"):
         settings.load()
+
+
+def wanting(folder: Path, *texts: str) -> str:
+    """An editor that writes these texts into the file that it is given, one at each start."""
+    for number, text in enumerate(texts):
+        (folder / f"wanted.{number}").write_text(text)
+    editor = folder / "editor.sh"
+    editor.write_text(f'cd {folder} && next=$(ls wanted.* | sort | head -1) && mv "$next" "$1"\n')
+    return f"sh {editor}"
+
+
+def test_settings_are_changed_in_the_editor_and_count_at_once(
+    tui_server: ServerProcess, workshop: Workshop, tmp_path: Path
+) -> None:
+    workshop.workflow("settled", {"name": "a"})
+    editor = wanting(
+        tmp_path,
+        '[tui]\ntheme = "light"\n[tui.keys]\n"workflow.cancel" = "K"\n',
+        '[tui]\ntheme = "solar"\n',
+        '[tui.keys]\n"workflow.cancle" = "K"\n',
+        "",
+    )
+    command = [*CONSOLE, "--url", tui_server.url, "--view", 'workflows name="settled"']
+    with Terminal(command, folder=tmp_path, environment={"VISUAL": editor}) as terminal:
+
+        def ground() -> str:
+            return terminal.grid[-3][-3][2]
+
+        terminal.sees("settled", "x cancel")
+        dark, light = (PALETTES[name].background.removeprefix("#") for name in ("torc-dark", "torc-light"))
+        assert ground() == dark
+        terminal.press(",")
+        terminal.sees("e makes it", "all are the default ones")
+        terminal.press("e")
+        terminal.sees("config.toml is changed", "by default x")
+        assert "K" in terminal.line("workflow.cancel ")
+        assert ground() == light
+        terminal.press("e")
+        terminal.sees("✖ tui.theme is 'solar'; one of dark, light, ansi, mono")
+        terminal.press("e")
+        terminal.sees("there is no action 'workflow.cancle'; did you mean 'workflow.cancel'?", "by default x")
+        terminal.press("escape")
+        terminal.sees("K cancel")
+        assert ground() == light
+        terminal.press(",", "e")
+        terminal.sees("all are the default ones")
+        terminal.until(lambda: ground() == dark)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from torc_tui.actions import Action
-from torc_tui.verbs import create, failures, files, job, log, navigation, plot, rows, runs, server, workflow
+from torc_tui.verbs import create, failures, files, job, log, navigation, plot, rows, runs, server, settings, workflow
 
 ACTIONS: tuple[Action, ...] = (
     *rows.ACTIONS,
@@ -16,6 +16,7 @@ ACTIONS: tuple[Action, ...] = (
     *log.ACTIONS,
     *plot.ACTIONS,
     *failures.ACTIONS,
+    *settings.ACTIONS,
     *navigation.ACTIONS,
 )
 """Every action of the console."""

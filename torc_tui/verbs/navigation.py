@@ -120,7 +120,7 @@ async def _help(context: Context) -> None:
 
 
 WORKFLOW = frozenset({Place.WORKFLOW})
-TEXT = frozenset({Place.JOB, Place.DATA})
+TEXT = frozenset({Place.JOB, Place.DATA, Place.SETTINGS})
 
 ACTIONS = (
     Action("text.down", "down", "A line down", "down,j", TEXT, _scroll(1), Group.MOVE),
