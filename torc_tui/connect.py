@@ -8,9 +8,13 @@ from torc_core import local_server
 from torc_core.client.http import Address, base_url
 from torc_core.errors import TorcError
 
+WITHOUT_IT = "Meanwhile 'b' shows the runs of this machine, 'n' checks a workflow file; 'q' leaves."
+
 
 class NamedServer:
     """A server given by its address."""
+
+    way_out = WITHOUT_IT
 
     def __init__(self, url: str, password: str | None) -> None:
         self.url = base_url(url)
@@ -29,6 +33,7 @@ class OwnServer:
     """The user's own server."""
 
     label = "local"
+    way_out = f"':server' shows its log and starts it. {WITHOUT_IT}"
 
     def __init__(self) -> None:
         self.stopped = False

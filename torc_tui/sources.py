@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torc_core.client import console
 from torc_core.client.console import Part
 from torc_core.client.stream import Change, names_any
-from torc_core.models.console import Row, TablePage
+from torc_core.models.console import Row, TablePage, WorkflowPage
 from torc_tui.rendering import tables
 from torc_tui.rendering.columns import Column
 from torc_tui.store import Store
@@ -22,19 +22,26 @@ ALWAYS = ("open", "reset")
 
 
 class WorkflowsSource(Source):
-    """All workflows, or one user's."""
+    """The workflows of all, or those of the user."""
 
     columns: Sequence[Column] = tables.WORKFLOWS
     sort = "-activity"
     noun = "workflow"
     takes_filter = False
 
-    def __init__(self, store: Store, user: str | None = None) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self.user = user
+        self.mine = False
+        """Only those of the user."""
+        self.told: WorkflowPage | None = None
+        """The last answer, with what it says of all of them."""
 
     async def page(self, part: Part) -> TablePage:
-        return await self._store.ask(console.workflow_rows(part, self.user))
+        mine = self.mine
+        told = await self._store.ask(console.workflow_rows(part, self._store.user if mine else None))
+        if mine == self.mine:
+            self.told = told
+        return told
 
     def concerns(self, change: Change, table: PagedTable) -> bool:  # noqa: ARG002
         """Job counts and states of workflows."""

@@ -63,6 +63,8 @@ class Connector(Protocol):
     """Finds the server."""
 
     label: str
+    way_out: str
+    """What the user can do when it cannot be reached."""
 
     def address(self) -> Address:
         """Where it is; may start it. Called in a thread; raises TorcError."""

@@ -69,15 +69,25 @@ async def test_a_file_is_checked_and_nothing_is_created() -> None:
 
 
 @driven
-async def test_a_server_that_comes_later_is_found(tmp_path: Path) -> None:
+async def test_a_server_that_comes_later_is_found_and_until_then_it_is_said_what_can_be_done(tmp_path: Path) -> None:
     with ServerProcess(tmp_path) as server:
         server.stop()
         async with offline(server.url) as driver:
+            await driver.sees("and TORC_API_URL to use your own")
+            assert "✖ no server at http://127.0.0.1:" in driver.text
+            assert "'b' shows the runs of this machine" in driver.text
             await asyncio.to_thread(server.start)
             with server.client() as http:
                 await asyncio.to_thread(Workshop(http).workflow, "made first", {})
             await driver.sees("made first")
             await driver.sees("● LIVE")
+            assert "no server at" not in driver.text
+            await asyncio.to_thread(server.stop)
+            await driver.until(lambda: driver.app.store.connection.state is not State.LIVE)
+            driver.screen.refresh_now()
+            await driver.until(lambda: driver.table.error)
+            await driver.sees("all  1 · 0 active")
+            assert "made first" in driver.text
 
 
 @driven

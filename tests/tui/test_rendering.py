@@ -15,7 +15,7 @@ from torc_tui.rendering.glyphs import STATUSES, Characters
 from torc_tui.rendering.job_view import inspector_lines, preview_lines
 from torc_tui.rendering.numbers import NOTHING
 from torc_tui.rendering.palette import PALETTES, ROLES
-from torc_tui.rendering.progress import bar, done_share
+from torc_tui.rendering.progress import bar, percent_done
 from torc_tui.rendering.strips import changed_span
 from torc_tui.rendering.tables import JOBS, WORKFLOWS
 
@@ -86,7 +86,9 @@ def test_a_bar_shows_every_part_that_exists_and_is_full_only_when_all_has_ended(
     assert [role for _, role in line] == ["completed", "failed", "running", "faint"]
     assert plain(bar({"completed": 5}, 20)) == "█" * 20
     assert plain(bar({}, 5)) == "░░░░░"
-    assert done_share({"completed": 1, "failed": 1, "ready": 1, "disabled": 1}) == 0.5
+    assert percent_done({"completed": 1, "failed": 1, "ready": 1, "disabled": 1}) == 50
+    assert percent_done({"completed": 29, "ready": 71}) == 29
+    assert percent_done({"completed": 9_999, "ready": 1}) == 99
 
 
 def test_columns_of_least_weight_leave_a_narrow_screen_and_names_and_states_stay() -> None:
@@ -97,6 +99,15 @@ def test_columns_of_least_weight_leave_a_narrow_screen_and_names_and_states_stay
             assert {"name", "status", "state"} & {*names} >= {"name"}
             assert sum(w for _, w in placed) + 2 * (len(placed) - 1) <= width
     assert [column.name for column, _ in fit(JOBS, 36)] == ["name", "status"]
+
+
+def test_how_far_a_workflow_is_stays_on_a_narrow_screen_as_a_percentage() -> None:
+    row = {"id": 7, "name": "flow", "state": "running", "counts": {"completed": 3, "ready": 1}, "total": 4}
+    assert "75 %" in plain(cells(fit(WORKFLOWS, 76), row, LOOK))
+    assert "█" not in plain(cells(fit(WORKFLOWS, 76), row, LOOK))
+    wide = plain(cells(fit(WORKFLOWS, 136), row, LOOK))
+    assert wide.count("75 %") == 1
+    assert "█░" in wide
 
 
 @pytest.mark.parametrize("width", [76, 100, 138])

@@ -43,6 +43,45 @@ async def test_workflows_of_one_user_are_what_a_filter_leaves_in(tui_server: Ser
 
 
 @driven
+async def test_the_list_is_of_all_or_of_the_user_alone(tui_server: ServerProcess, workshop: Workshop) -> None:
+    workshop.workflow("own: one", {"name": "a"})
+    workshop.workflow("own: two", {"name": "a"})
+    workshop.workflow("own: other", {"name": "a"}, user="somebody")
+    async with console(tui_server.url, view="workflows own:") as driver:
+        assert "all  own:   3 of " in driver.text
+        await driver.press("m")
+        await driver.sees("mine  own:   2 of ")
+        assert "own: other" not in driver.text
+        await driver.go("workflows other")
+        await driver.sees("Nothing matches other")
+        await driver.sees("'m' shows the workflows of all.")
+        await driver.go("list mine")
+        await driver.sees("own: other")
+        assert "all  other   1 of " in driver.text
+
+
+@driven
+async def test_the_heading_counts_what_runs_and_what_needs_attention(
+    tui_server: ServerProcess, workshop: Workshop
+) -> None:
+    async with console(tui_server.url, view="workflows nobody") as driver:
+
+        def counted() -> tuple[int, int]:
+            line = driver.line("WORKFLOWS")
+            active, attention = re.search(r"(\d+) active", line), re.search(r"(\d+) needs? attention", line)
+            return int(active[1]) if active else -1, int(attention[1]) if attention else 0
+
+        active, attention = counted()
+        workflow_id, _ = workshop.workflow("goes wrong", {"name": "a"})
+        runner = workshop.runner(workflow_id)
+        (job,) = runner.claim()
+        await driver.until(lambda: counted() == (active + 1, attention))
+        await asyncio.to_thread(runner.finish, job, 1)
+        await driver.until(lambda: counted() == (active, attention + 1))
+        await asyncio.to_thread(runner.leave)
+
+
+@driven
 async def test_marked_workflows_are_canceled_and_deleted_together(
     tui_server: ServerProcess, workshop: Workshop
 ) -> None:
@@ -104,6 +143,7 @@ async def test_rate_and_eta_age_while_nothing_ends_and_nothing_is_asked_when_not
         await asyncio.to_thread(runner.finish_all, jobs[10:])
         await asyncio.to_thread(runner.leave)
         await driver.until(lambda: "100 %" in driver.line("ages alone"))
+        driver.screen.ticked()
         await driver.settle()
         asked = driver.asked()
         driver.screen.ticked()

@@ -42,6 +42,8 @@ class Column:
     """It does not grow beyond this."""
     instead: tuple[str, str, Cell] | None = None
     """A column, and the title and the cell of this one where there is no room for that."""
+    narrow: Column | None = None
+    """What stands for it where it has to give way."""
 
 
 Placed = tuple[Column, int]
@@ -52,7 +54,9 @@ def fit(columns: Sequence[Column], width: int) -> list[Placed]:
     """The columns that fit into `width`, those of the least weight left out first; growing ones share the rest."""
     chosen = list(columns)
     while len(chosen) > 1 and sum(column.width + GAP for column in chosen) - GAP > width:
-        chosen.remove(min(reversed(chosen), key=lambda column: column.weight))
+        least = min(reversed(chosen), key=lambda column: column.weight)
+        place = chosen.index(least)
+        chosen[place : place + 1] = [least.narrow] if least.narrow else []
     spare = max(0, width - sum(column.width + GAP for column in chosen) + GAP)
     growing = sum(column.grows for column in chosen)
     names = {column.name for column in chosen}

@@ -13,10 +13,10 @@ def parts(counts: Mapping[str, int]) -> tuple[int, int, int, int]:
     return counts.get("completed", 0), count(counts, ENDED_BADLY), count(counts, ACTIVE), sum(counts.values())
 
 
-def done_share(counts: Mapping[str, int]) -> float:
-    """How much is done, from 0 to 1: completed, or disabled, which is not to be done."""
+def percent_done(counts: Mapping[str, int]) -> int:
+    """How much is done, 100 only when all is: completed, or disabled, which is not to be done."""
     done, _, _, total = parts(counts)
-    return (done + counts.get("disabled", 0)) / total if total else 0.0
+    return (done + counts.get("disabled", 0)) * 100 // total if total else 0
 
 
 def bar(counts: Mapping[str, int], width: int) -> Line:

@@ -9,7 +9,7 @@ from torc_core.wording import exit_text
 from torc_tui.rendering import numbers
 from torc_tui.rendering.cells import Line
 from torc_tui.rendering.columns import Cell, Column, Look
-from torc_tui.rendering.progress import bar, done_share, parts
+from torc_tui.rendering.progress import bar, parts, percent_done
 from torc_tui.statuses import ACTIVE, FAILED, count
 
 BAR_WIDTH = 18
@@ -58,8 +58,12 @@ def _progress(row: Row, look: Look) -> Line:
     line = bar(counts, BAR_WIDTH)
     if look.characters.ascii:
         line = [(look.characters.text(span), role) for span, role in line]
-    share = int(done_share(counts) * 100)
-    return [*line, (f" {share:>3} %", "" if share else "dim")]
+    return [*line, (" ", ""), *_share(row, look)]
+
+
+def _share(row: Row, _: Look) -> Line:
+    share = percent_done(row.get("counts", {}))
+    return [(f"{share:>3} %", "" if share else "dim")]
 
 
 def _done(row: Row, _: Look) -> Line:
@@ -99,11 +103,13 @@ def _rate(row: Row, _: Look) -> Line:
     return [(numbers.rate(pace), "" if pace else "faint")]
 
 
+_SHARE = Column("progress", "%", 5, _share, weight=88, right=True)
+
 WORKFLOWS = (
     Column("id", "ID", 5, _id, weight=95, right=True),
     Column("name", "NAME", 18, text("name", "strong"), weight=100, grows=True, limit=60),
     Column("state", "STATE", 15, workflow_state, weight=99),
-    Column("progress", "PROGRESS", BAR_WIDTH + 6, _progress, weight=80),
+    Column("progress", "PROGRESS", BAR_WIDTH + 6, _progress, weight=80, narrow=_SHARE),
     Column("done", "DONE / ALL", 15, _done, weight=85, right=True),
     Column("running", "RUNNING", 8, _running, weight=60, right=True),
     Column("rate", "RATE", 7, _rate, weight=50, right=True, sortable=False),
@@ -123,11 +129,8 @@ def job_time(row: Row, look: Look) -> float | None:
 
 def _job_time(row: Row, look: Look) -> Line:
     seconds = job_time(row, look)
-    if seconds is None:
-        return [(numbers.NOTHING, "faint")]
-    if row["status"] == "running":
-        return [(numbers.duration(int(seconds)) if seconds >= 1 else "0 s", "")]
-    return [(numbers.duration(seconds), "")]
+    said = numbers.so_far if row["status"] == "running" else numbers.duration
+    return [(said(seconds), "faint" if seconds is None else "")]
 
 
 def _exit(row: Row, _: Look) -> Line:

@@ -38,14 +38,14 @@ class FailuresPane(TablePane):
     """The table, whose heading counts jobs and causes instead of rows."""
 
     @property
-    def counted(self) -> str:
+    def counted(self) -> Line:
         source = self.table.source
         told = source.told if isinstance(source, FailureSource) else None
         if told is None:
             return super().counted
         jobs = sum(group.jobs for group in told.groups)
         more = f", the latest {len(told.groups)}" if told.matching > len(told.groups) else ""
-        return f"{many(jobs, 'job')} by {many(told.matching, 'cause')}{more}"
+        return [(f"{many(jobs, 'job')} by {many(told.matching, 'cause')}{more}", "")]
 
 
 class FailuresScreen(ConsoleScreen):

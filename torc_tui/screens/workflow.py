@@ -17,7 +17,7 @@ from torc_tui.rendering import numbers
 from torc_tui.rendering.cells import Line, wrapped
 from torc_tui.rendering.columns import Look
 from torc_tui.rendering.job_view import preview_lines, status_of
-from torc_tui.rendering.progress import done_share
+from torc_tui.rendering.progress import percent_done
 from torc_tui.rendering.tables import time_left
 from torc_tui.screens.console_screen import ConsoleScreen, Kept
 from torc_tui.screens.data import DataScreen
@@ -188,7 +188,7 @@ class WorkflowScreen(ConsoleScreen):
         if row is None:
             return place, []
         counts = row.get("counts", {})
-        place += [("  ", ""), *self.app.characters.status(row["state"]), (f"  {int(done_share(counts) * 100)} %", "")]
+        place += [("  ", ""), *self.app.characters.status(row["state"]), (f"  {percent_done(counts)} %", "")]
         left = time_left(row)
         if left is not None:
             place.append((f"  ETA {numbers.duration(left)}", "text"))

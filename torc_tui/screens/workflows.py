@@ -1,8 +1,8 @@
-"""Home: all workflows, live."""
+"""Home: the workflows, live."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from textual.widget import Widget
 
@@ -26,12 +26,46 @@ RUNS_EVERY_S = 2.0
 """While runs go on, their number is looked at this often: a run ends a moment after its runner left the server."""
 
 
+class WorkflowsPane(TablePane):
+    """The list, whose heading says whose workflows they are, how many run, and how many need attention."""
+
+    def __init__(self, source: WorkflowsSource) -> None:
+        super().__init__(source, "WORKFLOWS", EMPTY)
+        self.source = source
+
+    def show_mine(self, mine: bool) -> None:
+        """Only those of the user, or those of all."""
+        self.source.mine = mine
+        self.table.begin_anew()
+
+    @property
+    def headed(self) -> Line:
+        return [*super().headed, ("mine  ", "accent") if self.source.mine else ("all  ", "dim")]
+
+    @property
+    def counted(self) -> Line:
+        told = self.source.told
+        if told is None:
+            return super().counted
+        line: Line = [*super().counted, (f" · {told.active:,} active", "" if told.active else "dim")]
+        if told.attention:
+            line.append((f" · {told.attention:,} need{'s' * (told.attention == 1)} attention", "warning"))
+        return line
+
+    @property
+    def empty(self) -> Sequence[str]:
+        if not self.source.mine:
+            return super().empty
+        first, *rest = super().empty if self.table.view.filter else EMPTY_MINE
+        return [first, *rest, "'m' shows the workflows of all."]
+
+
 class WorkflowsScreen(ConsoleScreen):
     """See the module."""
 
     def __init__(self, store: Store) -> None:
         super().__init__()
-        self.pane = TablePane(WorkflowsSource(store), "WORKFLOWS", EMPTY)
+        self.pane = WorkflowsPane(WorkflowsSource(store))
         self._runs: Lookout[int] | None = None
         self.pulse = Pulse(store)
         self._active = 0
@@ -107,6 +141,8 @@ class WorkflowsScreen(ConsoleScreen):
     def on_paged_table_opened(self) -> None:
         self.open_cursor()
 
+
+EMPTY_MINE = ["You have no workflows yet.", "'n' makes one from a file; ':examples' shows some."]
 
 EMPTY = [
     "No workflows yet.",

@@ -15,6 +15,7 @@ from torc_tui.context import Context, Thing
 from torc_tui.plans import Plan, typed_count
 from torc_tui.rendering.numbers import many
 from torc_tui.retrying import plan_retry
+from torc_tui.screens.workflows import WorkflowsScreen
 from torc_tui.starting import plan_initialize, plan_reinitialize, planned_run
 from torc_tui.statuses import ACTIVE, ENDED, ENDED_BADLY, FAILED, WAITING, count
 from torc_tui.store import Store
@@ -211,6 +212,12 @@ async def _delete(context: Context) -> None:
     )
 
 
+def _mine(context: Context) -> None:
+    if isinstance(context.screen, WorkflowsScreen):
+        pane = context.screen.pane
+        pane.show_mine(not pane.source.mine)
+
+
 _waits = _has(*WAITING, *ENDED_BADLY, otherwise="every job is completed")
 _goes_on = _has("blocked", "ready", *ACTIVE, otherwise="every job has ended")
 _failed = _has(*FAILED, otherwise="no job failed")
@@ -238,4 +245,6 @@ ACTIONS = (
            None, frozenset({Place.JOB})),
     Action("workflow.delete", "delete", "Forget the workflow with all its results", "D,delete", LIST, _delete,
            Group.ACT, True, _some, None, INSIDE),
+    Action("list.mine", "mine or all", "Only your own workflows, or those of all again", "m", LIST, _mine,
+           Group.LOOK),
 )  # fmt: skip

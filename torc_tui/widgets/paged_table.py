@@ -112,6 +112,10 @@ class PagedTable(TableCanvas):
             return
         self._to_top = view.sort != self.view.sort
         self.view = view
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """The source gives other rows from now on; what is shown stays until they are there."""
         self._feed.begin_anew()
         self.post_message(self.Loaded(self))
 
