@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import os
 import signal
 import sys
 import time
@@ -34,7 +33,7 @@ from torc_tui.crash import farewell, reported
 from torc_tui.memory import COLLECT_EVERY_S, collect, spare_the_collector
 from torc_tui.plans import Plan
 from torc_tui.rendering.glyphs import Characters, terminal_characters
-from torc_tui.rendering.palette import MONO, PALETTES, Palette, theme
+from torc_tui.rendering.palette import PALETTES, palette_called, theme
 from torc_tui.screens.chooser import Choice, Chooser
 from torc_tui.screens.confirm import ConfirmDialog
 from torc_tui.screens.console_screen import ConsoleScreen, News
@@ -59,15 +58,6 @@ RUNNING_EVERY_S = 5.0
 """How often durations of what runs are drawn anew."""
 
 
-def _palette(name: str) -> Palette:
-    return MONO if os.environ.get("NO_COLOR") else PALETTES[name]
-
-
-def _ansi(palette: Palette) -> bool | None:
-    """Whether the terminal's own colours are to be left as they are; None: as the theme says."""
-    return True if palette.background == "default" else None
-
-
 class Console(App[None], inherit_bindings=False):
     """See the module."""
 
@@ -86,8 +76,8 @@ class Console(App[None], inherit_bindings=False):
         view: str = "",
         characters: Characters | None = None,
     ) -> None:
-        self.palette = _palette(palette)
-        super().__init__(ansi_color=_ansi(self.palette))
+        self.palette = palette_called(palette)
+        super().__init__(ansi_color=self.palette.ansi or None)
         self.connector = connector
         self.store = Store(connector)
         self.store.defect = self._failed
@@ -129,8 +119,8 @@ class Console(App[None], inherit_bindings=False):
     def configure(self, palette: str, keymap: Mapping[str, str]) -> None:
         """Take other colours and other keys. InputError for keys of no action: all is then as it was."""
         self.registry = Registry(self.actions(), keymap)
-        self.palette = _palette(palette)
-        self.ansi_color = _ansi(self.palette)
+        self.palette = palette_called(palette)
+        self.ansi_color = self.palette.ansi or None
         self.theme = self.palette.name
         self.draw_anew()
 

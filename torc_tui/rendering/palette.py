@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,6 +27,11 @@ class Palette:
     quiet_cursor: str
     """The same while another pane has the focus."""
     colours: dict[str, str]
+
+    @property
+    def ansi(self) -> bool:
+        """Whether its colours are the terminal's own."""
+        return self.background == "default"
 
     @cached_property
     def styles(self) -> dict[str, Style]:
@@ -147,9 +153,14 @@ MONO = Palette(
 PALETTES = {palette.name: palette for palette in (DARK, LIGHT, ANSI, MONO)}
 
 
+def palette_called(name: str) -> Palette:
+    """The palette of this name, unless the user wants no colours at all."""
+    return MONO if os.environ.get("NO_COLOR") else PALETTES[name]
+
+
 def theme(palette: Palette) -> Theme:
     """The theme for Textual's own widgets that goes with a palette."""
-    ansi = palette.background == "default"
+    ansi = palette.ansi
 
     def colour(role: str) -> str:
         name = palette.colours[role].split()[-1]
