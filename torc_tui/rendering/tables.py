@@ -129,8 +129,11 @@ def job_time(row: Row, look: Look) -> float | None:
 
 def _job_time(row: Row, look: Look) -> Line:
     seconds = job_time(row, look)
-    said = numbers.so_far if row["status"] == "running" else numbers.duration
-    return [(said(seconds), "faint" if seconds is None else "")]
+    if seconds is None:
+        return [(numbers.NOTHING, "faint")]
+    if row["status"] == "running":
+        return [(numbers.duration(int(seconds)) if seconds >= 1 else "0 s", "")]
+    return [(numbers.duration(seconds), "")]
 
 
 def _exit(row: Row, _: Look) -> Line:
