@@ -1,7 +1,7 @@
 """Regular expressions of workflow files: torc's are those of Rust, ours take these and those of Python (spec.md 8).
 
-The regex package reads nearly all of both: `\\z`, `\\pL`, `(?<name>...)`, `[[:alpha:]]`, `[a-z&&[^x]]` and flags in the
-middle of a pattern, as well as look-around and back-references. What it spells otherwise is translated here.
+The regex package reads nearly all of both: `\\pL`, `(?<name>...)`, `[[:alpha:]]`, `[a-z&&[^x]]` and flags in the middle
+of a pattern, as well as look-around and back-references. What it spells otherwise is translated here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from collections.abc import Callable
 
 import regex
 
-_WORD_BOUNDS = {r"\<": r"\m", r"\b{start}": r"\m", r"\>": r"\M", r"\b{end}": r"\M"}
+_OTHERWISE = {r"\z": r"\Z", r"\<": r"\m", r"\b{start}": r"\m", r"\>": r"\M", r"\b{end}": r"\M"}
+"""Rust's spellings of ends of texts and words -> those of the package."""
+
 _TOKEN = regex.compile(
     r"""
     \\[xuU]\{(?P<code>[0-9A-Fa-f]{1,8})\}   # a character by its number
@@ -37,4 +39,4 @@ def _translated(match: regex.Match[str]) -> str:
         return r"\{"
     if match["code"]:
         return rf"\U{match['code']:0>8}"
-    return _WORD_BOUNDS.get(match[0], match[0])
+    return _OTHERWISE.get(match[0], match[0])
