@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -192,6 +193,19 @@ jobs:
   - {name: long, command: "COMMAND"}
   - {name: after, command: "true", depends_on: [long]}
 """
+
+
+def test_without_a_terminal_progress_is_told_in_lines(torc: Torc) -> None:
+    waits = "until test -e go; do sleep 0.01; done"
+    path = torc.write(f"name: two\njobs: [{{name: a, command: 'true'}}, {{name: b, command: '{waits}'}}]\n")
+    run = in_background("run", path)
+    assert run.stderr is not None
+    line = run.stderr.readline()
+    (torc.folder / "go").touch()
+    _, rest = run.communicate(timeout=DEADLINE_S)
+    assert re.fullmatch(r"1/2 ended: 1 completed, 1 running(; .*/.*, about .* left)?\n", line)
+    assert "\r" not in line + rest
+    assert "\x1b" not in line + rest
 
 
 STOPPING = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import struct
 import sys
@@ -81,6 +82,19 @@ def test_a_run_repaints_one_line_and_leaves_it_clean(torc: Torc) -> None:
     assert "\r\x1b[K" not in after
     assert after.startswith("Workflow ")
     assert "\n" not in before.partition("created: 2 jobs\r\n")[2]
+
+
+def test_the_line_tells_how_fast_it_goes_and_how_long_it_will_take(torc: Torc) -> None:
+    waits = "until test -e {}; do sleep 0.01; done"
+    jobs = [f"  - {{name: {name}, command: {waits.format(name)!r}}}\n" for name in ("a", "b", "c")]
+    terminal = Terminal("run", torc.write("name: paced\njobs:\n" + "".join(jobs)), "--max-parallel-jobs", 3)
+    terminal.until("0/3  3 running\x1b")
+    (torc.folder / "a").touch()
+    terminal.until(" left\x1b")
+    assert re.search(r" 1/3  1 completed, 2 running  \d+(\.\d)?/(s|min), about \d[^\x1b]* left\x1b", terminal.shown)
+    for name in ("b", "c"):
+        (torc.folder / name).touch()
+    assert terminal.end() == 0
 
 
 def test_ctrl_c_on_the_terminal_stops_the_run(torc: Torc) -> None:

@@ -170,6 +170,19 @@ def test_reset_status_takes_jobs_back_and_can_start_again(torc: Torc) -> None:
     assert torc("workflows", "status", number, "-f", "json").json["run_id"] == 2
 
 
+def test_reset_status_asks_and_changes_nothing_where_nobody_can_answer(torc: Torc) -> None:
+    number = torc.create(CHAIN)
+    torc("workflows", "initialize", number)
+    torc("workflows", "cancel", number)
+    before = torc("workflows", "status", number, "-f", "json").json
+    refused = torc("workflows", "reset-status", number, code=2)
+    assert f"Reset all 2 jobs of workflow {number} 'chain' (2 canceled)?" in refused.err
+    assert "--yes" in refused.err
+    assert torc("workflows", "status", number, "-f", "json").json == before
+    jobs = torc("jobs", "list", number, "-f", "json").json["jobs"]
+    assert {job["status"] for job in jobs} == {"canceled"}
+
+
 def test_delete_asks_and_then_deletes(torc: Torc) -> None:
     number = torc.create(CHAIN)
     refused = torc("workflows", "delete", number, code=2)

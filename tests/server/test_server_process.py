@@ -13,11 +13,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from tests.real import plan_of
@@ -101,6 +102,32 @@ def test_a_port_in_use_is_one_line(tmp_path: Path, shared_server: ServerProcess)
     assert second.returncode == 1
     assert second.stderr.splitlines()[-1].startswith(f"torc-server: cannot listen on 127.0.0.1:{shared_server.port}")
     assert "Traceback" not in second.stderr
+
+
+def test_the_port_is_8080_unless_another_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        with suppress(OSError):  # somebody else listens there
+            taken.bind(("127.0.0.1", 8080))
+            taken.listen()
+        ended = run_server(tmp_path, "--no-auth")
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == (
+        "torc-server: cannot listen on 127.0.0.1:8080: Address already in use; choose another with --host and --port"
+    )
+
+
+def test_the_host_that_is_named_is_the_one_that_is_listened_on(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path, arguments=("--no-auth", "--host", "127.0.0.2")) as server:
+        assert f"listening on http://127.0.0.2:{server.port}{BASE}, " in server.log
+        assert httpx.get(f"http://127.0.0.2:{server.port}{BASE}/ping").json() == {"status": "ok"}
+        listening = [c.laddr for c in psutil.Process(server.pid).net_connections() if c.status == psutil.CONN_LISTEN]
+        assert listening == [("127.0.0.2", server.port)]
+
+
+def test_the_interval_of_completion_checks_is_accepted_and_said_to_be_unneeded(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path, arguments=("--no-auth", "--completion-check-interval-secs", "5")) as server:
+        said = "--completion-check-interval-secs is not needed: dependent jobs become ready at once"
+        assert len([line for line in server.log.splitlines() if line.endswith(said)]) == 1
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
