@@ -28,7 +28,7 @@ async def test_marked_workflows_are_named_as_the_one_under_the_cursor_is(
 
 @pytest.mark.parametrize(
     ("key", "shown"),
-    [("l", "second has not run yet"), ("p", "second ("), ("w", "Why is second ("), ("f", "✖ second names no file"),
+    [("l", "second has not run yet"), ("p", "second ("), ("w", "Why second ("), ("f", "✖ second names no file"),
      ("y", "job name                   second")],
 )  # fmt: skip
 @driven

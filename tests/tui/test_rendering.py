@@ -35,6 +35,13 @@ def test_durations_have_two_units_at_most(seconds: float | None, text: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("seconds", "text"), [(None, NOTHING), (-0.2, "0 s"), (0.4, "0 s"), (7.94, "7 s"), (59.9, "59 s"), (242.6, "4m03")]
+)
+def test_what_goes_on_is_said_in_whole_seconds(seconds: float | None, text: str) -> None:
+    assert numbers.so_far(seconds) == text
+
+
+@pytest.mark.parametrize(
     ("size", "text"),
     [(None, NOTHING), (0, "0 B"), (999, "999 B"), (1023, "1.0 kB"), (8.1 * 2**30, "8.1 GB"), (512 << 20, "512 MB"),
      (9.96 * 2**20, "10 MB")],

@@ -24,25 +24,43 @@ def last_attempt(detail: JobDetail) -> Row | None:
     return detail.attempts[0] if detail.attempts and status_of(detail) in ENDED else None
 
 
+def why_title(name: str, job_id: int, status: str) -> str:
+    """What is asked by `w`: `Why train_5 (5) is blocked`."""
+    ended = {"completed": "completed", "failed": "failed", "canceled": "was canceled", "terminated": "was terminated"}
+    return f"Why {name} ({job_id}) {ended.get(status, f'is {status}')}"
+
+
 def preview_lines(detail: JobDetail, width: int, height: int, look: Look) -> list[Line]:
     """What a job is, needs and unlocks, and the end of its stderr, in `height` lines."""
     job, last = detail.job, last_attempt(detail)
-    head: Line = [(" ", ""), (str(job["name"]), "strong"), (f"  attempt {job.get('attempt_id', 1)}", "dim")]
+    head: Line = [
+        (" ", ""),
+        (str(job["name"]), "strong"),
+        (f"  attempt {job.get('attempt_id', 1)}", "dim"),
+        ("   ", ""),
+    ]
     usage = [*_usage(detail, look), (" ", "")]
-    command = fitted([*head, ("   ", ""), *_command(job)], max(width - width_of(usage) - 1, 0))
-    lines: list[Line] = [between(command, usage, width)]
+    command = _command(job)
+    beside = width_of(head) + len(command) + width_of(usage) < width
+    lines: list[Line] = [between([*head, (command, "text")] if beside else head, usage, width)]
     neighbours = _relation("needs", detail.needs, detail.needs_total, look)
     below = _relation("unlocks", detail.unlocks, detail.unlocks_total, look)
-    lines.append(between([(" ", ""), *_why(detail)], [*neighbours, ("   ", ""), *below, (" ", "")], width))
+    lines.append(between([(" ", ""), *_why(detail, look)], [*neighbours, ("   ", ""), *below, (" ", "")], width))
+    if not beside:
+        parts = wrapped(command, width - 6)
+        most = 2 if height > 4 else 1
+        lines += [[("   ", ""), (part, "text")] for part in parts[:most]]
+        if len(parts) > most:
+            lines[-1] = [*lines[-1], (" …", "dim")]
     stderr = (last or {}).get("stderr")
     if stderr:
-        tail = str(stderr).rstrip().splitlines()[-max(1, height - 2) :]
+        tail = str(stderr).rstrip().splitlines()[-max(1, height - len(lines)) :]
         lines += [[("   ", ""), *fitted([("".join(wrapped(line, 10_000)), "text")], width - 4)] for line in tail]
     return lines[:height]
 
 
-def _command(job: Row) -> Line:
-    return [(" ".join(str(job.get("command", "")).split()), "text")]
+def _command(job: Row) -> str:
+    return " ".join(str(job.get("command", "")).split())
 
 
 def _usage(detail: JobDetail, look: Look) -> Line:
@@ -69,16 +87,17 @@ def _usage(detail: JobDetail, look: Look) -> Line:
 
 def _so_far(detail: JobDetail, look: Look) -> str:
     """How long it has been running."""
-    return numbers.duration(int(look.now.timestamp() - detail.start / 1000) if detail.start else None)
+    return numbers.so_far(look.now.timestamp() - detail.start / 1000 if detail.start else None)
 
 
-def _why(detail: JobDetail) -> Line:
+def _why(detail: JobDetail, look: Look) -> Line:
+    """Why it ended as it did, or what it waits for."""
     status, last = status_of(detail), last_attempt(detail)
     if last is not None and status != "canceled":
         reason = cause(last)
         role = "failed" if status == "failed" else "text"
         return [(reason, role)] if reason else [("exit 0", "dim")]
-    return [(detail.why, "text")]
+    return [(numbers.with_clocks(detail.why, look.now), "text")]
 
 
 def _relation(title: str, jobs: list[tuple[int, str, str]], total: int, look: Look, shown: int = 3) -> Line:
@@ -92,7 +111,7 @@ def _relation(title: str, jobs: list[tuple[int, str, str]], total: int, look: Lo
     return line
 
 
-HEAD = 8
+HEAD = 10
 """So many lines at most stand above stderr where there is one column only."""
 
 
@@ -106,7 +125,8 @@ def inspector_lines(detail: JobDetail, width: int, look: Look) -> list[Line]:
             return [*left, [], *right]
         end = next((i for i, line in enumerate(left) if not plain(line).strip()), len(left))
         head = min(end, HEAD)
-        return [*left[:head], [], *stderr, *([[]] if head < end else []), *left[head:], [], *right]
+        rest: list[Line] = [[], _title("WHAT, continued")] if head < end else []
+        return [*left[:head], [], *stderr, *rest, *left[head:], [], *right]
     lines: list[Line] = []
     for index in range(max(len(left), len(right))):
         first = left[index] if index < len(left) else []
@@ -120,6 +140,11 @@ def _fact(name: str, value: Line | str) -> Line:
     return [(f"  {name:<{FACT}}", "dim"), *content]
 
 
+def _facts_of(name: str, values: list[str], role: str = "") -> list[Line]:
+    """A fact of several lines."""
+    return [_fact("" if index else name, [(value, role)]) for index, value in enumerate(values)]
+
+
 def _title(text: str) -> Line:
     return [(f" {text}", "accent")]
 
@@ -129,17 +154,14 @@ def _facts(detail: JobDetail, look: Look, width: int) -> list[Line]:
     status = status_of(detail)
     lines: list[Line] = [_title("WHAT")]
     lines.append(_fact("status", look.characters.status(status)))
-    if last is None or status == "canceled":
-        lines.append(_fact("why", detail.why))
-    elif cause(last):
-        lines.append(_fact("why", [(cause(last), "failed" if status == "failed" else "")]))
-    commands = wrapped(" ".join(str(job.get("command", "")).split()), width)[:6]
-    lines += [_fact("command" if index == 0 else "", text) for index, text in enumerate(commands)]
+    if last is None or cause(last) or status == "canceled":
+        ((why, role),) = _why(detail, look)
+        lines += _facts_of("why", wrapped(why, width), role)
+    lines += _facts_of("command", wrapped(_command(job), width)[:6])
     if job.get("invocation_script"):
         lines.append(_fact("script", str(job["invocation_script"])))
-    for index, (name, value) in enumerate((job.get("env") or {}).items()):
-        lines.append(_fact("environment" if index == 0 else "", f"{name}={value}"))
     lines.append(_fact("works in", tilde(job.get("cwd") or detail.origin or numbers.NOTHING)))
+    lines += _facts_of("environment", [f"{name}={value}" for name, value in (job.get("env") or {}).items()])
     if job.get("priority"):
         lines.append(_fact("priority", str(job["priority"])))
     lines += [[], _title("WHEN AND WHERE")]

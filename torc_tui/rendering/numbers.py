@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from torc_core.wording import size_text
@@ -49,6 +50,11 @@ def duration(seconds: float | None) -> str:
     return f"{days}d{hours:02d}h"
 
 
+def so_far(seconds: float | None) -> str:
+    """How long something has been going on: in whole seconds, as it is looked at again after some."""
+    return duration(seconds) if seconds is None or seconds >= 60 else f"{max(int(seconds), 0)} s"
+
+
 def clock(ms: float | None, now: datetime) -> str:
     """The local time of milliseconds since 1970: `12:01:44` today, `Nov 24 12:01` this year, else `2025-11-24`."""
     if ms is None:
@@ -67,6 +73,14 @@ def clock_of_text(text: str | None, now: datetime) -> str:
         return clock(datetime.fromisoformat(text).timestamp() * 1000, now)
     except ValueError:
         return text
+
+
+_TIMES = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z")
+
+
+def with_clocks(text: str, now: datetime) -> str:
+    """What the server says, its times as the clock here shows them."""
+    return _TIMES.sub(lambda found: clock_of_text(found[0], now), text)
 
 
 def percent(number: float | None) -> str:

@@ -48,7 +48,7 @@ def run_row(seen: Seen) -> Row:
 
 def _time(row: Row, look: Look) -> Line:
     if row["status"] == "running":
-        return [(numbers.duration(look.now.timestamp() - row["start"] / 1000), "")]
+        return [(numbers.so_far(look.now.timestamp() - row["start"] / 1000), "")]
     return [(numbers.duration(row.get("time")), "" if "time" in row else "faint")]
 
 

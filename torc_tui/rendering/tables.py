@@ -129,11 +129,8 @@ def job_time(row: Row, look: Look) -> float | None:
 
 def _job_time(row: Row, look: Look) -> Line:
     seconds = job_time(row, look)
-    if seconds is None:
-        return [(numbers.NOTHING, "faint")]
-    if row["status"] == "running":
-        return [(numbers.duration(int(seconds)) if seconds >= 1 else "0 s", "")]
-    return [(numbers.duration(seconds), "")]
+    said = numbers.so_far if row["status"] == "running" else numbers.duration
+    return [(said(seconds), "faint" if seconds is None else "")]
 
 
 def _exit(row: Row, _: Look) -> Line:

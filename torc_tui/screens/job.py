@@ -16,17 +16,20 @@ from torc_tui.rendering.cells import Line
 from torc_tui.rendering.columns import Look
 from torc_tui.rendering.job_view import inspector_lines, status_of
 from torc_tui.screens.console_screen import ConsoleScreen, Kept
+from torc_tui.statuses import WAITING
 from torc_tui.store import Store, Watch
 from torc_tui.widgets.lines_view import LinesView
 
 
 def concerns_shown(change: Change, job_id: int, detail: JobDetail | None) -> bool:
-    """Whether a change is one of a job, or of its neighbours, whose status is shown beside it."""
-    if detail and change.event == "jobs":
+    """Whether a change is one of a job, of its neighbours, whose status is shown beside it, or of what it waits for."""
+    if detail and change.event in ("jobs", "node"):
         if change.data.get("workflow_id") != detail.job["workflow_id"]:
             return False
+        if status_of(detail) in WAITING:
+            return True
         near = [number for number, _, _ in (*detail.needs[:6], *detail.unlocks[:6])]
-        return names_any(change, (job_id, *near))
+        return change.event == "jobs" and names_any(change, (job_id, *near))
     return concerns_job(change, job_id)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Collection
+from datetime import datetime
 from pathlib import Path
 
 from torc_core.client import console, endpoints, failures
@@ -18,7 +19,8 @@ from torc_tui.actions import Action, Effect, Group, Place, Reason
 from torc_tui.context import Context
 from torc_tui.job_files import files_of
 from torc_tui.plans import Plan
-from torc_tui.rendering.numbers import many
+from torc_tui.rendering.job_view import why_title
+from torc_tui.rendering.numbers import many, with_clocks
 from torc_tui.retrying import plan_retry
 from torc_tui.screens.chooser import Choice
 from torc_tui.screens.edit_form import EditForm
@@ -141,7 +143,10 @@ async def _files(context: Context) -> None:
 async def _why(context: Context) -> None:
     thing = context.at_cursor("job")[0]
     told = await context.store.ask(endpoints.explain_job(thing.id))
-    await context.app.tell(f"Why is {thing.name} ({thing.id}) {told.status}?", [told.why, *told.details])
+    now = datetime.now()
+    written = told.status in ENDED  # by the job itself
+    details = told.details if written else [with_clocks(line, now) for line in told.details]
+    await context.app.tell(why_title(thing.name, thing.id, told.status), [with_clocks(told.why, now), *details])
 
 
 ACTIONS = (
