@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torc_tui.console import Console
 
 
-TRIED_AGAIN = "It is tried again by itself; what it has appears here as soon as it answers."
+TRIED_AGAIN = "torc goes on trying; what the server has appears here as soon as it answers."
 
 
 class TablePane(Vertical):
