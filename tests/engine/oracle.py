@@ -29,6 +29,7 @@ class Job:
     """The node that has it, or still holds what is left of it."""
     has_result: bool = False
     """Of its present attempt or, as long as it was not retried, its last."""
+    was_retried: bool = False
     lost: int = 0
     by_user: bool = False
     """Canceled by request: nothing but a reset brings it back."""
@@ -102,7 +103,7 @@ class Oracle:
         """A runner reports an end; False when it must be refused. What has been reported already is not."""
         job = self.jobs[name]
         if (job.holder, job.attempt, self.run) != (node, attempt, run):
-            return job.has_result and (name, run, attempt) in self.results
+            return (job.has_result or job.was_retried) and (name, run, attempt) in self.results
         if job.status != "canceled":
             job.status = status
         self.accepted(name)
@@ -177,7 +178,7 @@ class Oracle:
             return False
         had_ended = job.status in ENDED
         job.attempt += 1
-        job.status, job.holder, job.has_result, job.lost = "ready", None, False, 0
+        job.status, job.holder, job.has_result, job.was_retried, job.lost = "ready", None, False, True, 0
         if had_ended:
             self._wait_again(name)
         if self.waits(name):
@@ -244,7 +245,8 @@ class Oracle:
         return True
 
     def _begin_anew(self, job: Job) -> None:
-        job.status, job.holder, job.has_result, job.lost, job.by_user = "blocked", None, False, 0, False
+        job.status, job.holder, job.has_result, job.was_retried = "blocked", None, False, False
+        job.lost, job.by_user = 0, False
 
     def restarted(self) -> bool:
         """A run of what is neither completed nor disabled and all below; False when it must be refused."""

@@ -35,6 +35,7 @@ MOVES = st.lists(
         st.tuples(st.sampled_from(["cancel", "retry", "reset", "disable", "enable"]), SMALL, SMALL, SMALL),
         st.tuples(st.sampled_from(["die", "leave", "restart", "cancel_all", "reopen"]), SMALL, SMALL, SMALL),
     ),
+    min_size=8,  # otherwise Hypothesis makes five of them on average
     max_size=40,
 )
 
