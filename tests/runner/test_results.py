@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.runner.fake_server import FakeServer
-from tests.runner.processes import Run
+from tests.runner.processes import Run, Start
 from torc_core.models.exchange import OutputStat
 from torc_core.models.stdio import Stdio
 
@@ -214,6 +214,21 @@ def test_cpu_and_memory_of_a_job_are_measured(server: FakeServer, run: Run) -> N
     assert 0 < (long.avg_memory_bytes or 0) <= (long.peak_memory_bytes or 0)
     assert 10 < (long.avg_cpu_percent or 0) <= (long.peak_cpu_percent or 0) < 250
     assert (short.peak_memory_bytes, short.avg_memory_bytes, short.peak_cpu_percent) == (None, None, None)
+
+
+def test_what_all_processes_of_a_job_use_is_added_up(server: FakeServer, start: Start, tmp_path: Path) -> None:
+    work = "x = bytearray(60_000_000); import os\nwhile not os.path.exists('go'): sum(range(1000))"
+    server.job(f'python3 -c "{work}" & python3 -c "{work}" & wait')
+    runner = start()
+
+    server.until(lambda: any(s.memory_bytes > 120_000_000 for call in server.calls for s in call.samples), "a sample")
+    (tmp_path / "go").touch()
+    runner.communicate(timeout=20)
+
+    samples = [sample for call in server.calls for sample in call.samples]
+    assert max(sample.num_processes for sample in samples) == 3
+    assert 120_000_000 < (server.results[1].peak_memory_bytes or 0) < 300_000_000
+    assert 10 < (server.results[1].peak_cpu_percent or 0) < 250
 
 
 def test_an_output_folder_of_another_database_is_refused(server: FakeServer, run: Run, tmp_path: Path) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
+from litestar.handlers import HTTPRouteHandler
 
 from tests.server_process import ServerProcess
 from torc_core.models.status import JobStatus
+from torc_server.app import ROUTES
 
 
 @pytest.fixture
@@ -171,8 +174,32 @@ def test_hostile_json_is_a_400(http: httpx.Client, body: bytes) -> None:
     assert answer.text.startswith("Couldn't parse body parameter body")
 
 
+def references(part: Any) -> Iterator[str]:
+    """Every `$ref` in a part of the document."""
+    if isinstance(part, dict):
+        if isinstance(part.get("$ref"), str):
+            yield part["$ref"]
+        part = list(part.values())
+    if isinstance(part, list):
+        for inner in part:
+            yield from references(inner)
+
+
 def test_the_openapi_document_describes_every_endpoint_and_resolves(http: httpx.Client) -> None:
     document = http.get("/openapi.json").json()
+    described = {(method, path) for path, methods in document["paths"].items() for method in methods}
+    served = {
+        (str(method).lower(), re.sub(r"\{(\w+):\w+\}", r"{\1}", path))
+        for handler in ROUTES
+        if isinstance(handler, HTTPRouteHandler)
+        for method in handler.http_methods
+        for path in handler.paths
+    }
+    assert described == served
+    schemas = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    found = set(references(document))
+    assert found
+    assert found <= schemas
     jobs = document["paths"]["/torc-service/v1/jobs"]
     assert {parameter["name"] for parameter in jobs["get"]["parameters"]} >= {"workflow_id", "status", "limit"}
     reference = jobs["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.runner.waiting import until
 from tests.server_process import ServerProcess
 
 
@@ -21,8 +24,9 @@ def http(shared_server: ServerProcess) -> Iterator[httpx.Client]:
 
 def plan(*, initialize: bool = True, **changes: Any) -> list[dict[str, Any]]:
     """Two jobs, the second reading what the first writes."""
+    name = str(uuid.uuid4())
     start = {
-        "kind": "workflow", "uuid": str(uuid.uuid4()), "workflow": {"name": "planned", "user": "me"},
+        "kind": "workflow", "uuid": name, "workflow": {"name": name, "user": "me"},
         "jobs": 2, "files": 1, "initialize": initialize, **changes,
     }  # fmt: skip
     return [
@@ -38,8 +42,11 @@ def encoded(lines: list[dict[str, Any]]) -> bytes:
     return "\n".join(map(json.dumps, lines)).encode()
 
 
-def names(http: httpx.Client) -> list[str]:
-    return [w["name"] for w in http.get("/workflows").json()["items"]]
+def stored(server: ServerProcess, lines: list[dict[str, Any]]) -> int:
+    """How many workflows of this plan are in the database, hidden ones too."""
+    with closing(sqlite3.connect(server.database)) as db:
+        found = db.execute("SELECT count(*) FROM workflow WHERE name = ?", (lines[0].get("uuid"),)).fetchone()
+    return int(found[0])
 
 
 def test_a_plan_in_small_pieces_becomes_an_initialised_workflow(http: httpx.Client) -> None:
@@ -63,11 +70,13 @@ def test_a_plan_may_be_large(http: httpx.Client) -> None:
     assert summary["counts"]["ready"] == 10_000
 
 
-def test_repeating_a_plan_finds_the_workflow_it_made(http: httpx.Client) -> None:
-    body = encoded(plan())
+def test_repeating_a_plan_finds_the_workflow_it_made(http: httpx.Client, shared_server: ServerProcess) -> None:
+    lines = plan()
+    body = encoded(lines)
     first = http.post("/workflows/from_plan", content=body).json()
     again = http.post("/workflows/from_plan", content=body).json()
     assert again == {**first, "repeated": True}
+    assert stored(shared_server, lines) == 1
 
 
 @pytest.mark.parametrize(
@@ -80,22 +89,22 @@ def test_repeating_a_plan_finds_the_workflow_it_made(http: httpx.Client) -> None
     ],
 )
 def test_a_plan_that_is_not_whole_leaves_nothing(
-    http: httpx.Client, lines: list[dict[str, Any]], status: int, message: str
+    http: httpx.Client, shared_server: ServerProcess, lines: list[dict[str, Any]], status: int, message: str
 ) -> None:
-    before = names(http)
     answer = http.post("/workflows/from_plan", content=encoded(lines))
     assert answer.status_code == status
     assert message in answer.text
-    assert names(http) == before
+    assert stored(shared_server, lines) == 0
 
 
-def test_a_plan_of_a_caller_that_is_gone_leaves_nothing(http: httpx.Client) -> None:
-    before = names(http)
+def test_a_plan_of_a_caller_that_is_gone_leaves_nothing(http: httpx.Client, shared_server: ServerProcess) -> None:
+    lines = plan()
 
     def broken() -> Iterator[bytes]:
-        yield encoded(plan()[:2]) + b"\n"
+        yield encoded(lines[:2]) + b"\n"
+        until(lambda: stored(shared_server, lines) == 1, "the plan's beginning")
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
         http.post("/workflows/from_plan", content=broken())
-    assert names(http) == before
+    until(lambda: stored(shared_server, lines) == 0, "the end of what was begun")
