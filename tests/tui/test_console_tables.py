@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -187,3 +188,18 @@ def test_a_workflow_that_cannot_go_on_is_stuck_wherever_its_state_is_said(worksh
     assert told() == ("ready", None)
     assert listed(workshop)["attention"] == attention
     big.leave()
+
+
+@pytest.mark.parametrize(("took_s", "ago_s", "pace"), [(600, 900, 1 / 1500), (2, 50, 1 / 52), (2, 90, 0)])
+def test_the_pace_of_long_jobs_is_remembered_for_longer(
+    workshop: Workshop, took_s: int, ago_s: int, pace: float
+) -> None:
+    workflow_id, _ = workshop.workflow("slow work", {"name": "ended"}, {"name": "goes on"})
+    runner = workshop.runner(workflow_id)
+    ended = int(time.time() - ago_s) * 1000
+    runner.finish(runner.claim()[0], start_ms=ended - took_s * 1000, end_ms=ended)
+
+    row = workshop.http.get(f"/console/workflows/{workflow_id}").json()["row"]
+
+    assert row["state"] == "running"
+    assert row["pace"] == pytest.approx(pace, rel=0.05)

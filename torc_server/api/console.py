@@ -29,7 +29,9 @@ from torc_server.store.batch import json_text, now_ms
 
 PACE_RESULTS = 64
 PACE_MS = 60_000
-"""The pace of a workflow is that of its last results, so many at most, of so long at most."""
+PACE_ENDS = 4
+"""The pace of a workflow is that of its last results, so many at most, of a minute at most, or of so many times as long
+as the longest of them took."""
 
 NEIGHBOURS = 100
 """So many parents and children of a job are named; how many there are is always said."""
@@ -45,12 +47,13 @@ class WorkflowsQuery(TableQuery, kw_only=True):
 
 
 def pace(conn: Connection, workflow_id: int, now: int) -> float:
-    """Jobs that end per second: the newest results over the time since the first of them began; 0 after a minute."""
+    """Jobs that end per second: the newest results over the time since the first of them began."""
     rows = conn.exec_driver_sql(
-        "SELECT start_ms, end_ms FROM result WHERE workflow_id = ? ORDER BY id DESC LIMIT ?",
+        "SELECT start_ms, end_ms FROM result WHERE workflow_id = ? AND start_ms <= end_ms ORDER BY id DESC LIMIT ?",
         (workflow_id, PACE_RESULTS),
-    )
-    starts = [start for start, end in rows if start is not None and end is not None and end > now - PACE_MS]
+    ).all()
+    since = now - max(PACE_MS, PACE_ENDS * max((end - start for start, end in rows), default=0))
+    starts = [start for start, end in rows if end > since]
     return len(starts) * 1000 / max(now - min(starts), 1) if starts else 0.0
 
 
@@ -75,7 +78,7 @@ def _add_pace(conn: Connection, rows: list[Row]) -> None:
     now = now_ms()
     for row in rows:
         if row["state"] == "running":
-            row["pace"] = round(pace(conn, row["id"], now), 3)
+            row["pace"] = round(pace(conn, row["id"], now), 6)
 
 
 def workflow_detail(conn: Connection, workflow_id: int, nodes: Nodes) -> WorkflowDetail:
