@@ -180,6 +180,11 @@ class WatchedFile:
     def idle(self) -> bool:
         return self._checking is None or self._checking.done()
 
+    def touch(self) -> None:
+        """See now whether the file is another."""
+        if self._lookout:
+            self._lookout.touch()
+
     def pause(self) -> None:
         """Nobody sees it."""
         if self._lookout:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
 from tests.server_process import ServerProcess
-from tests.tui.driver import Driver, LagProbe, drive
+from tests.tui.driver import Driver, LagProbe, Workshop, drive
 from torc_tui import local_runs, workflow_files
 from torc_tui.screens.create import CreateScreen
 from torc_tui.screens.workflow import WorkflowScreen
@@ -88,6 +89,19 @@ def test_what_a_file_would_make_is_shown_before_it_is_made(tui_server: ServerPro
         await d.sees("has this name too")
 
     drive(tui_server.url, script)
+
+
+def test_a_workflow_of_the_same_name_is_named_as_it_stands_now(tui_server: ServerProcess, workshop: Workshop) -> None:
+    file_of("twin")
+
+    async def script(d: Driver) -> None:
+        await d.sees("no other workflow is called twin")
+        workflow_id, _ = await asyncio.to_thread(workshop.workflow, "twin", {})
+        await d.sees(f"workflow {workflow_id} (ready) has this name too")
+        await asyncio.to_thread(workshop.end, workflow_id)
+        await d.sees(f"workflow {workflow_id} (done) has this name too")
+
+    drive(tui_server.url, script, view="new twin.yaml")
 
 
 def test_a_mistake_is_shown_at_its_line_mended_in_the_editor_and_created(

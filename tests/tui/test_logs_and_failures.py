@@ -14,6 +14,7 @@ import pytest
 
 from tests.server_process import ServerProcess
 from tests.tui.driver import Driver, Workshop, drive
+from torc_core.client import failures
 from torc_tui.screens.failures import FailuresScreen
 from torc_tui.screens.job import JobScreen
 from torc_tui.screens.log import LogScreen
@@ -160,6 +161,28 @@ def test_long_lines_are_cut_shifted_and_wrapped(other: ServerProcess, shop: Work
         assert "title" not in d.text
 
     drive(other.url, script, view=f"jobs {workflow_id}")
+
+
+def test_a_log_that_is_covered_asks_nothing_and_is_true_when_it_is_seen_again(
+    other: ServerProcess, shop: Workshop, tmp_path: Path
+) -> None:
+    workflow_id, ids = shop.workflow("covered", {"name": "works"}, origin=str(tmp_path))
+    runner = shop.runner(workflow_id, host=HOST)
+    (job,) = runner.claim()
+
+    async def script(d: Driver) -> None:
+        await d.sees("● running")
+        await d.go(f"job {ids[0]}")
+        asked = d.asked()
+        await asyncio.to_thread(runner.finish, job, 3)
+        await d.sees("it went wrong")
+        question = failures.job_output(ids[0]).path
+        assert question not in asked
+        await d.press("escape")
+        assert "✖ failed" in d.text
+        assert question in asked
+
+    drive(other.url, script, view=f"log {ids[0]}")
 
 
 def test_the_attempts_of_a_job_one_by_one(other: ServerProcess, shop: Workshop, tmp_path: Path) -> None:

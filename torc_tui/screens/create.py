@@ -14,7 +14,7 @@ from torc_core.client import console
 from torc_core.client.console import Part
 from torc_core.client.stream import Change
 from torc_core.errors import InputError, TorcError
-from torc_core.models.console import TablePage
+from torc_core.models.console import WorkflowPage
 from torc_core.run_records import RunOptions
 from torc_tui import local_runs, workflow_files
 from torc_tui.actions import Place
@@ -24,8 +24,8 @@ from torc_tui.rendering import numbers
 from torc_tui.rendering.cells import Line
 from torc_tui.rendering.create_view import outline_lines, problem_lines, same_name_line
 from torc_tui.rendering.run_view import tilde
-from torc_tui.screens.console_screen import ConsoleScreen
-from torc_tui.store import Store
+from torc_tui.screens.console_screen import ConsoleScreen, Kept
+from torc_tui.store import Store, Watch
 from torc_tui.widgets.lines_view import LinesView
 from torc_tui.widgets.numbered_text import NumberedText
 from torc_tui.widgets.path_entry import MOVES, PathEntry
@@ -75,7 +75,10 @@ class CreateScreen(ConsoleScreen):
         self._problem = 0
         self._line: int | None = None
         self._machine = ""
-        self._same: tuple[str, TablePage] | None = None
+        self._same: Watch[WorkflowPage] | None = None
+        """The newest workflow of the same name, and how many there are."""
+        self._same_as = ""
+        """Of which name that is."""
 
     @property
     def file(self) -> Path | None:
@@ -95,6 +98,14 @@ class CreateScreen(ConsoleScreen):
     @property
     def places(self) -> frozenset[Place]:
         return frozenset({Place.CREATE})
+
+    @property
+    def kept(self) -> list[Kept]:
+        return [self.watched, *([self._same] if self._same else [])]
+
+    @property
+    def main(self) -> Widget:
+        return self.entry.field if self.entry.typing else self.left if self._in_left else self.right
 
     @property
     def address(self) -> str:
@@ -120,9 +131,6 @@ class CreateScreen(ConsoleScreen):
         if self._first_path and workflow_files.real(self._first_path).is_file():
             self.show_file(workflow_files.real(self._first_path))
 
-    def on_unmount(self) -> None:
-        self.watched.close()
-
     async def _learn(self) -> None:
         """What this machine offers, and how runs are set up by default."""
         from torc_core.runner.resources import measure
@@ -136,21 +144,9 @@ class CreateScreen(ConsoleScreen):
         self._machine = f"{offer.num_cpus} cpu, {numbers.size(offer.memory_bytes)}{gpus}"
         self._show_where()
 
-    def slept(self) -> None:
-        self.watched.pause()
-
-    def woke(self) -> None:
-        self.watched.resume()
-        self._focus()
-
-    def heard(self, change: Change) -> None:
-        if change.event in ("open", "reset", "workflow") and self._same:
-            self._same = None
-            self._ask_same_name()
-
     @property
     def idle(self) -> bool:
-        return self.watched.idle and self.entry.idle
+        return super().idle and self.entry.idle
 
     @property
     def typing(self) -> Input | None:
@@ -189,16 +185,13 @@ class CreateScreen(ConsoleScreen):
     def type_path(self) -> None:
         """From now on what is typed is the path."""
         self.entry.begin()
-        self._focus()
+        self.main.focus()
         self.refresh_lines()
 
     def _stop_typing(self) -> None:
         self.entry.end(self.file)
-        self._focus()
+        self.main.focus()
         self.refresh_lines()
-
-    def _focus(self) -> None:
-        (self.entry.field if self.entry.typing else self.left if self._in_left else self.right).focus()
 
     async def on_input_submitted(self, message: Input.Submitted) -> None:
         message.stop()
@@ -245,17 +238,21 @@ class CreateScreen(ConsoleScreen):
 
     def _ask_same_name(self) -> None:
         outline = self.checked.outline if self.checked else None
-        if outline and (self._same is None or self._same[0] != outline.name):
-            self.run_worker(self._learn_same_name(outline.name), group="same-name", exclusive=True)
+        if outline and outline.name != self._same_as:
+            if self._same:
+                self._same.close()
+            self._same_as = outline.name
+            rows = console.workflow_rows(Part(sort="-id", limit=1, filter=f'name="{outline.name}"'))
+            self._same = Watch(self.store, rows, self._concerns_same, self._told_same)
         self._show_name()
 
-    async def _learn_same_name(self, name: str) -> None:
-        part = Part(sort="-id", limit=1, filter=f'name="{name}"')
-        try:
-            self._same = (name, await self.store.ask(console.workflow_rows(part)))
-        except TorcError:
-            return
-        self._show_name()
+    def _told_same(self, _: Watch[WorkflowPage]) -> None:
+        self.call_later(self._show_name)
+
+    def _concerns_same(self, change: Change) -> bool:
+        page = self._same.value if self._same else None
+        latest = page.items[0]["id"] if page and page.items else None
+        return change.event == "workflow" or (change.event == "jobs" and change.data.get("workflow_id") == latest)
 
     def draw(self) -> None:
         """Show what is known of the file."""
@@ -298,8 +295,8 @@ class CreateScreen(ConsoleScreen):
 
     def _show_name(self) -> None:
         outline = self.checked.outline if self.checked else None
-        if outline and self._same and self._same[0] == outline.name:
-            page = self._same[1]
+        page = self._same.value if self._same and outline and outline.name == self._same_as else None
+        if outline and page:
             said = same_name_line(outline.name, page.items, page.total)
             self._same_name.show([(f" {said}", "warning" if page.total else "dim")])
         elif not outline:
@@ -329,7 +326,7 @@ class CreateScreen(ConsoleScreen):
         if self.checked and self.checked.errors:
             self._in_left = not self._in_left
             self._arrange()
-            self._focus()
+            self.main.focus()
 
     def next_pane(self, by: int) -> None:
         """Path, text, what it makes: the next one, or the one before."""
@@ -340,7 +337,7 @@ class CreateScreen(ConsoleScreen):
         else:
             self._in_left = to == 1
             self._arrange()
-            self._focus()
+            self.main.focus()
 
     @property
     def error_line(self) -> int | None:

@@ -15,7 +15,7 @@ from textual.widget import Widget
 
 from torc_core.cli.output_folder import DEFAULT, stdio_path
 from torc_core.client import failures
-from torc_core.client.stream import Change, concerns_job
+from torc_core.client.stream import concerns_job
 from torc_core.errors import InputError
 from torc_core.models.failures import AttemptOutput, JobOutput
 from torc_tui.actions import Place
@@ -23,7 +23,7 @@ from torc_tui.context import Thing
 from torc_tui.logs.search import Pattern
 from torc_tui.rendering.cells import Line
 from torc_tui.rendering.log_view import STREAMS, never_ran, not_there, search_line, status_line
-from torc_tui.screens.console_screen import ConsoleScreen
+from torc_tui.screens.console_screen import ConsoleScreen, Kept
 from torc_tui.statuses import FAILED
 from torc_tui.store import Store, Watch
 from torc_tui.widgets.log_view import LogView
@@ -104,6 +104,14 @@ class LogScreen(ConsoleScreen):
         """The panes on screen."""
         return [pane for stream, pane in self.panes.items() if self._stream in (stream, "b")]
 
+    @property
+    def kept(self) -> list[Kept]:
+        return [self._watch] if self._watch else []
+
+    @property
+    def main(self) -> Widget:
+        return self.view
+
     def things(self, kind: str) -> list[Thing]:
         output = self.output
         if kind == "job":
@@ -124,8 +132,6 @@ class LogScreen(ConsoleScreen):
         )
 
     def on_unmount(self) -> None:
-        if self._watch:
-            self._watch.close()
         if self._choosing:
             self._choosing.cancel()
 
@@ -279,23 +285,20 @@ class LogScreen(ConsoleScreen):
             found["what is on screen"] = self.view.shown_text
         return found
 
-    def heard(self, change: Change) -> None:
-        if change.event in ("open", "reset") and self._watch:
-            self._watch.touch()
-
     def refresh_now(self) -> None:
         super().refresh_now()
         for pane in self.shown:
             self.run_worker(pane.view.look(), exit_on_error=False)
 
     def slept(self) -> None:
+        super().slept()
         for pane in self.panes.values():
             pane.view.pause()
 
     def woke(self) -> None:
+        super().woke()
         for pane in self.panes.values():
             pane.view.resume()
-        self.view.focus()
 
     def on_log_view_changed(self) -> None:
         self._draw_lines()
@@ -345,4 +348,4 @@ class LogScreen(ConsoleScreen):
     @property
     def idle(self) -> bool:
         chosen = self._choosing is not None and self._choosing.done()
-        return bool(self._watch and self._watch.idle) and chosen and all(pane.view.idle for pane in self.shown)
+        return super().idle and chosen and all(pane.view.idle for pane in self.shown)
