@@ -217,6 +217,7 @@ def test_cpu_and_memory_of_a_job_are_measured(server: FakeServer, run: Run) -> N
 
 
 def test_what_all_processes_of_a_job_use_is_added_up(server: FakeServer, start: Start, tmp_path: Path) -> None:
+    server.hold_s = 0.2  # samples come with the next call
     work = "x = bytearray(60_000_000); import os\nwhile not os.path.exists('go'): sum(range(1000))"
     server.job(f'python3 -c "{work}" & python3 -c "{work}" & wait')
     runner = start()
