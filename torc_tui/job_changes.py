@@ -98,7 +98,7 @@ def _plan(
 
     return Plan(
         title, lines, verb, apply, confirm=confirm, danger=danger, type_this=typed_count(told.jobs),
-        details=told.names if told.jobs > 1 else [], details_total=told.jobs,
+        details=told.names if told.jobs > 1 or told.left_out else [], details_total=told.jobs,
     )  # fmt: skip
 
 

@@ -52,7 +52,7 @@ async def plan_retry(store: Store, asked: Sequence[Asked], what: str, *, confirm
     return Plan(
         f"Retry {what}?", _lines(told, idle), "Retry", apply, keep="Not now",
         confirm=told.jobs > 1 if confirm is None else confirm, danger=False, type_this=typed_count(told.jobs),
-        details=told.names if told.jobs > 1 else [], details_total=told.jobs,
+        details=told.names if told.jobs > 1 or told.refused else [], details_total=told.jobs,
     )  # fmt: skip
 
 

@@ -67,6 +67,7 @@ async def test_what_means_all_that_is_marked_is_asked_about_even_when_one_job_is
     async with console(tui_server.url, view=f"jobs {workflow_id}") as driver:
         await driver.press("space", "space", key)
         await driver.sees(title)
+        assert f"│   {first} " in driver.text
         await driver.press("enter")
         assert "nothing was done" in driver.said
         assert statuses(workshop, workflow_id) == before
