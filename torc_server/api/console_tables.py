@@ -28,6 +28,13 @@ _MESSAGE = (
     " || ifnull(' by ' || json_extract(event.data, '$.user'), ''))"
 )
 
+
+def _said(status: str, result: str) -> Column:
+    """The end of what a failed attempt wrote to stderr."""
+    tail = f"substr(rtrim({result}.stderr_tail, char(10, 32)), -200)"
+    return Column(f"CASE WHEN {status} IN (6, 8, 10) THEN {tail} END", Kind.TEXT, nullable=True)
+
+
 JOBS = ConsoleTable(
     source="job",
     joins=_JOINS_OF_JOBS,
@@ -52,11 +59,7 @@ JOBS = ConsoleTable(
         "cpu": Column("result.peak_cpu_percent", nullable=True),
         "mem": Column("result.peak_memory_bytes", Kind.BYTES, nullable=True),
         "asked": Column("CASE WHEN req.is_default THEN NULL ELSE req.memory_bytes END", Kind.BYTES, nullable=True),
-        "said": Column(
-            "CASE WHEN job.status IN (6, 8, 10) THEN substr(rtrim(result.stderr_tail, char(10, 32)), -200) END",
-            Kind.TEXT,
-            nullable=True,
-        ),
+        "said": _said("job.status", "result"),
         "requirements": Column("req.name", Kind.TEXT, shown=False),
         "requirements_id": Column("job.resource_requirements_id", shown=False),
         "priority": Column("job.priority", shown=False),
@@ -86,18 +89,19 @@ RESULTS = ConsoleTable(
         "time": Column("outcome.exec_time_minutes * 60", Kind.SECONDS, nullable=True),
         "cpu": Column("outcome.peak_cpu_percent", nullable=True),
         "mem": Column("outcome.peak_memory_bytes", Kind.BYTES, nullable=True),
+        "said": _said("outcome.status", "outcome"),
     },
 )
 
 _OUTCOMES = f"""
 WITH outcome AS (
   SELECT id, workflow_id, job_id, run_id, attempt_id, status, return_code, cause, compute_node_id, end_ms,
-    exec_time_minutes, peak_cpu_percent, peak_memory_bytes
+    exec_time_minutes, peak_cpu_percent, peak_memory_bytes, stderr_tail
   FROM result
   UNION ALL
   SELECT -id, workflow_id, data ->> 'job_id', data ->> 'run_id', data ->> 'attempt_id', {JobStatus.TERMINATED:d}, NULL,
     'worker lost: ' || (data ->> 'reason'), data ->> 'compute_node_id', timestamp,
-    (timestamp - (data ->> 'start_ms')) / 60000.0, NULL, NULL
+    (timestamp - (data ->> 'start_ms')) / 60000.0, NULL, NULL, NULL
   FROM event
   WHERE {LOST_EVENT} AND NOT EXISTS (SELECT 1 FROM result WHERE job_id = event.data ->> 'job_id'
     AND run_id = event.data ->> 'run_id' AND attempt_id = event.data ->> 'attempt_id')

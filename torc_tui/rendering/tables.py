@@ -219,7 +219,7 @@ RESULTS = (
 
 FILES = (
     Column("id", "ID", 6, _id, weight=60, right=True),
-    Column("name", "NAME", 14, text("name", "strong"), weight=100, grows=True, limit=40),
+    Column("name", "NAME", 14, text("name", "strong"), weight=100, grows=True, limit=20),
     Column("path", "PATH", 20, text("path"), weight=90, grows=True),
     Column("size", "SIZE", 8, measure("size", numbers.size), weight=80, right=True),
     Column(
@@ -269,7 +269,7 @@ PLAN = (
 
 EVENTS = (
     Column("at", "TIME", 12, moment("at"), weight=100, right=True),
-    Column("kind", "KIND", 14, text("kind", "accent"), weight=80, grows=True, limit=24),
+    Column("kind", "KIND", 18, text("kind", "accent"), weight=80),
     Column("message", "WHAT", 30, text("message"), weight=90, grows=True, limit=500),
 )
 
