@@ -27,7 +27,6 @@ from torc_core.client.stream import Change
 from torc_core.errors import TorcError
 from torc_tui import hangup
 from torc_tui.actions import Action, Registry, key_name
-from torc_tui.clipboard import copy_in_tmux, copy_sequence
 from torc_tui.context import Context
 from torc_tui.crash import farewell, reported
 from torc_tui.memory import COLLECT_EVERY_S, collect, spare_the_collector
@@ -86,7 +85,7 @@ class Console(App[None], inherit_bindings=False):
         self.characters = characters or terminal_characters()
         self.first_view = view
         self.entered: list[str] = []
-        """What was entered after `:`, the latest last."""
+        """What was entered after `:`, each once, the latest last."""
         self.type_ahead = TypeAhead(self, self._take)
         self.defects: list[Exception] = []
         """What was raised that is no error of the user or the server."""
@@ -363,21 +362,10 @@ class Console(App[None], inherit_bindings=False):
             self.type_ahead.hold()
         return True
 
-    async def copy(self, what: str, text: str) -> None:
-        """Put a text on the clipboard of the user's terminal, and in tmux into its buffer."""
-        shown = text if len(text) < 60 else f"{text[:57]}..."
-        sequence = copy_sequence(text)
-        if await asyncio.to_thread(copy_in_tmux, text):
-            self.say(f"copied {what} to tmux and its terminal: {shown}")
-        elif sequence is None:
-            self.say(f"{what} is too long for the terminal's clipboard", error=True)
-        elif self._driver:
+    def send(self, sequence: str) -> None:
+        """Send the terminal what is not drawn."""
+        if self._driver:
             self._driver.write(sequence)
-            self.say(f"copied {what}: {shown}")
-
-    def remember(self, text: str) -> None:
-        """This was entered after `:`."""
-        self.entered = [*(each for each in self.entered if each != text), *([text] if text else [])]
 
     def obey(self, text: str, screen: ConsoleScreen) -> None:
         """Do what was typed after `:`: an action by its name, or go to an address."""

@@ -8,6 +8,7 @@ from torc_core.errors import TorcError
 from torc_tui import local_runs
 from torc_tui.actions import Action, Effect, Group, Place
 from torc_tui.address import EXAMPLES
+from torc_tui.clipboard import copy_in_tmux, copy_sequence
 from torc_tui.context import Context
 from torc_tui.screens.chooser import Choice
 from torc_tui.screens.help import HelpDialog
@@ -109,10 +110,24 @@ async def _copy(context: Context) -> None:
     values.update(context.screen.copyable())
     if not values:
         raise TorcError("there is nothing to copy here")
-    choices = [Choice(key, key, value if len(value) < 60 else f"{value[:57]}...") for key, value in values.items()]
+    choices = [Choice(key, key, _shortened(value)) for key, value in values.items()]
     chosen = await context.app.choose("Copy", choices, current="name")
     if chosen is not None:
-        await context.app.copy(chosen, values[chosen])
+        context.app.say(await _put_on_clipboard(context, chosen, values[chosen]))
+
+
+async def _put_on_clipboard(context: Context, what: str, text: str) -> str:
+    if await asyncio.to_thread(copy_in_tmux, text):
+        return f"copied {what} to tmux and its terminal: {_shortened(text)}"
+    sequence = copy_sequence(text)
+    if sequence is None:
+        raise TorcError(f"{what} is too long for the terminal's clipboard")
+    context.app.send(sequence)
+    return f"copied {what}: {_shortened(text)}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) < 60 else f"{text[:57]}..."
 
 
 async def _help(context: Context) -> None:
