@@ -175,7 +175,8 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
 
         def done(text: str) -> None:
             self._end_prompt()
-            self.app.remember(text.strip())
+            if entered := text.strip():
+                self.app.entered = [*(each for each in self.app.entered if each != entered), entered]
             self.app.obey(text, self)
 
         suggester, history = AddressSuggester(self.app), self.app.entered
