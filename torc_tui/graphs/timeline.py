@@ -14,7 +14,7 @@ from torc_core.models.console import Row, Timeline, TimelineQuery
 from torc_tui.context import Thing
 from torc_tui.graphs.graph import Canvas, Drawing, Finder, Graph, said
 from torc_tui.rendering import numbers
-from torc_tui.rendering.cells import Line
+from torc_tui.rendering.cells import Line, fitted, width_of
 from torc_tui.rendering.glyphs import Characters
 from torc_tui.rendering.timeline import Looked, gutter, last_part, layout, load_text, looked_at, timeline_lines
 from torc_tui.store import Store, Watch
@@ -27,6 +27,9 @@ BLOCK = 100
 
 SHORTEST_MS = 1000
 """No shorter time is shown."""
+
+NAME = 32
+"""So many columns of a name are shown beside the times of its bar."""
 
 
 class TimelineGraph(Graph):
@@ -157,8 +160,10 @@ class TimelineGraph(Graph):
         now = datetime.now()
         end = numbers.clock(row["end"], now) if "end" in row else "now"
         took = (row.get("end", told.now_ms) - row["start"]) / 1000
-        span = f"{numbers.clock(row['start'], now)} to {end}, {numbers.duration(took)}"
-        return [(f"{row['name']} ", "strong"), *characters.status(row["status"]), (f"  {span}", "")]
+        begin = numbers.clock(row["start"], now)
+        span = f"{begin if begin == end else f'{begin} to {end}'}, {numbers.duration(took)}"
+        name = fitted([(row["name"], "strong")], min(width_of([(row["name"], "")]), NAME))
+        return [*name, (" ", ""), *characters.status(row["status"]), (f"  {span}", "")]
 
     def _reading(self, told: Timeline) -> Line:
         """How much ran at the cursor, or the time that is shown."""

@@ -100,7 +100,7 @@ class UsedGraph(Graph):
             line += [(f"   {'┈┈ ' if shows_limit else ''}{self.limit_word} ", role)]
             line.append((form(limit), role if role == "failed" else ""))
             if not shows_limit:
-                line.append(("  far above", "dim"))
+                line.append(("  off the scale", "dim"))
         return line
 
     def _reading(self, used: UsedOverTime, width: int) -> Line:

@@ -112,7 +112,7 @@ class JobScreen(ConsoleScreen):
             (f" ({self.job_id})  ", "dim"),
             *self.app.characters.status(status_of(detail)),
         ]
-        return place, [(f"run {detail.run_id}  attempt {job.get('attempt_id', 1)}", "dim")]
+        return place, [(f"run {detail.run_id}", "dim"), ("  ", ""), (f"attempt {job.get('attempt_id', 1)}", "dim")]
 
     def ticked(self) -> None:
         if self._watch and self.detail and status_of(self.detail) == "running":

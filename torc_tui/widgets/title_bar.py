@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from torc_tui.rendering.cells import Line, between, fitted
+from torc_tui.rendering.cells import Line, between, fitted, width_of
 from torc_tui.store import Connection, State
 from torc_tui.widgets.line_widget import LineWidget
 
@@ -50,4 +50,13 @@ class TitleBar(LineWidget):
         reason = self.app.store.connection.reason
         if self.app.store.connection.state is State.OFFLINE and reason:
             left += fitted([(f"   {reason}", "warning")], min(REASON, len(reason) + 3))
-        return between(left, [*self._facts, (" ", "")], width)
+        facts = self._facts
+        while facts and width_of(left) + width_of(facts) + 3 > width:
+            facts = _without_first(facts)
+        return between(left, [*facts, (" ", "")], width)
+
+
+def _without_first(facts: Line) -> Line:
+    """What is left of facts, those between blanks, where there is no room for all; the last ones tell most."""
+    gap = next((place for place, (text, _) in enumerate(facts) if not text.strip()), len(facts))
+    return facts[gap + 1 :]
