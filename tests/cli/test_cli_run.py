@@ -5,44 +5,19 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from tests.cli.torc_command import Torc
+from tests.cli.flows import FAILING, SLEEPER, THREE
+from tests.cli.torc_command import DEADLINE_S, Torc, in_background
 from tests.runner.waiting import nobody_is_left, pid_in, until
 from torc_core import local_server
 from torc_core.cli.app import App
 from torc_core.client import endpoints
 from torc_core.client.stream import Change, names_any
-
-DEADLINE_S = 30.0
-
-
-def in_background(*arguments: object) -> subprocess.Popen[str]:
-    """A `torc` command as a process of its own."""
-    command = [sys.executable, "-m", "torc_core.cli.main", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-THREE = """
-name: three
-jobs:
-  - {name: a, command: echo one > a.txt}
-  - {name: b, command: cat a.txt > b.txt, depends_on: [a]}
-  - {name: c, command: cat b.txt, depends_on: [b]}
-"""
-
-FAILING = """
-name: failing
-jobs:
-  - {name: good, command: "true"}
-  - {name: bad, command: "test -e repaired || { echo not yet repaired >&2; exit 3; }"}
-  - {name: below, command: "true", depends_on: [bad]}
-"""
 
 
 def test_a_file_runs_to_its_end_with_nothing_set_up(own_torc: Torc) -> None:
@@ -187,14 +162,6 @@ def test_the_poll_interval_is_accepted_and_said_to_be_unneeded(torc: Torc) -> No
     assert "not needed" in torc("run", torc.write(THREE), "-p", "0.1").err
 
 
-SLEEPER = """
-name: sleeper
-jobs:
-  - {name: long, command: "COMMAND"}
-  - {name: after, command: "true", depends_on: [long]}
-"""
-
-
 def test_without_a_terminal_progress_is_told_in_lines(torc: Torc) -> None:
     waits = "until test -e go; do sleep 0.01; done"
     path = torc.write(f"name: two\njobs: [{{name: a, command: 'true'}}, {{name: b, command: '{waits}'}}]\n")
@@ -292,44 +259,6 @@ def test_a_running_workflow_is_not_run_twice(torc: Torc) -> None:
     assert "1 job of it is with a runner; 'torc wait " in shown.err
     (torc.folder / "go").touch()
     run.communicate(timeout=DEADLINE_S)
-
-
-def test_logs_are_followed_to_the_end_of_the_job(torc: Torc) -> None:
-    command = "echo first; touch began; until test -e go; do sleep 0.01; done; echo last; echo oops >&2"
-    run = in_background("run", torc.write(SLEEPER.replace("COMMAND", command)))
-    until((torc.folder / "began").exists, "the job's start")
-    workflow = App().new_client().send(endpoints.list_workflows(user="tester", reverse_sort=True, limit=1)).items[0]
-    job = torc("jobs", "list", workflow.id, "-f", "json").json["jobs"][0]["id"]
-    assert torc("jobs", "logs", job, "--stdout").out == "first\n"
-    follow = in_background("jobs", "logs", job, "--follow", "--stdout")
-    assert follow.stdout is not None
-    assert follow.stdout.readline() == "first\n"
-    (torc.folder / "go").touch()
-    assert follow.communicate(timeout=DEADLINE_S)[0] == "last\n"
-    assert follow.returncode == 0
-    run.communicate(timeout=DEADLINE_S)
-    both = torc("jobs", "logs", job).out
-    assert both.startswith("==> ")
-    assert both.endswith(".e <==\noops\n")
-
-
-def test_logs_of_an_earlier_attempt_and_run_can_be_asked_for(torc: Torc) -> None:
-    number = torc("run", torc.write(FAILING), "-f", "json", code=1).json["workflow_id"]
-    torc("run", number, code=1)
-    bad = torc("jobs", "list", number, "-f", "json").json["jobs"][1]["id"]
-    assert "_r2_a1.e" in torc("jobs", "logs", bad).out
-    assert "_r1_a1.e" in torc("jobs", "logs", bad, "--run-id", 1).out
-    assert (
-        "no such attempt; there is run 1 attempt 1, run 2 attempt 1"
-        in torc("jobs", "logs", bad, "--attempt", 9, code=2).err
-    )
-
-
-def test_missing_logs_are_said_with_the_places_looked_at(torc: Torc) -> None:
-    number = torc("run", torc.write(THREE), "-f", "json").json["workflow_id"]
-    job = torc("jobs", "list", number, "-f", "json").json["jobs"][0]["id"]
-    shown = torc("jobs", "logs", job, "-o", "nowhere", code=1).err
-    assert f"nowhere/job_stdio/job_wf{number}_j{job}_r1_a1.o" in shown
 
 
 def test_results_and_reports_tell_how_it_went(torc: Torc) -> None:

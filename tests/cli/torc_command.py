@@ -1,7 +1,9 @@
-"""The `torc` command run in this process."""
+"""The `torc` command, run in this process or as one of its own."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,8 @@ import msgspec
 import pytest
 
 from torc_core.cli.main import main
+
+DEADLINE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +54,9 @@ class Torc:
         """The id of a new workflow, not initialized."""
         created = self("workflows", "create", self.write(text), "-f", "json")
         return int(created.json["workflow_id"])
+
+
+def in_background(*arguments: object) -> subprocess.Popen[str]:
+    """A `torc` command as a process of its own."""
+    command = [sys.executable, "-m", "torc_core.cli.main", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
