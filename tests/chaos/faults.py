@@ -168,16 +168,20 @@ def cut_connections(round_: Round) -> None:
 
 
 def fill_the_state(round_: Round) -> Undo:
-    return _fill(round_.world.disks[0], 0.5)
+    return _fill(round_.world.disks[0], [round_.server.pid] if round_.server.process else [])
 
 
 def fill_the_output(round_: Round) -> Undo:
-    return _fill(round_.world.disks[1], 0.5)
+    runners = []
+    for guard in round_.live_runners():
+        with suppress(OSError, IndexError):
+            runners.append(runner_of(guard))
+    return _fill(round_.world.disks[1], runners)
 
 
-def _fill(disk: Disk, seconds: float) -> Undo:
-    disk.fill()
-    return seconds, disk.clear
+def _fill(disk: Disk, writers: list[int]) -> Undo:
+    disk.fill(writers)
+    return 0.5, disk.clear
 
 
 def no_descriptors_for_the_server(round_: Round) -> Undo | None:

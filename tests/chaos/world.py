@@ -6,12 +6,13 @@ import heapq
 import itertools
 import random
 import re
+import resource
 import shutil
 import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,9 @@ from torc_server.maintenance import check_file
 
 ROUND_S = 45
 """A round comes to its end within this."""
+
+ROOM = 256
+"""Bytes of the longest file of who has no room: jobs are limited as their runner is, and their evidence is shorter."""
 
 
 def _is_past(when: float) -> bool:
@@ -67,17 +71,24 @@ class World:
 
 
 class Disk:
-    """A small file system that can be filled, where the tests may mount one; else a folder that never fills."""
+    """A small file system that can be filled.
+
+    Where the tests may not mount one it is a folder, and those who write there are not allowed files of any size while
+    it is full: they get EFBIG in place of ENOSPC.
+    """
 
     def __init__(self, path: Path, megabytes: int) -> None:
         self.path = path
         path.mkdir()
         command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(path)]
         self.mounted = bool(shutil.which("mount")) and subprocess.run(command, capture_output=True).returncode == 0
+        self._limited: set[int] = set()
 
-    def fill(self) -> None:
-        """Leave no room."""
+    def fill(self, writers: Sequence[int]) -> None:
+        """Leave no room; `writers` are the processes that write there now."""
         if not self.mounted:
+            self._limited.update(writers)
+            self._limit(ROOM)
             return
         with suppress(OSError), open(self.path / "filler", "wb", buffering=0) as file:
             while file.write(b"\0" * 65536):
@@ -85,7 +96,14 @@ class Disk:
 
     def clear(self) -> None:
         """Make room again."""
+        self._limit(resource.RLIM_INFINITY)
+        self._limited.clear()
         (self.path / "filler").unlink(missing_ok=True)
+
+    def _limit(self, size: int) -> None:
+        for pid in self._limited:
+            with suppress(ProcessLookupError):
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
     def unmount(self) -> None:
         if self.mounted:
