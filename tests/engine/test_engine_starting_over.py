@@ -166,6 +166,15 @@ class TestRestart:
         runner.dies()
         assert flow.restart()["run_id"] == 2
 
+    def test_a_run_that_was_canceled_is_over_though_its_jobs_were_reset(self, stage: Stage) -> None:
+        flow = stage.flow(job("a"))
+        flow.cancel()
+        flow.reset()
+        flow.initialize(only_uninitialized=True)
+        assert (flow.status("a"), flow.runner().takes()) == ("ready", [])
+        assert flow.restart()["run_id"] == 2
+        assert flow.runner().takes() == ["a"]
+
     def test_jobs_that_wait_for_a_decision_run_again(self, stage: Stage) -> None:
         flow = stage.flow(job("a"), job("b", "a"))
         runner = flow.runner()
