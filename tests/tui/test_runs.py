@@ -17,10 +17,10 @@ import pytest
 
 from tests.runner.waiting import until
 from tests.server_process import ServerProcess
-from tests.tui.driver import Driver, drive
+from tests.tui.driver import Driver, Workshop, drive
 from torc_core import local_server, run_records
 from torc_core.client import endpoints
-from torc_core.client.http import Address, Client
+from torc_core.client.http import Address, Client, base_url
 from torc_core.errors import TorcError
 from torc_core.run_records import RunOptions
 from torc_tui import local_runs
@@ -80,7 +80,7 @@ def test_a_run_goes_on_without_the_console_and_the_next_one_shows_and_stops_it(t
         assert isinstance(d.screen, RunScreen)
         await d.sees("FOLLOW")
         await d.sees("1 job of ")
-        assert "cpus taken" in d.line("at work") or "cpu taken" in d.line("at work")
+        assert "; asked for: 1 of " in d.line("at work")
         assert f"pid {local_runs.active()[0].run.pid}" in d.text
         await d.press("x", "enter")
         assert "nothing was done" in d.said
@@ -280,6 +280,59 @@ def test_a_run_that_a_shell_started_is_listed_shown_and_stopped(tui_server: Serv
     assert "1 terminated" in told
     assert shell.returncode != 0
     assert local_runs.last_options(workflow_id, tui_server.url).output_folder(".") == Path("output")
+
+
+@pytest.fixture
+def process() -> Iterator[int]:
+    """The pid of a process that could be a runner."""
+    with subprocess.Popen(["sleep", "600"]) as sleeps:
+        yield sleeps.pid
+        sleeps.kill()
+
+
+def test_what_a_run_uses_and_where_its_jobs_work_is_shown(
+    tui_server: ServerProcess, workshop: Workshop, process: int, tmp_path: Path
+) -> None:
+    folder = tmp_path / "survey"
+    folder.mkdir()
+    workflow_id, _ = workshop.workflow("uses", {"name": "works"}, origin=str(folder))
+    number, _ = run_records.new_folder()
+    run_records.keep(number, process, workflow_id, "uses", base_url(tui_server.url), str(folder), RunOptions(), {})
+    runner = workshop.runner(workflow_id, pid=process)
+    (job,) = runner.claim()
+    runner.use(job, cpu_percent=93.4, memory_bytes=5 << 30)
+
+    async def script(d: Driver) -> None:
+        column = d.line("WORKFLOW").index("JOBS WORK IN")
+        seen = d.line("uses ")[column:].strip(" ▐…")
+        assert len(seen) > 15
+        assert str(folder).startswith(seen)
+        await d.press("enter")
+        assert d.line("in use").split("in use")[1].strip() == "93 % of one cpu, 5.0 GB of memory"
+        assert f"jobsworkin{folder}outputin" in "".join(d.text.split())
+        await asyncio.to_thread(runner.finish, job)
+        await d.until(lambda: "in use" not in d.text)
+        assert "0 jobs" in d.line("at work")
+
+    drive(tui_server.url, script, view="runs")
+
+
+def test_a_line_of_a_log_that_is_longer_than_the_screen_goes_on_below(
+    tui_server: ServerProcess, workshop: Workshop, process: int, tmp_path: Path
+) -> None:
+    workflow_id, _ = workshop.workflow("long lines", {"name": "works"})
+    number, place = run_records.new_folder()
+    run_records.keep(number, process, workflow_id, "long", base_url(tui_server.url), str(tmp_path), RunOptions(), {})
+    (place / "said").write_text("".join(f"word_{i} " for i in range(30)))
+
+    async def script(d: Driver) -> None:
+        words = "".join(f"word_{i}" for i in range(30))
+        await d.until(lambda: words in "".join(d.text.split()))
+        await d.pilot.resize_terminal(140, 24)
+        await d.until(lambda: "word_14 word_15" in d.text)
+        assert words in "".join(d.text.split())
+
+    drive(tui_server.url, script, view=f"run {number}", size=(80, 24))
 
 
 def test_a_run_that_does_not_exist_is_named(tui_server: ServerProcess) -> None:

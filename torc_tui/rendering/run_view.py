@@ -9,6 +9,7 @@ from pathlib import Path
 
 from torc_core.models.console import Row
 from torc_tui.local_runs import Seen
+from torc_tui.logs.text import folded, shifted
 from torc_tui.rendering import numbers
 from torc_tui.rendering.cells import Line, width_of, wrapped
 from torc_tui.rendering.columns import Column, Look
@@ -71,17 +72,16 @@ RUNS = (
 )
 
 
-def load(node: Row) -> Line:
+def _load(node: Row) -> list[tuple[str, str]]:
     """What a runner has at work, of what it offers, and what that uses."""
-    slots, taken = node.get("slots"), node.get("taken_memory")
+    slots = node.get("slots")
     of_slots = f" of {max(slots, node['jobs']):,} at once" if slots is not None else ""
-    parts = [f"{numbers.many(node['jobs'], 'job')}{of_slots}"]
-    parts.append(f"{node.get('taken_cpus', 0)} of {numbers.many(node['cpus'], 'cpu')} taken")
-    parts.append(f"{numbers.size(taken or 0)} of {numbers.size(node['memory_gb'] * 1024**3)} asked for")
-    used = [numbers.percent(node["cpu"])] if "cpu" in node else []
-    used += [numbers.size(node["mem"])] if "mem" in node else []
-    line: Line = [(", ".join(parts), "text")]
-    return [*line, (f"   in use: {', '.join(used)}", "running")] if used else line
+    memory = f"{numbers.size(node.get('taken_memory', 0))} of {numbers.size(node['memory_gb'] * 1024**3)}"
+    asked = f"asked for: {node.get('taken_cpus', 0)} of {numbers.many(node['cpus'], 'cpu')}, {memory}"
+    found = [("at work", f"{numbers.many(node['jobs'], 'job')}{of_slots}; {asked}")]
+    used = [f"{numbers.percent(node['cpu'])} of one cpu"] if "cpu" in node else []
+    used += [f"{numbers.size(node['mem'])} of memory"] if "mem" in node else []
+    return [*found, ("in use", ", ".join(used))] if used else found
 
 
 def facts(seen: Seen, look: Look, node: Row | None = None, width: int = 140) -> list[Line]:
@@ -110,10 +110,14 @@ def facts(seen: Seen, look: Look, node: Row | None = None, width: int = 140) -> 
         ("server", run.url),
         ("environment", f"{len(run.environment)} variables kept{'  ' + kept if kept else ''}"),
     ]
-    lines: list[Line] = [[(f"   {name:<14}", "dim"), (value, "text")] for name, value in rows]
     if node is not None and seen.active:
-        lines.insert(0, [(f"   {'at work':<14}", "dim"), *load(node)])
-    return [state, *why, *lines]
+        rows = [*_load(node), *rows]
+    return [state, *why, *(line for name, value in rows for line in _fact(name, value, width))]
+
+
+def _fact(name: str, value: str, width: int) -> list[Line]:
+    parts = wrapped(value, max(20, width - 18))
+    return [[(f"   {'' if index else name:<14}", "dim"), (part, "text")] for index, part in enumerate(parts)]
 
 
 def tail(path: Path | None, limit: int = TAIL_BYTES) -> list[str]:
@@ -130,7 +134,9 @@ def tail(path: Path | None, limit: int = TAIL_BYTES) -> list[str]:
     return lines[1:] if size > limit else lines
 
 
-_LOG = re.compile(r"^\[(\S+Z) (\w+)\s+torc[\w:]*\] (.*)$")
+_LOG = re.compile(r"^(?:\[(\S+Z) (\w+)\s+torc[\w:]*\]|(\d{4}-\d\d-\d\d \S+) (\w+) torc[\w.]*:) (.*)$")
+"""Of a runner: in UTC; or of the server: in local time."""
+
 _FIELD = re.compile(r"\b(\w+)=(\S+)")
 _ROLES = {"WARN": "warning", "ERROR": "error", "DEBUG": "dim"}
 
@@ -138,16 +144,31 @@ _ROLES = {"WARN": "warning", "ERROR": "error", "DEBUG": "dim"}
 def log_line(text: str, now: datetime) -> Line:
     """A line of a log of torc's: local time, what happened, and its fields apart from that."""
     found = _LOG.match(text)
-    clean = "".join(c if c.isprintable() else " " for c in (found.group(3) if found else text))
+    clean = "".join(c if c.isprintable() else " " for c in (found.group(5) if found else text))
     if not found:
         return [("   ", ""), (clean, "text")]
-    when, level, _ = found.groups()
+    when, level = found.group(1) or found.group(3), found.group(2) or found.group(4)
     line: Line = [("   ", ""), (f"{numbers.clock_of_text(when, now)}  ", "dim")]
     first = _FIELD.search(clean)
     said, fields = (clean[: first.start()], clean[first.start() :]) if first else (clean, "")
     bad = "failed" if "status=failed" in fields or "status=terminated" in fields else ""
     line.append((said, _ROLES.get(level, bad or "text")))
     return [*line, (fields, bad or "dim")] if fields else line
+
+
+def whole_lines(lines: Sequence[Line], width: int) -> list[Line]:
+    """Lines of a log, those that are longer than `width` columns in several, indented."""
+    whole: list[Line] = []
+    indent: Line = [(" " * 5, "")]
+    room = width - width_of(indent)
+    for line in lines:
+        if width_of(line) <= width or room < 2:
+            whole.append(line)
+            continue
+        first = folded(line, width)[0]
+        rest = folded(shifted(line, width_of(first)), room)
+        whole += [first, *([*indent, *piece] for piece in rest)]
+    return whole
 
 
 def output_lines(said: Sequence[str], log: Sequence[str], now: datetime) -> list[Line]:

@@ -20,7 +20,7 @@ from torc_tui.context import Thing
 from torc_tui.local_runs import Seen
 from torc_tui.rendering.cells import Line
 from torc_tui.rendering.columns import Look
-from torc_tui.rendering.run_view import facts, output_lines, run_row, tail
+from torc_tui.rendering.run_view import facts, output_lines, run_row, tail, whole_lines
 from torc_tui.screens.console_screen import ConsoleScreen, Kept
 from torc_tui.screens.workflow import WorkflowScreen
 from torc_tui.store import Store, Watch
@@ -53,6 +53,7 @@ class RunScreen(ConsoleScreen):
         self._lookout: Lookout[tuple[Seen, Path | None, list[str], list[str]]] | None = None
         self._node: Watch[TablePage] | None = None
         self._path: Path | None = None
+        self._output: list[Line] = []
 
     @property
     def places(self) -> frozenset[Place]:
@@ -107,13 +108,16 @@ class RunScreen(ConsoleScreen):
             self.app.say(str(found), error=True)
             return
         self.seen, self._path, log, said = found
-        now = datetime.now()
+        self._output = output_lines(said, log, datetime.now())
         self._show_facts()
-        self.view.show(output_lines(said, log, now))
-        if self.follows:
-            self.view.scroll_rows(len(self.view.lines))
+        self._show_output()
         self._show_heading()
         self.refresh_lines()
+
+    def _show_output(self) -> None:
+        self.view.show(whole_lines(self._output, self.view.size.width))
+        if self.follows:
+            self.view.scroll_rows(len(self.view.lines))
 
     def _heard(self, _: Watch[TablePage]) -> None:
         self.call_later(self._show_facts)
@@ -170,5 +174,4 @@ class RunScreen(ConsoleScreen):
         self.call_later(self._show_facts)
 
     def on_lines_view_resized(self) -> None:
-        if self.follows:
-            self.view.scroll_rows(len(self.view.lines))
+        self._show_output()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +19,7 @@ from torc_tui.actions import Place
 from torc_tui.connect import OwnServer
 from torc_tui.rendering import numbers
 from torc_tui.rendering.cells import Line
-from torc_tui.rendering.run_view import log_line, tail, tilde
+from torc_tui.rendering.run_view import log_line, tail, tilde, whole_lines
 from torc_tui.screens.console_screen import ConsoleScreen, Kept
 from torc_tui.store import State, Store, Watch
 from torc_tui.widgets.lines_view import LinesView
@@ -80,6 +79,7 @@ class ServerScreen(ConsoleScreen):
         self._watch: Watch[ServerInfo] | None = None
         self._lookout: Lookout[OnDisk] | None = None
         self.disk = OnDisk(None, None, [])
+        self._log: list[Line] = []
 
     @property
     def places(self) -> frozenset[Place]:
@@ -142,13 +142,20 @@ class ServerScreen(ConsoleScreen):
 
     def _told(self, seen: OnDisk | TorcError) -> None:
         if isinstance(seen, OnDisk):
-            at_end = self.view.top + self.view.size.height >= len(self.view.lines)
             self.disk = seen
             self.draw()
             now = datetime.now()
-            self.view.show([log_line(line, now) for line in seen.log] or [[("   " + self._no_log(), "dim")]])
-            if at_end:
-                self.view.scroll_rows(len(self.view.lines))
+            self._log = [log_line(line, now) for line in seen.log] or [[(f"   {self._no_log()}", "dim")]]
+            self._show_log()
+
+    def _show_log(self) -> None:
+        at_end = self.view.top + self.view.size.height >= len(self.view.lines)
+        self.view.show(whole_lines(self._log, self.view.size.width))
+        if at_end:
+            self.view.scroll_rows(len(self.view.lines))
+
+    def on_lines_view_resized(self) -> None:
+        self._show_log()
 
     def _no_log(self) -> str:
         return "nothing yet" if self.own else "its log is where it runs"
@@ -171,16 +178,13 @@ class ServerScreen(ConsoleScreen):
             ]
         rows.append(("address", address.url if address else numbers.NOTHING))
         if info and disk.since:
-            began = numbers.clock(disk.since, datetime.now())
-            rows.append(
-                ("up since", f"{began}  ({numbers.duration(max(0.0, time.time() - disk.since / 1000))} when looked at)")
-            )
+            rows.append(("up since", numbers.clock(disk.since, datetime.now())))
         database = (info.database if info else None) or (str(local_server.home() / "torc.db") if self.own else None)
         size = f"  {numbers.size(disk.size)}" if disk.size is not None else ""
         rows.append(("database", f"{tilde(database)}{size}" if database else numbers.NOTHING))
         if info:
             rows.append(("runners", f"{info.active_nodes} at work" if info.active_nodes else "none at work"))
-        kind = "your own on this host: started when needed, ends by itself when idle" if self.own else "given by --url"
+        kind = "your own: started when it is needed, ends when idle" if self.own else "given by --url"
         rows.append(("kind", kind))
         self._facts.show(
             [[("   ", ""), *state], *([(f"   {name:<12}", "dim"), (value, "text")] for name, value in rows)]
