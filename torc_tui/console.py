@@ -44,7 +44,7 @@ from torc_tui.widgets.box import Dialog
 
 T = TypeVar("T")
 
-CATCH_UP_S = 0.5
+CATCH_UP_S = 2.0
 """So long at most keys wait for the rows of the screen that the key before has opened."""
 
 LEADS_S = 5.0
