@@ -34,6 +34,7 @@ NAMES = ["work_1", "work_10", "Work_x", "été", "a{e}", "pre work", "aab", "<b>
         (r"\{e}", ["a{e}"]),
         (r"\\{e}|_1{2}|_1{1,}0", ["work_10"]),
         ("(?<=_)1(?!0)", ["work_1"]),
+        ("^(.{1,3}){2}_1{1,50}$|(z{250}){200}", ["work_1"]),
     ],
 )
 def test_a_regex_finds(pattern: str, found: list[str]) -> None:
