@@ -217,7 +217,7 @@ job "a" supports_termination="yes" {
     note "twice"
     note "twice"
 }
-job "b" {
+job "b" depends_on="c" {
     command "echo" "more"
     depends_on { a; }
     depends_on "a" 5 #null
@@ -246,6 +246,7 @@ def test_what_torc_leaves_out_of_kdl_is_left_out_with_a_warning() -> None:
         "flow:13:5: the block of command has no effect; it takes a value",
         'flow:14:5: unknown key "note" in job "a" is ignored',
         'flow:15:5: another unknown node "note" has no effect',
+        "flow:17:1: depends_on beside job has no effect, as it is in the block, too",
         "flow:18:5: command takes one value; the others are ignored",
         "flow:19:5: the block of depends_on has no effect; it takes a value",
         'flow:20:5: depends_on takes text, so 5 has no effect; quote it: "5"',

@@ -158,7 +158,11 @@ class _Reading:
         for key, value in node.properties.items():
             found = self._values(key, [value], OPTIONAL.get(key), at)
             data[shape.many.get(key, key)] = found if key in shape.many else next(iter(found), None)
-        return data | self._block(node.children, shape, path, at)
+        block = self._block(node.children, shape, path, at)
+        for key in data:
+            if key in block:
+                self._ignored(at, f"{key} beside {node.name} has no effect, as it is in the block, too")
+        return data | block
 
     def _block(self, nodes: list[ckdl.Node], shape: Shape, path: Path, at: At) -> dict[str, Any]:
         data: dict[str, Any] = {key: [] for key in shape.always}
