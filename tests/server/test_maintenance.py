@@ -5,9 +5,13 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
+from tests.real import counts, start_runner, workflow_of
+from tests.runner.waiting import until
 from tests.server_process import ServerProcess
+from torc_server.maintenance import check_file
 from torc_server.store.schema import SCHEMA_VERSION
 
 
@@ -27,6 +31,11 @@ def broken(path: Path) -> None:
     with sqlite3.connect(path) as db:
         db.execute("UPDATE job SET unmet = 3")
     db.close()
+
+
+def completed_in(database: Path) -> int:
+    with closing(sqlite3.connect(database)) as db:
+        return int(db.execute("SELECT count(*) FROM job WHERE status = 5").fetchone()[0])
 
 
 def test_check_says_that_all_is_well_beside_a_live_server_and_without_one(tmp_path: Path) -> None:
@@ -49,14 +58,31 @@ def test_check_tells_problems_and_exits_with_one(tmp_path: Path) -> None:
     ]
 
 
-def test_a_backup_of_a_live_database_is_whole_and_serves(tmp_path: Path) -> None:
+def test_a_backup_of_a_database_that_is_being_written_is_whole_and_serves(tmp_path: Path) -> None:
+    """A runner claims and reports meanwhile; each copy is of one moment."""
+    (tmp_path / "copies").mkdir()
+    (tmp_path / "restored").mkdir()
+    copies: dict[Path, tuple[int, int, int]] = {}
     with ServerProcess(tmp_path) as server:
-        with_a_workflow(server)
-        (tmp_path / "copy").mkdir()
-        assert torc_server(tmp_path, "backup", tmp_path / "copy" / "torc.db").returncode == 0
-    assert [file.name for file in (tmp_path / "copy").iterdir()] == ["torc.db"]
-    with ServerProcess(tmp_path / "copy") as copy, copy.client() as http:
-        assert http.get("/jobs", params={"workflow_id": 1}).json()["items"][0]["status"] == "ready"
+        workflow = workflow_of(server, ["sleep 0.02"] * 150)
+        runner = start_runner(server, workflow, tmp_path, "--max-parallel-jobs", "2")
+        until(lambda: counts(server, workflow)["completed"] > 0, "the first job")
+        while runner.poll() is None:
+            copy = tmp_path / "copies" / f"{len(copies)}.db"
+            before = counts(server, workflow)["completed"]
+            assert torc_server(tmp_path, "backup", copy).returncode == 0
+            copies[copy] = (before, completed_in(copy), counts(server, workflow)["completed"])
+        assert runner.communicate()[1] == ""
+    for copy, (before, copied, after) in copies.items():
+        assert before <= copied <= after
+        assert check_file(copy, integrity=True) == []
+    assert sorted((tmp_path / "copies").iterdir()) == sorted(copies), "files beside the copies"
+    copy = next(copy for copy, (before, _, after) in copies.items() if before < after)
+    checked = torc_server(tmp_path, "check", "--integrity", "-d", copy)
+    assert (checked.returncode, checked.stdout) == (0, f"{copy} is in order\n")
+    copy.rename(tmp_path / "restored" / "torc.db")
+    with ServerProcess(tmp_path / "restored") as restored:
+        assert counts(restored, workflow)["completed"] == copies[copy][1]
 
 
 def test_a_backup_never_overwrites(tmp_path: Path) -> None:
