@@ -204,11 +204,24 @@ def test_a_second_signal_kills_at_once(torc: Torc, number: signal.Signals) -> No
     assert run.stderr is not None
     run.send_signal(number)
     assert "stopping" in run.stderr.readline()
-    run.send_signal(number)
+    run.send_signal(signal.SIGTERM if number == signal.SIGHUP else number)
     assert "killing" in run.stderr.readline()
     run.communicate(timeout=DEADLINE_S)
     assert run.returncode == 130
     nobody_is_left(job)
+
+
+def test_a_terminal_that_closes_counts_once_though_the_shell_passes_it_on(torc: Torc) -> None:
+    saves = "trap 'touch heard; sleep 0.5; exit 4' TERM; touch began; while :; do sleep 0.01; done"
+    run = in_background("run", torc.write(SLEEPER.replace("COMMAND", saves)), "-f", "json")
+    until((torc.folder / "began").exists, "the job's start")
+    run.send_signal(signal.SIGHUP)
+    until((torc.folder / "heard").exists, "the stop")
+    run.send_signal(signal.SIGHUP)
+    out, _ = run.communicate(timeout=DEADLINE_S)
+    assert run.returncode == 130
+    (result,) = torc("results", "list", msgspec.json.decode(out)["workflow_id"], "-f", "json").json["results"]
+    assert (result["status"], result["return_code"]) == ("terminated", 4)
 
 
 def test_a_runner_that_dies_is_said_with_its_log(torc: Torc) -> None:

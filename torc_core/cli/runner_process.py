@@ -26,7 +26,8 @@ class RunnerProcess:
     """A running `torc-runner`.
 
     It has a process group of its own, so that Ctrl-C on the terminal reaches only `torc run`, which passes it on. The
-    first signal lets the runner stop its jobs and report them; another one makes it kill them at once.
+    first signal lets the runner stop its jobs and report them; another one makes it kill them at once. A terminal that
+    closes may say so twice, by itself and through the shell: that counts once.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class RunnerProcess:
                     by="shell",
                 )  # fmt: skip
         self._told = 0
+        self._hung_up = False
         self.interrupts = 0
         """How many signals were passed on."""
 
@@ -82,10 +84,13 @@ class RunnerProcess:
             end.setblocking(False)
 
         def pass_on(number: int, _frame: FrameType | None) -> None:
+            if number == signal.SIGHUP:
+                if self._hung_up:
+                    return
+                self._hung_up = True
+                _let_go_of_closed_terminals()
             self.interrupts += 1
             self._signal(signal.SIGTERM if number == signal.SIGHUP else number)
-            if number == signal.SIGHUP:
-                _let_go_of_closed_terminals()
             tell(self.interrupts)
 
         def wait(seconds: float) -> None:
