@@ -40,6 +40,7 @@ from torc_tui.screens.notice import Notice
 from torc_tui.store import Connection, Connector, State, Store
 from torc_tui.terminal_driver import ThriftyDriver
 from torc_tui.type_ahead import GIVE_UP_AFTER_S, TypeAhead
+from torc_tui.widgets.action_bar import ActionBar
 from torc_tui.widgets.box import Dialog
 
 T = TypeVar("T")
@@ -87,6 +88,8 @@ class Console(App[None], inherit_bindings=False):
         self.entered: list[str] = []
         """What was entered after `:`, each once, the latest last."""
         self.type_ahead = TypeAhead(self, self._take)
+        self._awaiting: ActionBar | None = None
+        """Where it was said last that keys wait."""
         self.defects: list[Exception] = []
         """What was raised that is no error of the user or the server."""
         self._store_task: asyncio.Task[None] | None = None
@@ -268,8 +271,10 @@ class Console(App[None], inherit_bindings=False):
         self.set_timer(GIVE_UP_AFTER_S, lambda: self._say_that_keys_wait(worker))
 
     def _say_that_keys_wait(self, worker: Worker[None]) -> None:
-        if worker is self.type_ahead.kept_by():
-            self.say("waiting for the server; esc gives it up", awaited=True)
+        screen = self.top_screen
+        if screen and worker is self.type_ahead.kept_by():
+            self._awaiting = screen.action_bar
+            self._awaiting.say("waiting for the server; esc gives it up", awaited=True)
 
     async def _finish(self, work: Awaitable[object]) -> None:
         try:
@@ -277,6 +282,8 @@ class Console(App[None], inherit_bindings=False):
         except Exception as error:
             self._failed(error)
         finally:
+            if self._awaiting:
+                self._awaiting.answered()
             self.type_ahead.let_go()
             self.type_ahead.go_on()
 
@@ -299,11 +306,11 @@ class Console(App[None], inherit_bindings=False):
                 return
             await asyncio.sleep(0.005)
 
-    def say(self, text: str, *, error: bool = False, awaited: bool = False) -> None:
-        """A line at the bottom: what came of something, or what is `awaited`."""
+    def say(self, text: str, *, error: bool = False) -> None:
+        """A line at the bottom: what came of something."""
         screen = self.top_screen
         if screen:
-            screen.action_bar.say(text, error=error, awaited=awaited)
+            screen.action_bar.say(text, error=error)
 
     def footer(self, screen: ConsoleScreen) -> list[tuple[str, str, bool]]:
         """Key and title of the actions that matter most on a screen, and whether they can be done now."""

@@ -17,6 +17,7 @@ from torc_tui.app import ConsoleApp
 from torc_tui.connect import NamedServer
 from torc_tui.rendering.glyphs import Characters
 from torc_tui.store import State
+from torc_tui.widgets.action_bar import SAID_S
 
 NOBODY = "http://127.0.0.1:9"
 
@@ -108,3 +109,19 @@ async def test_what_a_hung_server_keeps_waiting_is_given_up(tmp_path: Path) -> N
                 await leaves(driver)
             finally:
                 os.kill(server.pid, signal.SIGCONT)
+
+
+@driven
+async def test_that_keys_wait_is_said_no_longer_than_they_do(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server:
+        with server.client() as http:
+            workflow_id, _ = Workshop(http).workflow("hangs", {"name": "a"})
+        async with console(server.url) as driver:
+            os.kill(server.pid, signal.SIGSTOP)
+            try:
+                driver.app.obey(f"jobs {workflow_id}", driver.screen)
+                await driver.until(lambda: "waiting for the server; esc gives it up" in driver.said)
+            finally:
+                os.kill(server.pid, signal.SIGCONT)
+            await driver.until(lambda: not driver.said, limit_s=SAID_S - 1)
+            assert driver.screen.address == f"jobs {workflow_id}"

@@ -18,7 +18,7 @@ class ActionBar(LineWidget):
         super().__init__()
         self._actions: list[tuple[str, str, bool]] = []
         self._said: Line = []
-        self._error = False
+        self._error = self._awaited = False
         self._timer: Timer | None = None
 
     def show(self, actions: list[tuple[str, str, bool]]) -> None:
@@ -31,7 +31,8 @@ class ActionBar(LineWidget):
         """A line in place of the actions: what came of something, or what is `awaited`."""
         first = " ".join(text.split())
         glyph = ("✖ ", "error") if error else ("◔ ", "pending") if awaited else ("✔ ", "completed")
-        self._said, self._error = [(" ", ""), glyph, (first, "error" if error else "text")], error
+        self._said = [(" ", ""), glyph, (first, "error" if error else "text")]
+        self._error, self._awaited = error, awaited
         if self._timer:
             self._timer.stop()
         self._timer = None if error else self.set_timer(SAID_S, self.silence)
@@ -47,6 +48,11 @@ class ActionBar(LineWidget):
     def said(self) -> str:
         """What it says at this moment."""
         return "".join(text for text, _ in self._said).strip()
+
+    def answered(self) -> None:
+        """What was awaited has come."""
+        if self._awaited:
+            self.silence()
 
     def key_pressed(self) -> None:
         """An error has been read."""
