@@ -1,8 +1,14 @@
-"""How counts, sizes and exit codes are said to people."""
+"""How counts, sizes, names and exit codes are said to people."""
 
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+GROUPS = 6
+"""So many groups of names are said."""
 
 
 def count_of(count: int, things: str) -> str:
@@ -17,6 +23,23 @@ def size_text(size: float) -> str:
             return f"{size:.0f} {unit}" if size >= 9.95 or unit == "B" else f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} PB"
+
+
+def names_text(names: Iterable[str]) -> str:
+    """Names in groups: `prep, work_01 … work_99 (99)`; of many groups the first ones."""
+    shown = list(islice(grouped(names), GROUPS + 1))
+    return ", ".join([*shown[:GROUPS], "…"] if len(shown) > GROUPS else shown)
+
+
+def grouped(names: Iterable[str]) -> Iterator[str]:
+    """Names, those that only differ in the number at their end as `work_01 … work_99 (99)`."""
+    groups: dict[str, list[Any]] = {}
+    for name in names:
+        group = groups.setdefault(name.rstrip("0123456789"), [name, name, 0])
+        group[1] = name
+        group[2] += 1
+    for first, last, count in groups.values():
+        yield first if count == 1 else f"{first}, {last}" if count == 2 else f"{first} … {last} ({count:,})"
 
 
 def exit_text(code: int) -> str:

@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from torc_core.units import parse_duration, parse_memory
+from torc_core.wording import names_text, size_text
+from torc_tui.rendering.numbers import duration
+
 if TYPE_CHECKING:
     from torc_core.spec import Plan, Problem, Totals, WorkflowSpec
+    from torc_core.spec.model import RequirementsSpec
 
 LENGTH = 8
 """Bytes of the length before each message between `checker` and `check_worker`."""
-
-NAMED = 8
-"""So many jobs of a stage are named."""
 
 JOBS_SHOWN = 40
 """So many jobs are shown with their commands."""
@@ -25,7 +27,7 @@ class JobOutline:
     name: str
     command: str
     asks: str
-    """What it needs: `2 cpu  4g  PT1H`."""
+    """What it needs: `2 cpu  4.0 GB   1h00`; the ends of all stand below each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,8 @@ class Outline:
     description: str
     counts: dict[str, int]
     """Things by kind, in the plan's order."""
-    stages: list[tuple[int, list[str]]]
-    """Number of jobs and the first names."""
+    stages: list[tuple[int, str]]
+    """Number of jobs, and their names in groups."""
     jobs: list[JobOutline]
     """The first ones."""
     totals: Totals
@@ -107,25 +109,19 @@ def check(path: Path, folder: Path, user: str) -> Checked:
 
 
 def _outline(spec: WorkflowSpec, plan: Plan, missing: list[str], beside: bool) -> Outline:
-    asked = {
-        each.name: "  ".join(
-            part
-            for part in (
-                f"{each.num_cpus} cpu",
-                str(each.memory),
-                f"{each.num_gpus} gpu" if each.num_gpus else "",
-                str(each.runtime).removeprefix("PT").lower(),
-            )
-            if part
-        )
-        for each in spec.resource_requirements
-    }
+    asked = {each.name: _asks(each) for each in spec.resource_requirements}
     jobs = [
         JobOutline(job.name, " ".join((job.command or "").split()), asked.get(job.resource_requirements or "", ""))
         for job in spec.jobs[:JOBS_SHOWN]
     ]
-    stages = [(len(names), names[:NAMED]) for names in plan.stages()]
+    stages = [(len(names), names_text(names)) for names in plan.stages()]
     return Outline(spec.name, spec.description or "", plan.counts, stages, jobs, plan.totals, missing, beside)
+
+
+def _asks(need: RequirementsSpec) -> str:
+    gpus = f"  {need.num_gpus} gpu" if need.num_gpus else ""
+    memory, runtime = size_text(parse_memory(need.memory)), duration(parse_duration(need.runtime))
+    return f"{need.num_cpus} cpu{gpus}  {memory:>6}  {runtime:>5}"
 
 
 def line_of(problem: Problem) -> int | None:

@@ -74,7 +74,7 @@ def test_what_a_file_would_make_is_shown_before_it_is_made(tui_server: ServerPro
         await d.type("sho")
         await d.press("enter")
         await d.sees("2 jobs in 2 stages")
-        assert "1 file  1 requirement" in d.text
+        assert "1 file, 1 requirement" in d.text
         assert "goodbye" in d.line("cat greeting.txt")
         assert "the largest job 1 cpu, 100 MB" in d.text
         await d.sees("no other workflow is called shown")
@@ -89,6 +89,38 @@ def test_what_a_file_would_make_is_shown_before_it_is_made(tui_server: ServerPro
         await d.sees("has this name too")
 
     drive(tui_server.url, script)
+
+
+LARGE = """\
+name: large
+resource_requirements:
+  - {name: small, num_cpus: 1, memory: 100m, runtime: PT90S}
+  - {name: gpu, num_cpus: 16, num_gpus: 4, memory: 12g, runtime: P1DT4H}
+files: [{name: "f{i}", path: "f{i}", parameters: {i: "1:7"}}]
+user_data: [{name: settings, data: 1}]
+failure_handlers: [{name: again, rules: [{exit_codes: [4], recovery_script: "true", max_retries: 1}]}]
+jobs:
+  - {name: "split_{i:02d}", command: "split {i}", parameters: {i: "1:12"}, resource_requirements: small}
+  - {name: train, command: train, resource_requirements: gpu}
+"""
+
+
+@pytest.mark.parametrize("size", [(140, 40), (80, 24)])
+def test_what_a_file_would_make_is_said_whole_and_as_on_all_other_screens(
+    tui_server: ServerProcess, size: tuple[int, int]
+) -> None:
+    Path("large.yaml").write_text(LARGE)
+
+    async def script(d: Driver) -> None:
+        await d.sees("✔ large")
+        half = size[0] // 2 if size[0] >= 100 else 0
+        made = " ".join(word for line in d.text.splitlines() for word in line[half:].split())
+        assert "13 jobs in 1 stage 7 files, 1 document, 2 requirements, 1 failure handler asks for" in made
+        assert "the largest job 16 cpu, 12 GB, 4 gpu, 1d04h" in made
+        assert "1 13 split_01 … split_12 (12), train" in made
+        assert "split_03 split 3 1 cpu 100 MB 1m30" in made
+
+    drive(tui_server.url, script, view="new large.yaml", size=size)
 
 
 def test_a_workflow_of_the_same_name_is_named_as_it_stands_now(tui_server: ServerProcess, workshop: Workshop) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from tests.server_process import ServerProcess
 from tests.tui.driver import Driver, Workshop, drive
-from torc_server.api.console_plan import grouped, stages
+from torc_core.wording import grouped
+from torc_server.api.console_plan import stages
 from torc_tui.screens.data import DataScreen
 
 DATA = {"alpha": 0.1, "layers": [64, 64, 32], "note": "word " * 30, "nested": {"deep": [{"x": i} for i in range(20)]}}

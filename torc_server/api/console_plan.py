@@ -7,19 +7,16 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection
 
 from torc_core.models.console import TablePage
 from torc_core.models.status import JobStatus
+from torc_core.wording import names_text
 from torc_server.api.table_pages import TableQuery, check_limit
 from torc_server.errors import Invalid
 from torc_server.store.batch import driver_connection
-
-GROUPS = 6
-"""So many groups of names are shown of a stage."""
 
 KEPT = 8
 """So many workflows' stages are kept."""
@@ -68,7 +65,7 @@ class Plans:
         if known is None or known[0] != shape:
             jobs: dict[int, str] = dict(_pairs(conn, _NAMES, workflow_id))
             by_stage = stages(jobs, _pairs(conn, _EDGES, workflow_id))
-            known = shape, [Stage(array("q", ids), _said(jobs[each] for each in ids)) for ids in by_stage]
+            known = shape, [Stage(array("q", ids), names_text(jobs[each] for each in ids)) for ids in by_stage]
             with self._lock:
                 self._known.pop(workflow_id, None)
                 while len(self._known) >= KEPT:
@@ -104,22 +101,6 @@ def stages(jobs: Iterable[int], edges: Iterable[tuple[int, int]]) -> list[list[i
     for job in placed:
         by_stage[stage[job]].append(job)
     return by_stage
-
-
-def _said(names: Iterable[str]) -> str:
-    shown = list(islice(grouped(names), GROUPS + 1))
-    return ", ".join([*shown[:GROUPS], "…"] if len(shown) > GROUPS else shown)
-
-
-def grouped(names: Iterable[str]) -> Iterator[str]:
-    """Names, those that only differ in the number at their end as `work_01 … work_99 (99)`."""
-    groups: dict[str, list[Any]] = {}
-    for name in names:
-        group = groups.setdefault(name.rstrip("0123456789"), [name, name, 0])
-        group[1] = name
-        group[2] += 1
-    for first, last, count in groups.values():
-        yield first if count == 1 else f"{first}, {last}" if count == 2 else f"{first} … {last} ({count:,})"
 
 
 def plan_page(conn: Connection, plans: Plans, workflow_id: int, ask: TableQuery) -> TablePage:

@@ -14,7 +14,7 @@ STAGES_SHOWN = 12
 """So many stages are shown."""
 
 NOUNS = {
-    "jobs": "job", "files": "file", "user_data": "record", "resource_requirements": "requirement",
+    "jobs": "job", "files": "file", "user_data": "document", "resource_requirements": "requirement",
     "failure_handlers": "failure handler", "slurm_schedulers": "scheduler", "actions": "action",
 }  # fmt: skip
 
@@ -64,9 +64,9 @@ def outline_lines(checked: Checked, width: int) -> list[Line]:
     counts = [many(n, NOUNS.get(kind, kind)) for kind, n in outline.counts.items() if n]
     stages = many(len(outline.stages), "stage")
     lines += [[], [(f"   {counts[0] if counts else 'no jobs'} in {stages}", "strong")]]
-    if counts[1:]:
-        lines[-1].append((f"   {'  '.join(counts[1:])}", "text"))
-    lines.append([("   asks for ", "dim"), (_asked(outline), "text")])
+    lines += [[(f"   {part}", "text")] for part in wrapped(", ".join(counts[1:]), width - 5) if counts[1:]]
+    asked = wrapped(_asked(outline), width - 14)
+    lines += [[("   asks for " if index == 0 else " " * 12, "dim"), (part, "text")] for index, part in enumerate(asked)]
     lines += _missing(outline, width) + _warnings(checked, width)
     lines += _stages(outline, width) + _jobs(outline, width)
     return lines
@@ -113,9 +113,8 @@ def _warnings(checked: Checked, width: int) -> list[Line]:
 def _stages(outline: Outline, width: int) -> list[Line]:
     lines: list[Line] = [[], [("   STAGE   JOBS", "title")]]
     for number, (count, names) in enumerate(outline.stages[:STAGES_SHOWN], 1):
-        rest = f", and {count - len(names):,} more" if count > len(names) else ""
         head: Line = [(f"   {number:>5}", "text"), (f"{count:>7,}  ", "strong")]
-        lines.append(fitted([*head, (", ".join(names) + rest, "dim")], width - 1))
+        lines.append(fitted([*head, (names, "dim")], width - 1))
     if len(outline.stages) > STAGES_SHOWN:
         lines.append([(f"   and {many(len(outline.stages) - STAGES_SHOWN, 'stage')} more", "dim")])
     return lines

@@ -36,7 +36,8 @@ TWO_PANES = 100
 """From so many columns on both panes are shown."""
 
 NOTHING_YET: list[Line] = [
-    [("   Type the path of a workflow file", "text"), (" (YAML, JSON, JSON5 or KDL), or choose one with ↑ ↓.", "text")],
+    [("   Type the path of a workflow file, or choose one with ↑ ↓.", "text")],
+    [("   It may be YAML, JSON, JSON5 or KDL.", "dim")],
     [],
     [
         ("   tab ", "key"),
