@@ -188,6 +188,11 @@ def test_a_workflow_that_cannot_go_on_is_stuck_wherever_its_state_is_said(worksh
     assert told() == ("ready", None)
     assert listed(workshop)["attention"] == attention
     big.leave()
+    small = workshop.runner(workflow_id)
+    assert told() == ("stuck", why)
+    workshop.http.post("/jobs", json={"workflow_id": workflow_id, "name": "added", "command": "true"})
+    assert told() == ("ready", None)
+    small.leave()
 
 
 @pytest.mark.parametrize(("took_s", "ago_s", "pace"), [(600, 900, 1 / 1500), (2, 50, 1 / 52), (2, 90, 0)])

@@ -84,7 +84,7 @@ def _add_pace(conn: Connection, rows: list[Row]) -> None:
 def workflow_detail(conn: Connection, workflow_id: int, nodes: Nodes) -> WorkflowDetail:
     """One workflow. NotFound."""
     workflow = get_workflow_row(conn, workflow_id)
-    stuck = stuck_workflow(conn, workflow_id, workflow["name"], nodes)
+    stuck = stuck_workflow(conn, workflow_id, nodes)
     rows = workflow_table([workflow_id] if stuck else [], "shown.id = ?").page(conn, [workflow_id], ONE_ROW).items
     _add_pace(conn, rows)
     tables = tables_of(conn, workflow_id)

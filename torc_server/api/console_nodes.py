@@ -137,8 +137,13 @@ WHERE state = 'visible' AND NOT is_canceled AND NOT is_archived AND work IS NULL
 """Workflows with jobs that wait, on which some runner has worked."""
 
 
-def stuck_workflow(conn: Connection, workflow_id: int, name: str, nodes: Nodes) -> StuckWorkflow | None:
+def stuck_workflow(conn: Connection, workflow_id: int, nodes: Nodes) -> StuckWorkflow | None:
     """Which jobs of a workflow cannot go on, as its live runners are, or those were that left; None when all can."""
+    row = conn.exec_driver_sql(f"{_MAY_BE_STUCK} AND workflow.id = ?", (workflow_id,)).one_or_none()
+    return _stuck(conn, row[0], row[1], nodes) if row else None
+
+
+def _stuck(conn: Connection, workflow_id: int, name: str, nodes: Nodes) -> StuckWorkflow | None:
     live = nodes.of_workflow(workflow_id)
     stuck = what_waits(conn, workflow_id, live) if live else why_left(conn, workflow_id)
     if stuck is None:
@@ -156,7 +161,7 @@ def stuck_workflows(conn: Connection, nodes: Nodes, only: str | None) -> list[St
         " ORDER BY (SELECT max(id) FROM compute_node WHERE workflow_id = workflow.id) DESC LIMIT ?",
         (*user, MAY_BE_STUCK),
     ).all()
-    found = (stuck_workflow(conn, number, name, nodes) for number, name in rows)
+    found = (_stuck(conn, number, name, nodes) for number, name in rows)
     return [each for each in found if each]
 
 
