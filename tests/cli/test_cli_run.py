@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -222,6 +223,18 @@ def test_a_terminal_that_closes_counts_once_though_the_shell_passes_it_on(torc: 
     assert run.returncode == 130
     (result,) = torc("results", "list", msgspec.json.decode(out)["workflow_id"], "-f", "json").json["results"]
     assert (result["status"], result["return_code"]) == ("terminated", 4)
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_run_needs_no_open_streams(torc: Torc, closed: str) -> None:
+    path = torc.write(SLEEPER.replace("COMMAND", "touch began; exec sleep 60"))
+    command = f'exec "$0" -m torc_core.cli.main run "$1" {closed}'
+    run = subprocess.Popen(
+        ["bash", "-c", command, sys.executable, str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    until((torc.folder / "began").exists, "the job's start")
+    run.send_signal(signal.SIGHUP)
+    assert run.wait(DEADLINE_S) == 130
 
 
 def test_a_runner_that_dies_is_said_with_its_log(torc: Torc) -> None:

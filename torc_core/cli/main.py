@@ -81,6 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["help"]:
         arguments = [*arguments[1:], "--help"]
+    _stand_in_for_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that has no ✓ shows ?
@@ -113,6 +114,13 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         click.echo(f"torc: internal error: {type(error).__name__}: {error}; TORC_DEBUG=1 shows where", err=True)
         return 1
+
+
+def _stand_in_for_closed_streams() -> None:
+    """What is said on a stream that was closed at the start (`>&-`) goes nowhere, and no other file takes its place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - it stays open, as its like do
 
 
 def _fail(app: App, error: TorcError | click.ClickException, arguments: list[str]) -> int:
