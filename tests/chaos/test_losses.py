@@ -68,6 +68,9 @@ def test_a_runner_that_was_cut_off_stops_its_copies_and_its_results_are_refused(
         results = http.get("/results", params={"workflow_id": workflow, "all_runs": True}).json()["items"]
     assert sorted((r["job_id"], r["attempt_id"]) for r in results) == [(job, 2) for job in sorted(ids)]
     assert not list(tmp_path.glob("output/.journal_*")), "results that were not offered"
+    (log,) = tmp_path.glob("output/job_runner_*.log")
+    assert "Delivered results of earlier runners delivered=0 refused=3" in log.read_text()
+    assert "could not be delivered" not in log.read_text()
 
 
 def test_a_server_that_stays_away_for_longer_than_the_lease_costs_no_work(evidence: Evidence, tmp_path: Path) -> None:

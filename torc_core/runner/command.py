@@ -169,6 +169,7 @@ def _work(options: argparse.Namespace, guard_pipe: int | None) -> int:
     outcome = runner.run()
     if outcome is Outcome.GONE and journal.undelivered:
         _deliver_for_the_dead(connection, options.workflow, place.output_dir, database_uuid, log)
+        log.flush()
     return _exit_code(runner, outcome, connection, options.workflow)
 
 

@@ -363,7 +363,7 @@ class Runner:
         crash_point("runner.leaves")
         self._conversation.journal.close()
         undelivered = len(self._conversation.results)
-        if undelivered:
+        if undelivered and outcome is not Outcome.GONE:  # one that is gone offers them as a dead one's
             self._log.error(
                 f"{count_of(undelivered, 'results')} could not be delivered; the next runner with this output folder"
                 " delivers them"
