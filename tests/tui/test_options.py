@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,27 @@ def test_on_a_slow_line_colours_are_the_terminal_s_own(
         terminal.press("?")
         terminal.sees("esc closes")
         assert bool(TRUE_COLOUR.search(terminal.since(0))) != narrow
+
+
+def repainted(terminal: Terminal, key: str) -> None:
+    """Press a key and wait for the first of what comes of it."""
+    before = terminal.count
+    terminal.press(key)
+    terminal.until(lambda: terminal.count > before)
+
+
+def test_on_a_slow_line_there_are_at_most_15_repaints_a_second(
+    tui_server: ServerProcess, workshop: Workshop, tmp_path: Path
+) -> None:
+    workflow_id, _ = workshop.many("repainted", 30)
+    command = [*CONSOLE, "--url", tui_server.url, "--view", f"jobs {workflow_id}", "--low-bandwidth"]
+    with Terminal(command, folder=tmp_path) as terminal:
+        terminal.sees("LIVE", "job_00010")
+        terminal.settle()
+        began, repaints = time.monotonic(), 16
+        for _ in range(repaints):
+            repainted(terminal, "down")
+        assert time.monotonic() - began >= (repaints - 2) / 15
 
 
 @driven

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -361,6 +362,7 @@ def test_the_own_server_is_shown_stopped_started_and_restarted() -> None:
             await d.sees("● running   pid ")
             await d.sees("torc.db  ")
             await d.sees("listening on")
+            assert re.fullmatch(r" *\d\d:\d\d:\d\d  listening on .*", d.line("listening on"))
             record = local_server.read_record()
             assert record is not None
             assert record.url in d.text
