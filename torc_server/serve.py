@@ -51,7 +51,7 @@ def serve(settings: Settings, listening: socket.socket) -> None:
         server: Server = app.state.server
         config = uvicorn.Config(
             app,
-            loop="uvloop",
+            loop="uvloop",  # asyncio's own, from 3.12 on, would wait at the end for connections that are to be cut off
             http="httptools",
             ws="none",
             lifespan="on",
