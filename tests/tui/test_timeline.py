@@ -55,6 +55,23 @@ def test_bars_show_when_jobs_ran_and_lead_to_them(tui_server: ServerProcess, wor
     drive(tui_server.url, script, view=f"jobs {workflow_id}")
 
 
+@pytest.mark.parametrize("size", [(140, 40), (80, 24)])
+def test_a_bar_is_seen_wherever_its_job_ran(
+    tui_server: ServerProcess, workshop: Workshop, size: tuple[int, int]
+) -> None:
+    workflow_id = ran(workshop, f"seen_{size[0]}")
+
+    async def script(d: Driver) -> None:
+        await d.press(*["pagedown"] * 4)
+        await d.sees("▌✔ job_00039")
+        rows = [line for line in d.text.splitlines() if "✔ job_000" in line][-10:]
+        assert all("━" in line and "10 s" in line for line in rows)
+        assert rows[-1].rstrip().endswith("━")
+        assert rows[-2].index("━") < rows[-1].index("━")
+
+    drive(tui_server.url, script, view=f"timeline {workflow_id}", size=size)
+
+
 def test_zooming_shows_a_part_of_the_time_and_escape_all_of_it(tui_server: ServerProcess, workshop: Workshop) -> None:
     workflow_id = ran(workshop, "zoomed")
 

@@ -16,6 +16,9 @@ TICK_EVERY = 16
 
 BAR = "━"
 
+MOST = "TOP AVG"
+"""What the most of a runner is called: loads are averages over a part of the time, so a short peak is more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -93,15 +96,15 @@ class _Columns:
         self.parts = len(told.all.running) if told.all else 0
         self.cursor = cursor
         is_now = told.is_running and told.now_ms < told.from_ms + told.step_ms * self.parts
-        self.word = "AT" if cursor is not None else "NOW" if is_now else "PEAK"
+        self.word = "AT" if cursor is not None else "NOW" if is_now else MOST
         """When what is said of each runner was so."""
 
     def at(self, ms: float) -> int:
         """The part in which a moment is."""
         return min(max(int((ms - self.told.from_ms) // self.told.step_ms), 0), max(self.parts - 1, 0))
 
-    def line(self, text: str, role: str) -> Line:
-        """One character for each part, with the cursor over it."""
+    def line(self, text: str, role: str, start: int = 0) -> Line:
+        """One character for each part, with the cursor over it; from the part `start` on."""
         roles = [role] * len(text)
         characters = list(text)
         if self.cursor is not None and self.cursor < len(text):
@@ -110,12 +113,12 @@ class _Columns:
                 characters[self.cursor] = "┊"
         return [
             ("".join(character for _, character in group), key)
-            for key, group in groupby(zip(roles, characters, strict=True), key=lambda pair: pair[0])
+            for key, group in groupby(zip(roles[start:], characters[start:], strict=True), key=lambda pair: pair[0])
         ]
 
     def value(self, load: NodeLoad) -> float:
-        """What is said of a runner beside its line: at the cursor, else now, else the most that there was."""
-        if self.word == "PEAK":
+        """What is said of a runner beside its line: at the cursor, else now, else the most of any part."""
+        if self.word == MOST:
             return max(load.running, default=0.0)
         read = last_part(self.told) if self.cursor is None else self.cursor
         return load.running[read] if read < len(load.running) else 0.0
@@ -157,7 +160,7 @@ def _load(load: NodeLoad, told: Timeline, columns: _Columns, lines: int, node: i
         if y == lines - 1:
             left = columns.labelled("▌" if node is None or single else " ", name, load_text(columns.value(load)))
         elif y == 0:
-            left = columns.labelled(" ", [], f"peak {load_text(top)}", "dim")
+            left = columns.labelled(" ", [], f"{MOST.lower()} {load_text(top)}", "dim")
         else:
             left = [(" " * columns.left, "")]
         found.append([*left, *columns.line(text, "running")])
@@ -223,5 +226,5 @@ def _bar(
         return [*line, (f" {said}", "dim")]
     if first > len(said) + 1 and (columns.cursor is None or columns.cursor >= first):
         before: Line = [(f"{said:>{first - 1}} ", "dim")]
-        return [*left, *before, *columns.line(text, STATUSES[row["status"]].role)[1:]]
+        return [*left, *before, *columns.line(text, STATUSES[row["status"]].role, first)]
     return line
