@@ -8,19 +8,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from torc_core.cli.nearest import did_you_mean
 from torc_core.client import console, endpoints
 from torc_core.client.console import Part
+from torc_core.client.errors import ServerUnreachableError
+from torc_core.client.request import Request
 from torc_core.errors import InputError, TorcError
 from torc_tui import workflow_files
 from torc_tui.actions import Registry
+from torc_tui.store import is_missing
 from torc_tui.widgets.prompt import Candidate, Completer
 
 if TYPE_CHECKING:
     from torc_tui.console import Console
     from torc_tui.store import Store
+
+T = TypeVar("T")
 
 TABS = ("jobs", "files", "data", "results", "events", "nodes", "requirements", "plan")
 
@@ -89,13 +94,26 @@ def verbs(registry: Registry, family: str) -> list[str]:
     return [verb for kind, _, verb in parts if kind == family]
 
 
+async def known(store: Store, request: Request[T], named: str) -> T | None:
+    """The thing that a request asks for; None while no server answers. InputError: there is no such thing."""
+    try:
+        return await store.ask(request)
+    except ServerUnreachableError:
+        return None
+    except TorcError as error:
+        if is_missing(error):
+            raise InputError(f"there is no {named}") from None
+        raise
+
+
 async def find_workflow(store: Store, text: str, others: Sequence[str] = ()) -> tuple[int, str]:
     """Id and name of the workflow that an id or a name means; of several of one name the newest.
 
     InputError says which name, or which of the `others`, is near it.
     """
     if text.isdigit():
-        return int(text), ""
+        there = await known(store, endpoints.get_workflow(int(text)), f"workflow {int(text)}; :workflows lists them")
+        return int(text), there.name if there else ""
     found = await _newest(store, f'name="{text}"') or await _newest(store, f'"{text}"')
     if found:
         return found
@@ -118,6 +136,7 @@ async def find_job(store: Store, text: str, here: int | None, others: Sequence[s
     InputError says which of the `others` is near it.
     """
     if text.isdigit():
+        await known(store, endpoints.get_job(int(text)), f"job {int(text)}")
         return int(text)
     if here is None:
         hint = did_you_mean(text, others) or f"; :jobs WORKFLOW {text} finds it by name"

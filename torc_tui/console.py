@@ -10,7 +10,7 @@ import inspect
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from rich.text import Text
@@ -92,6 +92,8 @@ class Console(App[None], inherit_bindings=False):
         """Where it was said last that keys wait."""
         self.defects: list[Exception] = []
         """What was raised that is no error of the user or the server."""
+        self.astray: TorcError | None = None
+        """Why the last address led nowhere."""
         self._store_task: asyncio.Task[None] | None = None
         for each in PALETTES.values():
             self.register_theme(theme(each))
@@ -367,7 +369,19 @@ class Console(App[None], inherit_bindings=False):
             self.say(await applying)
         finally:
             self.type_ahead.hold()
+        if plan.afterwards:
+            self.run_worker(self._look_back(plan.afterwards), group="afterwards", exit_on_error=False)
         return True
+
+    async def _look_back(self, afterwards: Callable[[], Awaitable[str]]) -> None:
+        """Say what went wrong with something that was done already."""
+        try:
+            wrong = await afterwards()
+        except Exception as error:
+            self._failed(error)
+        else:
+            if wrong:
+                self.say(wrong, error=True)
 
     def send(self, sequence: str) -> None:
         """Send the terminal what is not drawn."""
@@ -389,7 +403,12 @@ class Console(App[None], inherit_bindings=False):
             self._begin(self._arrive(text))
 
     async def _arrive(self, address: str) -> None:
-        await self.go(address)
+        self.astray = None
+        try:
+            await self.go(address)
+        except TorcError as error:
+            self.astray = error
+            raise
         await self.caught_up()
 
     def actions(self) -> Iterable[Action]:

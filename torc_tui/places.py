@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from torc_core.client import endpoints
 from torc_core.errors import InputError
 from torc_tui import local_runs
-from torc_tui.address import find_workflow
+from torc_tui.address import find_job, find_workflow, known
 from torc_tui.screens.create import CreateScreen
 from torc_tui.screens.failures import FailuresScreen
 from torc_tui.screens.log import LogScreen
@@ -57,7 +58,7 @@ async def _log(app: Console, words: str) -> None:
     streams = {"": None, "out": "o", "stdout": "o", "err": "e", "stderr": "e", "both": "b"}
     if not number.isdigit() or stream.strip() not in streams:
         raise InputError(f":log {words}: give the id of a job, and out, err or both: ':log 4711 err'")
-    await app.open(LogScreen(app.store, int(number), stream=streams[stream.strip()]))
+    await app.open(LogScreen(app.store, await find_job(app.store, number, None), stream=streams[stream.strip()]))
 
 
 async def _plot(app: Console, words: str) -> None:
@@ -72,8 +73,11 @@ async def _plot(app: Console, words: str) -> None:
             f":plot {words}: give the id of a job, or node and the id of a runner, and {', '.join(VIEWS[:-1])} or"
             f" {VIEWS[-1]}: ':plot 4711 cpu', ':plot node 3'"
         )
-    plot = plot_of_node(app.store, int(number), view) if of_node else plot_of_job(app.store, int(number), view=view)
-    await app.open(plot)
+    if of_node:
+        await known(app.store, endpoints.get_compute_node(int(number)), f"runner {int(number)}")
+        await app.open(plot_of_node(app.store, int(number), view))
+    else:
+        await app.open(plot_of_job(app.store, await find_job(app.store, number, None), view=view))
 
 
 async def _timeline(app: Console, words: str) -> None:

@@ -48,7 +48,10 @@ def start(*, url: str | None, password: str | None, view: str, read_only: bool, 
 
 
 async def _print_once(app: ConsoleApp) -> int:
-    """Print what the first screen shows once everything has arrived; 1 when the server cannot be reached."""
+    """Print what the first screen shows once everything has arrived; 1 when the server cannot be reached.
+
+    Raises what keeps it from being shown: an address that leads nowhere, a filter that cannot be.
+    """
     size = shutil.get_terminal_size((140, 40))
     async with app.run_test(size=(size.columns, size.lines)):
         try:
@@ -59,6 +62,9 @@ async def _print_once(app: ConsoleApp) -> int:
         if not app.idle:
             sys.stderr.write(f"torc: the server does not answer: {why}\n")
             return 1
+        table = app.top_screen.table if app.top_screen else None
+        if wrong := app.astray or (table.error if table else None):
+            raise wrong
         sys.stdout.write(app.screen_text() + "\n")
     return 0
 

@@ -315,6 +315,24 @@ def test_once_prints_the_screen_and_leaves(tui_server: ServerProcess, workshop: 
     assert "\x1b" not in told.stdout
 
 
+@pytest.mark.parametrize(
+    ("view", "code", "said"),
+    [("jobs nope_at_all", 2, "torc: no workflow is called 'nope_at_all'"),
+     ("job 999999", 2, "torc: there is no job 999999"),
+     ("workflows colour=3", 1, "torc: listing workflows is refused: filter: there is no column 'colour'")],
+)  # fmt: skip
+def test_once_of_what_is_not_there_says_so_on_stderr_only(
+    tui_server: ServerProcess, view: str, code: int, said: str
+) -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "torc_core.cli.main", "tui", "--once", "--url", tui_server.url, "--view", view],
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert (told.returncode, told.stdout) == (code, "")
+    [line] = told.stderr.splitlines()
+    assert line.startswith(said)
+
+
 def test_once_says_in_one_line_that_there_is_no_server() -> None:
     told = subprocess.run(
         [sys.executable, "-m", "torc_core.cli.main", "tui", "--once", "--url", "http://127.0.0.1:1"],

@@ -231,3 +231,23 @@ def test_a_wrong_address_says_the_nearest_of_what_there_is(
         await d.until(lambda: said in d.said)
 
     drive(tui_server.url, script)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [("job 999999", "there is no job 999999"), ("log 999999", "there is no job 999999"),
+     ("plot 999999 cpu", "there is no job 999999"), ("plot node 999999", "there is no runner 999999"),
+     ("wf 999999", "there is no workflow 999999"), ("999999", "there is no workflow 999999"),
+     ("timeline 999999", "there is no workflow 999999")],
+)  # fmt: skip
+def test_an_id_of_nothing_is_said_and_one_stays_where_one_is(tui_server: ServerProcess, typed: str, said: str) -> None:
+    async def script(d: Driver) -> None:
+        await d.go("runs")
+        before = d.screen
+        await d.go(typed)
+        assert d.said.removeprefix("✖ ").startswith(said)
+        assert d.screen is before
+        await d.press("escape")
+        assert d.screen.address == "workflows"
+
+    drive(tui_server.url, script)
