@@ -6,9 +6,9 @@ import sys
 from typing import Any
 
 import click
-import msgspec
 
 from torc_core.cli.app import App, command, pass_app
+from torc_core.cli.happenings import Teller, event_kind, event_text
 from torc_core.cli.nearest import did_you_mean
 from torc_core.cli.output import local_time, print_json_line, print_list, print_table
 from torc_core.cli.paging import EVENT_FIELDS, page_options
@@ -16,9 +16,6 @@ from torc_core.cli.select import workflow_id
 from torc_core.client import endpoints
 from torc_core.client.stream import Change
 from torc_core.models.resources import Event
-
-IDS_SHOWN = 8
-"""So many ranges of ids are shown of a change."""
 
 
 @command()
@@ -41,7 +38,8 @@ def events(
 ) -> None:
     """Show cancels, retries, resets and notes of a workflow (id or name).
 
-    With --follow (or 'monitor') show every change as it happens; without WORKFLOW those of all workflows.
+    With --follow (or 'monitor') show every change as it happens; without WORKFLOW those of all workflows. With -f json
+    a change of jobs has their ids: 7 is one job, [141, 170] all from 141 to 170.
     """
     verb, words = (words[0], words[1:]) if words and words[0] in ("list", "monitor") else ("list", words)
     if len(words) > 1:
@@ -73,7 +71,7 @@ def events(
 def _note_nothing(app: App, number: int, category: str | None) -> None:
     """Why there are no events, and how to see what happens."""
     app.client.send(endpoints.get_workflow(number))
-    kinds = {_kind(event) for event in app.client.send(endpoints.list_events(number)).items}
+    kinds = {event_kind(event) for event in app.client.send(endpoints.list_events(number)).items}
     if category and kinds:
         app.note(f"there are none of {category!r}, but of {', '.join(sorted(kinds))}{did_you_mean(category, kinds)}")
     else:
@@ -83,11 +81,6 @@ def _note_nothing(app: App, number: int, category: str | None) -> None:
         )
 
 
-def _kind(event: Event) -> str:
-    data = event.data if isinstance(event.data, dict) else {}
-    return str(data.get("event_type") or data.get("category") or "-")
-
-
 def _show(app: App, number: int, found: list[Event]) -> None:
     if app.json:
         print_list("events", [_record(event) for event in found])
@@ -95,7 +88,7 @@ def _show(app: App, number: int, found: list[Event]) -> None:
         click.echo(f"No events found for workflow ID: {number}")
     else:
         print_table(
-            ["Timestamp", "Level", "Event Type", "Data"],
+            ["Timestamp", "Level", "Event Type", "What"],
             (_row(event) for event in found),
             title=f"Events for workflow ID {number}:",
             things="events",
@@ -116,12 +109,13 @@ def _record(event: Event) -> dict[str, Any]:
 def _row(event: Event) -> list[str]:
     data = event.data if isinstance(event.data, dict) else {}
     level = data.get("severity", "info")
-    return [local_time(event.timestamp), level, _kind(event), msgspec.json.encode(event.data).decode()]
+    return [local_time(event.timestamp), level, event_kind(event), event_text(event)]
 
 
 def _follow(app: App, number: int | None, after: int | None) -> None:
     if number is not None:
         app.client.send(endpoints.get_workflow(number))
+    teller = Teller(app)
     for change in app.client.changes(number, after):
         if change.event == "open":
             continue
@@ -130,8 +124,9 @@ def _follow(app: App, number: int | None, after: int | None) -> None:
             continue
         if app.json:
             print_json_line(_as_json(change))
-        else:
-            click.echo(_line(change))
+        elif text := teller.text(change):
+            moment, of = local_time(change.data.get("ms", 0)), change.data.get("workflow_id", "-")
+            click.echo(f"{moment}  workflow {of}  {text}")
             sys.stdout.flush()
 
 
@@ -146,24 +141,3 @@ def _as_json(change: Change) -> dict[str, Any]:
         "event_type": change.event,
         "data": data,
     }
-
-
-def _line(change: Change) -> str:
-    data = dict(change.data)
-    moment = local_time(data.pop("ms", 0))
-    number = data.pop("workflow_id", "-")
-    if change.event == "jobs":
-        text = f"{data.get('status')}: {_ids(data.get('ids', []))}"
-    else:
-        text = "  ".join(f"{name}={value}" for name, value in data.items())
-    return f"{moment}  workflow {number}  {change.event}  {text}".rstrip()
-
-
-def _ids(packed: list[Any]) -> str:
-    """`jobs 3-9, 12`: the ids of a change of jobs."""
-    ranges = [(part, part) if isinstance(part, int) else (part[0], part[1]) for part in packed]
-    shown = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges[:IDS_SHOWN])
-    count = sum(last - first + 1 for first, last in ranges)
-    if len(ranges) > IDS_SHOWN:
-        return f"{count} jobs, first {shown}"
-    return f"job {shown}" if count == 1 else f"jobs {shown}"

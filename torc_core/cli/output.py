@@ -68,7 +68,7 @@ def _print_boxed(columns: Sequence[str], cells: list[list[str]]) -> None:
     console.print(table)
 
 
-FREE_TEXT = ("Command", "Data", "Description", "Metadata")
+FREE_TEXT = ("Command", "Description", "Metadata", "What")
 
 UNLIMITED = 100_000
 
