@@ -20,13 +20,17 @@ class Suggestions:
         return f'; nearest: "{found}"' if found else ""
 
     def nearest_word(self, word: str, known: Collection[str]) -> str | None:
-        """The known word that is nearest, if any is near."""
+        """The known word that is nearest, if any is near; one that differs in case only comes first."""
         if self._left <= 0:
             return None
         self._left -= len(known)
-        found = get_close_matches(word, known, n=1, cutoff=0.6) or [
-            other
-            for other in known
-            if min(len(word), len(other)) >= 3 and (other.startswith(word) or word.startswith(other))
-        ]
+        found = (
+            [other for other in known if other.lower() == word.lower()]
+            or get_close_matches(word, known, n=1, cutoff=0.6)
+            or [
+                other
+                for other in known
+                if min(len(word), len(other)) >= 3 and (other.startswith(word) or word.startswith(other))
+            ]
+        )
         return found[0] if found else None

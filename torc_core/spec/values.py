@@ -170,10 +170,10 @@ def _measure(
     try:
         parse(found)
     except UnitError as error:
-        if suggestion := meant(found):
-            source.error(path, f"{label(path)} {quoted(found)} is not a form that torc reads; write {suggestion}")
-        else:
-            source.error(path, f"{label(path)} {quoted(found)}: {error}; write {error.expected}")
+        suggestion = meant(found)
+        countless = not any(character.isdigit() for character in found)  # torc's words would name a part of it: `s`
+        fault = " is not a form that torc reads" if suggestion or countless else f": {error}"
+        source.error(path, f"{label(path)} {quoted(found)}{fault}; write {suggestion or error.expected}")
         return None
     return found
 
