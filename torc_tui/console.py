@@ -10,7 +10,7 @@ import inspect
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from rich.text import Text
@@ -369,7 +369,19 @@ class Console(App[None], inherit_bindings=False):
             self.say(await applying)
         finally:
             self.type_ahead.hold()
+        if plan.afterwards:
+            self.run_worker(self._look_back(plan.afterwards), group="afterwards", exit_on_error=False)
         return True
+
+    async def _look_back(self, afterwards: Callable[[], Awaitable[str]]) -> None:
+        """Say what went wrong with something that was done already."""
+        try:
+            wrong = await afterwards()
+        except Exception as error:
+            self._failed(error)
+        else:
+            if wrong:
+                self.say(wrong, error=True)
 
     def send(self, sequence: str) -> None:
         """Send the terminal what is not drawn."""

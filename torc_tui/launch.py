@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 from torc_core.client import endpoints
 from torc_core.client.http import Address, Client
+from torc_core.errors import TorcError
 from torc_core.output_owner import refuse_foreign
 from torc_core.run_records import LocalRun, RunOptions
 from torc_tui import local_runs
 from torc_tui.store import Store
+
+AT_ONCE_S = 15.0
+"""A run that ends within so long, however slowly its runner starts, has hardly begun."""
+
+LOOK_EVERY_S = 0.1
 
 
 async def refuse_other_output(store: Store, folder: str, options: RunOptions) -> None:
@@ -55,3 +62,27 @@ async def launch(
         local_runs.start_run, store.address, workflow_id, name, folder,
         options=options, run_id=summary.run_id, environment=environment,
     )  # fmt: skip
+
+
+def using(options: RunOptions) -> str:
+    """What a run was limited to, as what is said of it goes on, and the key for another choice; empty: nothing."""
+    return f", using {options.said}; 'o' changes that" if options.said else ""
+
+
+async def ended_at_once(started: list[LocalRun]) -> str:
+    """Look for a while whether the run that was just started, if one was, goes on: gives what kept it from that."""
+    if not started:
+        return ""
+    (run,) = started
+    deadline = time.monotonic() + AT_ONCE_S
+    while time.monotonic() < deadline:
+        try:
+            seen = await asyncio.to_thread(local_runs.find, run.id)
+        except TorcError:
+            return ""  # it was forgotten, so the user knows of its end
+        if not seen.active:
+            uses = run.options.said or "all that is free"
+            way_out = f" ('o' changes what it uses, {uses})" if seen.word == "stuck" else ""
+            return f"run {run.id} ended already, {seen.word}{way_out}: {seen.why}" if seen.broke_off else ""
+        await asyncio.sleep(LOOK_EVERY_S)
+    return ""

@@ -14,6 +14,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import structs
+
 from torc_core import run_records
 from torc_core.cli.output_folder import runner_log
 from torc_core.client.http import Address
@@ -37,6 +39,11 @@ class Seen:
     def active(self) -> bool:
         return self.status == "running"
 
+    @property
+    def broke_off(self) -> bool:
+        """It ended before it had tried what is left, and nobody told it to."""
+        return self.status == "failed" and self.word != "incomplete"
+
 
 def log_of(run: LocalRun) -> Path | None:
     """Where the runner notes what it does, as soon as it does. Looks for files: to be called in a thread.
@@ -58,11 +65,13 @@ def default_options() -> RunOptions:
 
 
 def last_options(workflow_id: int, url: str) -> RunOptions:
-    """What this workflow was last run with here, else the defaults."""
-    return next(
-        (run.options for run in run_records.records() if (run.workflow_id, run.url) == (workflow_id, url)),
-        default_options(),
-    )
+    """What this workflow was last run with from a console, else the defaults; output goes where it went last.
+
+    Limits that `torc run` was given are for that one run: the next `torc run` does not keep them either.
+    """
+    earlier = [run for run in run_records.records() if (run.workflow_id, run.url) == (workflow_id, url)]
+    chosen = next((run.options for run in earlier if run.by == "console"), default_options())
+    return structs.replace(chosen, output_dir=earlier[0].options.output_dir) if earlier else chosen
 
 
 def start_run(

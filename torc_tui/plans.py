@@ -23,6 +23,8 @@ class Plan:
     """False: it is done without asking (one thing, nothing lost)."""
     danger: bool = True
     """It stops or forgets something: the dialog is red."""
+    afterwards: Callable[[], Awaitable[str]] | None = None
+    """Looks for a while whether it was of use: gives what went wrong after all, empty when nothing did."""
     leads: bool = False
     """To another screen, when it is done: what is typed meanwhile is for that one."""
     type_this: str | None = None

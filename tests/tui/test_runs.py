@@ -198,12 +198,50 @@ def test_a_workflow_whose_jobs_fit_nowhere_says_so_until_they_do(tui_server: Ser
     drive(tui_server.url, script, view=f"jobs {made.workflow_id}")
 
 
+def test_limits_of_torc_run_are_for_that_run_and_those_chosen_in_the_console_are_said(
+    tui_server: ServerProcess,
+) -> None:
+    file = Path("narrow.json")
+    narrow = {"name": "narrow", "num_cpus": 1, "memory": "100m", "runtime": "PT1M"}
+    job = {"name": "one", "command": "test -e go", "resource_requirements": "narrow"}
+    file.write_text(json.dumps({"name": "slow", "resource_requirements": [narrow], "jobs": [job]}))
+    command = [sys.executable, "-m", "torc_core.cli.main", "--url", tui_server.url, "run", str(file)]
+    assert subprocess.run([*command, "--memory-gb", "0.05"], capture_output=True, check=False).returncode == 3
+    (shell,) = local_runs.runs()
+    workflow_id = shell.run.workflow_id
+
+    async def script(d: Driver) -> None:
+        await d.press("r")
+        assert d.said.startswith(f"✔ slow ({workflow_id}) runs on this machine (run 2); ")
+        await d.until(lambda: local_runs.find(2).word == "incomplete")
+        await d.press("o")
+        await d.press("down", "down")
+        await d.type("0.05")
+        await d.press("enter")
+        await d.until(lambda: "✖ run 3 ended already, stuck ('o' changes what it uses, 0.05 GB): " in d.said)
+        await d.pilot.press("r")
+        await d.until(lambda: "runs on this machine (run 4, using 0.05 GB; 'o' changes that); it" in d.said)
+        await d.until(lambda: "✖ run 4 ended already, stuck" in d.said)
+        await d.go("runs")
+        await d.press("o")
+        await d.press("down", "down", *["backspace"] * 4)
+        await d.type("1")
+        Path("go").touch()
+        await d.press("enter")
+        await d.until(lambda: local_runs.find(5).word == "done")
+        assert local_runs.find(5).run.options.said == "1 GB"
+
+    drive(tui_server.url, script, view=f"jobs {workflow_id}")
+
+
 def test_what_kept_a_runner_from_starting_is_said(tui_server: ServerProcess) -> None:
     workflow_id = made(tui_server, "refused", {"name": "a", "command": "true"})
     Path("output").write_text("no folder")
 
     async def script(d: Driver) -> None:
         await d.press("r")
+        await d.until(lambda: "✖ run 1 ended already, not started: " in d.said)
+        assert "cannot be made" in d.said
         await d.go("runs")
         await d.sees("✖ not started")
         await d.sees("cannot be made")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 from torc_core.client import endpoints
 from torc_core.errors import InputError
+from torc_core.run_records import LocalRun
 from torc_tui import editor, launch, workflow_files
 from torc_tui.actions import Action, Effect, Group, Place
 from torc_tui.checking import Checked
@@ -54,6 +56,7 @@ def _plan(context: Context, screen: CreateScreen, checked: Checked, run: bool) -
     outline = checked.outline
     assert outline is not None
     name, folder, options = outline.name, str(checked.folder), screen.options
+    started: list[LocalRun] = []
 
     async def apply() -> str:
         store = context.store
@@ -63,8 +66,8 @@ def _plan(context: Context, screen: CreateScreen, checked: Checked, run: bool) -
         await asyncio.to_thread(workflow_files.remember, checked.path)
         said = f"{name} ({answer.workflow_id}) created: {many(answer.jobs, 'job')}"
         if run:
-            started = await launch.launch(store, answer.workflow_id, name, folder, options)
-            said += f"; run {started.id} does them on this machine"
+            started.append(await launch.launch(store, answer.workflow_id, name, folder, options))
+            said += f"; run {started[0].id} does them on this machine{launch.using(options)}"
         else:
             said += "; r runs it"
         context.app.pop_screen()
@@ -75,7 +78,10 @@ def _plan(context: Context, screen: CreateScreen, checked: Checked, run: bool) -
     lines = [f"Seen from {folder}. Jobs that read them will fail."] if missing else []
     title = f"Create {name} though {many(len(missing), 'input file')} {'is' if len(missing) == 1 else 'are'} missing?"
     verb = "Create and run it" if run else "Create it"
-    return Plan(title, lines, verb, apply, keep="Not now", confirm=bool(missing), leads=True, details=missing)
+    return Plan(
+        title, lines, verb, apply, keep="Not now", confirm=bool(missing), leads=True, details=missing,
+        afterwards=partial(launch.ended_at_once, started),
+    )  # fmt: skip
 
 
 async def _edit(context: Context) -> None:

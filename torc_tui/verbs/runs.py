@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from torc_core.errors import TorcError
+from torc_core.run_records import LocalRun, RunOptions
 from torc_tui import local_runs
 from torc_tui.actions import Action, Effect, Group, Place, Reason
 from torc_tui.context import Context, Thing
@@ -83,13 +84,24 @@ async def _stop(context: Context) -> None:
 
 async def _repeat(context: Context) -> None:
     """What is left of the workflow, set up as this run was."""
+    run = await _meant_run(context)
+    meant = Thing("workflow", run.workflow_id, run.name)
+    await workflow.run(context, meant, run.options, run.environment)
+
+
+async def _repeat_with(context: Context) -> None:
+    """Likewise, but for what it may use, which is chosen."""
+    run = await _meant_run(context)
+    await _choose_and_run(context, run.workflow_id, run.options, run.environment)
+
+
+async def _meant_run(context: Context) -> LocalRun:
     (thing,) = context.things("run")
     run = (await asyncio.to_thread(local_runs.find, thing.id)).run
     address = context.store.address
     if address is None or address.url != run.url:
         raise TorcError(f"run {run.id} was for the server at {run.url}, which this console does not show")
-    meant = Thing("workflow", run.workflow_id, run.name)
-    await workflow.run(context, meant, run.options, run.environment)
+    return run
 
 
 async def _forget(context: Context) -> None:
@@ -119,15 +131,20 @@ def _workflow(context: Context) -> None:
 
 
 async def _run_with(context: Context) -> None:
-    """The form is the question: it says what will run, and how is chosen in it."""
     (thing,) = context.things("workflow")
-    planned = await planned_run(context.store, thing.id)
-    assert context.store.address is not None
-    options = await asyncio.to_thread(local_runs.last_options, thing.id, context.store.address.url)
+    await _choose_and_run(context, thing.id)
+
+
+async def _choose_and_run(
+    context: Context, workflow_id: int, options: RunOptions | None = None, environment: dict[str, str] | None = None
+) -> None:
+    """The form is the question: it says what will run, and how is chosen in it; from `options`, else the last ones."""
+    planned = await planned_run(context.store, workflow_id)
+    options = options or await workflow.last_options(context, workflow_id)
     form = RunForm(planned.title, planned.lines, options, planned.folder, verb="run", folder_fixed=True)
     answer = await context.app.fill(form)
     if answer is not None:
-        await context.app.carry_out(planned.plan(answer[0], confirm=False))
+        await context.app.carry_out(planned.plan(answer[0], environment, confirm=False))
 
 
 def _server(context: Context) -> None:
@@ -160,6 +177,8 @@ ACTIONS = (
            _going_on, 20),
     Action("run.repeat", "run again", "Run what is not completed, set up as this run was", "r", HERE, _repeat,
            Group.ACT, True, _one_ended, 10),
+    Action("run.repeat_with", "run again with", "Run what is not completed, and choose what it may use", "o", HERE,
+           _repeat_with, Group.ACT, True, _one_ended),
     Action("run.forget", "forget", "Take runs that have ended from the list", "D,delete", HERE, _forget, Group.ACT,
            False, _ended, 40),
     Action("run.workflow", "workflow", "Go to the workflow of the run", "d", LIST, _workflow, Group.LOOK,

@@ -118,10 +118,14 @@ async def run(
 ) -> None:
     """Run what is not completed of a workflow; without options as it was run last."""
     planned = await planned_run(context.store, thing.id)
-    if options is None:
-        assert context.store.address is not None
-        options = await asyncio.to_thread(local_runs.last_options, thing.id, context.store.address.url)
+    options = options or await last_options(context, thing.id)
     await context.app.carry_out(planned.plan(options, environment))
+
+
+async def last_options(context: Context, workflow_id: int) -> RunOptions:
+    """What a workflow was last run with from a console on this machine."""
+    assert context.store.address is not None
+    return await asyncio.to_thread(local_runs.last_options, workflow_id, context.store.address.url)
 
 
 async def _run(context: Context) -> None:
