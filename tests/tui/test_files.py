@@ -95,3 +95,22 @@ async def test_the_files_that_a_command_names_are_offered_before_what_it_reads(
         await driver.press("down", "enter")
         assert driver.said == "✔ step one.sh is changed"
         assert (tmp_path / "step one.sh").read_text() == "edited\n"
+
+
+@driven
+async def test_whose_file_is_opened_is_said_when_a_cause_is_under_the_cursor(
+    tui_server: ServerProcess, workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "wrong.sh").write_text("text\n")
+    for name in ("early flow", "late flow"):
+        workflow_id, _ = workshop.workflow(name, {"name": "mended", "command": "sh wrong.sh"}, origin=str(tmp_path))
+        workshop.end(workflow_id, mended=91)
+    monkeypatch.setenv("VISUAL", "sed -i s/text/edited/")
+    async with console(tui_server.url, view="failures exit=91") as driver:
+        assert "2 workflows" in driver.line("exit code 91")
+        await driver.press("f")
+        await driver.sees("Edit a file of mended, workflow late flow")
+        await driver.press("enter")
+        assert driver.said == "✔ wrong.sh is changed"
+        await driver.press("right", "down", "f")
+        assert driver.said == "✔ wrong.sh is as it was"

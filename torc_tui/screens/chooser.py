@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.fuzzy import Matcher
@@ -130,7 +131,7 @@ class Chooser(Dialog[str | None]):
         with Box() as box:
             box.border_title = self.heading
             box.set_class(self.app.characters.ascii, "-ascii")
-            box.styles.width = min(max(40, longest + 10), size.width - 4, 100)
+            box.styles.width = min(max(40, longest + 10, cell_len(self.heading) + 6), size.width - 4, 100)
             yield Field(placeholder=self.narrow_by)
             self.list.styles.height = min(len(self.choices), max(3, size.height - 9))
             yield self.list

@@ -123,16 +123,17 @@ def _some_requirement(context: Context) -> str | None:
 
 
 async def _files(context: Context) -> None:
-    """The files of a job; one is opened at once."""
+    """The files of a job; one is opened at once, unless it is not the job itself that is under the cursor."""
     thing = context.at_cursor("job")[0]
     detail = await context.store.ask(console.job_detail(thing.id))
     files = await asyncio.to_thread(files_of, detail)
+    name = detail.job["name"]
     if not files:
-        raise TorcError(f"{thing.name} names no file that is here, in its command or as input or output")
+        raise TorcError(f"{name} names no file that is here, in its command or as input or output")
     chosen: str | None = files[0].path
-    if len(files) > 1:
+    if len(files) > 1 or thing.name != name:
         choices = [Choice(file.path, file.named, file.how) for file in files]
-        chosen = await context.app.choose(f"Edit a file of {thing.name}", choices)
+        chosen = await context.app.choose(f"Edit a file of {name}, workflow {detail.workflow_name}", choices)
     if chosen is None:
         return
     if not await asyncio.to_thread(os.path.isfile, chosen):
