@@ -11,6 +11,7 @@ from torc_core.models.console import Row, TablePage
 from torc_core.models.failures import FailureGroup, Failures
 from torc_tui.rendering import failure_view
 from torc_tui.rendering.columns import Column
+from torc_tui.rendering.failure_view import is_stop
 from torc_tui.statuses import ENDED_BADLY, WAITING
 from torc_tui.store import Store
 from torc_tui.widgets.paged_table import PagedTable
@@ -112,6 +113,8 @@ class FailureSource(Source):
 
 
 def _sorted(groups: list[FailureGroup], sort: str) -> list[FailureGroup]:
+    """In the order of a column; in the usual one jobs whose runner was stopped come last."""
     name = sort.removeprefix("-")
     key = name if name in ("jobs", "workflow", "first", "last") else "cause" if name == "name" else "last"
-    return sorted(groups, key=lambda group: getattr(group, key), reverse=sort.startswith("-"))
+    found = sorted(groups, key=lambda group: getattr(group, key), reverse=sort.startswith("-"))
+    return sorted(found, key=lambda group: is_stop(group.cause)) if sort == FailureSource.sort else found

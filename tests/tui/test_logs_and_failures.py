@@ -280,6 +280,29 @@ def test_causes_unfold_to_their_jobs_and_follow_events(other: ServerProcess, sho
     drive(other.url, script)
 
 
+def test_jobs_whose_runner_was_stopped_come_after_what_really_failed(
+    other: ServerProcess, shop: Workshop, tmp_path: Path
+) -> None:
+    ran(shop, tmp_path, "a", name="one")
+    workflow_id, _ = shop.workflow("stopped", {"name": "b"}, origin=str(tmp_path))
+    runner = shop.runner(workflow_id)
+    (job,) = runner.claim()
+    runner.finish(job, 130, status="terminated", cause="the runner got SIGINT")
+
+    def order(d: Driver) -> list[str]:
+        causes = ("the runner got SIGINT", "exit code 2")
+        return [cause for line in d.text.splitlines() for cause in causes if cause in line.partition("NODES")[0]]
+
+    async def script(d: Driver) -> None:
+        await d.until(lambda: order(d) == ["exit code 2", "the runner got SIGINT"])
+        await d.press("!")
+        assert order(d)[:2] == ["exit code 2", "the runner got SIGINT"]
+        await d.go("sort -name")
+        assert order(d)[:2] == ["the runner got SIGINT", "exit code 2"]
+
+    drive(other.url, script)
+
+
 @pytest.mark.parametrize("confirmed", [False, True])
 def test_all_jobs_of_a_cause_are_retried_when_that_is_confirmed(
     other: ServerProcess, shop: Workshop, tmp_path: Path, confirmed: bool

@@ -10,6 +10,11 @@ from torc_tui.rendering.cells import Line, plain
 from torc_tui.rendering.columns import Column, Look
 
 
+def is_stop(cause: str) -> bool:
+    """Whether jobs did not fail by themselves: their runner was stopped (`torc_core/runner/wakeup.py`)."""
+    return cause.startswith("the runner got SIG")
+
+
 def is_group(row: Row) -> bool:
     """Whether a row is a cause, not a job."""
     return bool(row["id"] < 0)

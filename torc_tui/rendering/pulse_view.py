@@ -7,6 +7,7 @@ from torc_core.models.failures import FailureGroup, Failures
 from torc_tui.rendering import numbers
 from torc_tui.rendering.cells import Line, fitted
 from torc_tui.rendering.columns import Look
+from torc_tui.rendering.failure_view import is_stop
 
 GAUGE = 8
 """Columns of a gauge."""
@@ -56,7 +57,8 @@ def _attention(failures: Failures | None, nodes: LiveNodes | None, height: int, 
         ]
     longest = max(len(cause) for cause in [*(each.cause for each in stuck), *(each.cause for each in failures.groups)])
     room = max(16, min(30, longest, width - 34))
-    rows = [_stuck(each, room, look) for each in stuck] + [_group(group, room, look) for group in failures.groups]
+    groups = sorted(failures.groups, key=lambda group: is_stop(group.cause))
+    rows = [_stuck(each, room, look) for each in stuck] + [_group(group, room, look) for group in groups]
     return _cut(head, rows, len(stuck) + failures.causes, height)
 
 
