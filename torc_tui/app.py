@@ -42,7 +42,9 @@ class ConsoleApp(Console):
             job_id = await find_job(self.store, place.thing, known, verbs(self.registry, "job"))
             self.open(JobScreen(self.store, job_id))
         elif place.kind == "named":
-            number, name = await find_named(self.store, place.thing, spoken(self.registry))
+            possible = self.registry.possible(self.top_screen.places if self.top_screen else frozenset())
+            others = [*spoken(self.registry), *(action.title for action in possible)]
+            number, name = await find_named(self.store, place.thing, others)
             self.open(WorkflowScreen(self.store, number, name, "Jobs"))
         else:
             thing = place.thing

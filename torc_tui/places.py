@@ -118,4 +118,5 @@ PLACES: dict[str, Callable[[Console, str], Awaitable[None]]] = {
     "timeline": _timeline,
     "sort": _sort,
     "settings": _settings,
+    "theme": _settings,
 }
