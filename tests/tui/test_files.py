@@ -112,5 +112,7 @@ async def test_whose_file_is_opened_is_said_when_a_cause_is_under_the_cursor(
         await driver.sees("Edit a file of mended, workflow late flow")
         await driver.press("enter")
         assert driver.said == "✔ wrong.sh is changed"
+        (tmp_path / "wrong.sh").write_text("text\n")
         await driver.press("right", "down", "f")
-        assert driver.said == "✔ wrong.sh is as it was"
+        assert not driver.dialog
+        assert (tmp_path / "wrong.sh").read_text() == "edited\n"
