@@ -1,9 +1,9 @@
 """The user's own server: found, checked, started and stopped without any set-up (design: local by default).
 
 Everything is in one folder per host, $XDG_STATE_HOME/torc/HOST: the database, the server's log, `server.json` (mode
-0600) that says where the server is and what opens it, and `token` for clients that do not read it. The server is a
-detached process, `torc-server run` on loopback; it ends by itself when idle. A later one gets the same port and token,
-so that runners and consoles that lost it find it again.
+0600) that says where the server is and what opens it, `token` for clients that do not read it, and `stopped` while the
+user wants none. The server is a detached process, `torc-server run` on loopback; it ends by itself when idle. A later
+one gets the same port and token, so that runners and consoles that lost it find it again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -133,13 +133,27 @@ def ensure(say: Callable[[str], None] = lambda _: None) -> Address:
 
 
 def stop() -> Record | None:
-    """Stop the user's own server and wait for its end; None when none is running."""
+    """Stop the user's own server and wait for its end; None when none is running.
+
+    It is noted as stopped on purpose until it is started again.
+    """
     with _lock():
+        with suppress(OSError):  # a full disk keeps no server from being stopped
+            _stop_mark().touch()
         record = read_record()
         if record is None or not _is_server(record):
             return None
         _end(record.pid)
         return record
+
+
+def stopped() -> bool:
+    """Whether the user's own server was stopped on purpose and not started since."""
+    return _stop_mark().exists()
+
+
+def _stop_mark() -> Path:
+    return home() / "stopped"
 
 
 def _ask(record: Record) -> ServerInfo | None:
@@ -189,6 +203,7 @@ def _start(old: Record | None) -> Record:
         port = _read_port(process, log_start)
         record = Record(f"http://127.0.0.1:{port}", port, token, process.pid, process_space(), VERSION)
         _write_record(record)
+        _stop_mark().unlink(missing_ok=True)
     except BaseException:
         process.terminate()
         raise

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from torc_core import local_server
 from torc_core.client.http import Address, base_url
-from torc_core.errors import TorcError
+from torc_tui.store import StoppedError
 
 WITHOUT_IT = "Meanwhile 'b' shows the runs of this machine, 'n' checks a workflow file; 'q' leaves."
 
@@ -37,26 +37,27 @@ class OwnServer:
 
     def __init__(self) -> None:
         self.stopped = False
-        """The user has stopped it: it is not started again until they say so, unless somebody else does."""
+        """Somebody has stopped it: it is not started again until somebody says so."""
+        self._begun = False
 
     def address(self) -> Address:
-        """Where it is; started when it is not there."""
-        if self.stopped:
+        """Where it is; started when it is not there. StoppedError when it was stopped while this console was open."""
+        if self._begun and local_server.stopped():
             found = local_server.find()
+            self.stopped = found is None
             if found is None:
-                raise TorcError("you have stopped it; ':server' can start it")
-            self.stopped = False
+                raise StoppedError("the server was stopped; 's' on ':server' starts it")
             return found[0].address
-        return local_server.ensure()
+        address = local_server.ensure()
+        self._begun, self.stopped = True, False
+        return address
 
     def start(self) -> None:
         """Start it, unless it runs."""
         local_server.ensure()
-        self.stopped = False
 
     def stop(self) -> bool:
         """Stop it and leave it so; False when it did not run."""
-        self.stopped = True
         return local_server.stop() is not None
 
     def restart(self) -> None:

@@ -59,6 +59,10 @@ class Connection:
     """When what is shown was last known to be true (seconds since 1970); counts while not LIVE."""
 
 
+class StoppedError(TorcError):
+    """The server was stopped on purpose: it does not come back by itself."""
+
+
 class Connector(Protocol):
     """Finds the server."""
 
@@ -116,17 +120,19 @@ class Store:
         try:
             while True:
                 started = time.monotonic()
+                stopped = False
                 try:
                     await self._follow()
                     reason = "the stream ended"
                 except TorcError as error:
                     reason = str(error)
+                    stopped = isinstance(error, StoppedError)
                 except Exception as error:
                     self.defect(error)
                     reason = str(unforeseen(error))
                 if time.monotonic() - started > LONGEST_WAIT_S:
                     wait = FIRST_WAIT_S
-                self._lost(reason)
+                self._lost(reason, stopped)
                 await asyncio.sleep(wait * random.uniform(0.8, 1.0))
                 wait = min(wait * 2, LONGEST_WAIT_S)
         finally:
@@ -149,14 +155,14 @@ class Store:
                 self.last_change = change.id
             self._tell(change)
 
-    def _lost(self, reason: str) -> None:
+    def _lost(self, reason: str, stopped: bool) -> None:
         now = time.time()
         connection = self.connection
         since = now if connection.state is State.LIVE else connection.since or now
         away = now - since > OFFLINE_AFTER_S
         fresh = now if connection.state is State.LIVE else connection.fresh
         state = State.OFFLINE if away or connection.state is State.OFFLINE else State.RECONNECTING
-        if connection.state is State.CONNECTING:
+        if stopped or connection.state is State.CONNECTING:
             state = State.OFFLINE
         self._became(state, reason, since, fresh)
         self._tried.set()

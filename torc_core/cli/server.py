@@ -54,7 +54,7 @@ def start(app: App) -> None:
 def stop(app: App) -> None:
     """Stop your server.
 
-    Jobs that run go on; their runner starts it again when it has something to tell.
+    Jobs that run go on; their runner starts it again when it has something to tell. An open console does not.
     """
     _require_own(app)
     found = local_server.find()
