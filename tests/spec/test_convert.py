@@ -1,6 +1,7 @@
 """The same workflow in other formats: what is written means what was read."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from torc_core.cli.main import main
 from torc_core.spec import Loaded, load_text, load_workflow
 from torc_core.spec.actions import ACTION_KEYS
 from torc_core.spec.build import FILE_KEYS, JOB_KEYS, MONITOR_KEYS, REQUIREMENTS_KEYS, USER_DATA_KEYS, WORKFLOW_KEYS
-from torc_core.spec.convert import convert
+from torc_core.spec.convert import TARGETS, convert
 from torc_core.spec.document import Document
 from torc_core.spec.handlers import HANDLER_KEYS, RULE_KEYS
 from torc_core.spec.reading import read_document
@@ -63,6 +64,26 @@ def test_any_workflow_survives_all_formats(data: dict[str, Any]) -> None:
         assert without_empty_lists(document.data) == original
         assert said(load_text(text, format, "flow")) == result
         text = convert(document, target)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_keys_are_written_in_the_order_of_the_documentation(target: str) -> None:
+    document = read_document(
+        'action { command "x-action"; }\njob "x-job" { command "true"; }\n'
+        'resource_requirements "x-requirements" { memory "1g"; }\nfile "x-file" path="p"\n'
+        'parameters { n "x-parameter"; }\ndescription "x-description"\nname "x-name"\n',
+        "kdl",
+        "flow",
+    )
+    marks = re.findall("x-[a-z]+", convert(document, target))
+    assert marks == ["x-name", "x-description", "x-parameter", "x-file", "x-requirements", "x-job", "x-action"]
+
+
+def test_a_script_has_no_empty_line_at_its_end_in_kdl() -> None:
+    job = {"name": "a", "command": "date\n\nhostname\n"}
+    text = convert(written({"name": "x", "jobs": [job]}), "kdl")
+    assert text.splitlines()[4:8] == ["        date", "", "        hostname\\n", '        """']
+    assert read_document(text, "kdl", "flow").data["jobs"] == [job]
 
 
 def test_texts_that_look_like_something_else_stay_texts() -> None:
@@ -141,8 +162,7 @@ name "demo"
 job "first" {
     command """
         echo "one"
-        echo two \\\\
-
+        echo two \\\\\\n
         """
     depends_on "a"
     depends_on "b"

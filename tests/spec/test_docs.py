@@ -70,6 +70,10 @@ def test_every_key_has_a_row(section: str) -> None:
     assert set(rows_of(section)) == set(SECTIONS[section])
 
 
+def test_the_keys_of_a_workflow_are_explained_in_the_order_in_which_they_are_written() -> None:
+    assert list(rows_of("The workflow")) == list(KEYS)
+
+
 STRUCTS: dict[str, Any] = {
     "The workflow": WorkflowSpec,
     "Jobs": JobSpec,

@@ -8,6 +8,7 @@ from typing import Any
 import json5
 import yaml
 
+from torc_core.spec.build import WORKFLOW_KEYS
 from torc_core.spec.document import Document, Path
 from torc_core.spec.kdl_writer import write_kdl
 from torc_core.spec.yaml_document import IMPLICIT_SCALARS
@@ -41,8 +42,10 @@ def _comment(mark: str, note: str | None) -> str:
 
 
 def _settled(document: Document) -> Any:
-    """The data, with what counts as text by the way it is written (1.10, 0x1F) as text."""
-    data: dict[str, Any] = {key: _plain(value) for key, value in document.data.items()}
+    """The data as it is written: in the order of WORKFLOW_KEYS, and as text what counts as such (1.10, 0x1F)."""
+    in_order = [key for key in WORKFLOW_KEYS if key in document.data]
+    others = [key for key in document.data if key not in WORKFLOW_KEYS]
+    data: dict[str, Any] = {key: _plain(document.data[key]) for key in (*in_order, *others)}
     for key in ("env", "variables"):
         if isinstance(data.get(key), dict):
             data[key] = _texts(document, data[key], (key,))

@@ -137,6 +137,7 @@ def _reads_well(text: str) -> bool:
 
 
 def _several_lines(text: str, indent: str) -> str:
-    lines = text.replace("\\", "\\\\").split("\n")
+    *lines, last = text.replace("\\", "\\\\").split("\n")
+    lines[-1:] = [lines[-1], last] if last else [f"{lines[-1]}\\n"]  # an empty line more would look like a mistake
     written = "".join(f"{indent}{line}\n" if line else "\n" for line in lines)
     return f'"""\n{written}{indent}"""'
