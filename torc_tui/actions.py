@@ -6,10 +6,13 @@ has this key and one of these places. To add one: make an `Action` in a module o
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from textual.keys import KEY_NAME_REPLACEMENTS, REPLACED_KEYS, key_to_character
 
 from torc_core.cli.nearest import did_you_mean
 from torc_core.errors import InputError
@@ -94,25 +97,24 @@ class Action:
 READ_ONLY = "this console is read-only (--read-only)"
 
 KEY_NAMES = {
-    "enter": "enter", "escape": "esc", "space": "space", "tab": "tab", "slash": "/", "colon": ":",
-    "question_mark": "?", "exclamation_mark": "!", "asterisk": "*", "comma": ",", "up": "↑", "down": "↓",
-    "left": "←", "right": "→", "pageup": "PgUp", "pagedown": "PgDn", "home": "home", "end": "end",
-    "left_square_bracket": "[", "right_square_bracket": "]", "less_than_sign": "<", "greater_than_sign": ">",
-    "minus": "-", "plus": "+", "shift+tab": "shift+tab",
+    "escape": "esc", "up": "↑", "down": "↓", "left": "←", "right": "→", "pageup": "PgUp", "pagedown": "PgDn",
 }  # fmt: skip
-"""How keys are called on screen."""
-
-_NAMES_OF_CHARACTERS = {shown: name for name, shown in KEY_NAMES.items() if len(shown) == 1 and shown.isascii()}
+"""How keys are called on screen that have no character and another name than Textual's."""
 
 
 def key_name(key: str) -> str:
-    """What a key is called on screen."""
-    return KEY_NAMES.get(key, key)
+    """What a key is called on screen: `equals_sign` is `=`."""
+    character = key_to_character(REPLACED_KEYS.get(key, key)) or ""
+    return KEY_NAMES.get(key) or (character if character.isprintable() and character.strip() else key)
 
 
 def _key(text: str) -> str:
+    """Textual's name of a key that may be given as its character."""
     text = text.strip()
-    return _NAMES_OF_CHARACTERS.get(text, text)
+    if len(text) != 1 or text.isalnum():
+        return text
+    name = unicodedata.name(text, text).lower().replace("-", "_").replace(" ", "_")
+    return KEY_NAME_REPLACEMENTS.get(name, name)
 
 
 class Registry:

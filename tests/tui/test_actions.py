@@ -30,6 +30,17 @@ def test_every_action_explains_itself_and_takes_no_key_of_terminals() -> None:
         assert not (FORBIDDEN - allowed) & {*registry.keys[each.id]}
 
 
+def test_no_key_is_shown_by_a_name_that_is_on_no_keyboard() -> None:
+    shown = {key_name(key): key for each in ACTIONS for key in each.default_keys}
+    assert shown["="] == "equals_sign"
+    assert shown["esc"] == "escape"
+    words = {"enter", "esc", "space", "tab", "delete", "home", "end", "PgUp", "PgDn", "f5"}
+    for name in shown:
+        assert all(
+            len(part) == 1 or part in {*words, "ctrl", "shift", "left", "right"} for part in name.split("+") if part
+        )
+
+
 @pytest.mark.parametrize("name", [each.id for each in ACTIONS])
 def test_each_action_can_have_another_key(name: str) -> None:
     registry = Registry(ACTIONS, {name: "f12"})
@@ -55,7 +66,12 @@ def test_a_key_can_be_taken_away() -> None:
     assert Registry(ACTIONS, {"console.quit": "none"}).for_key("q", frozenset()) is None
 
 
-def test_characters_in_keymaps_are_keys() -> None:
-    registry = Registry(ACTIONS, {"console.quit": "+"})
-    assert registry.for_key("plus", frozenset()) is registry.actions["console.quit"]
-    assert key_name("plus") == "+"
+@pytest.mark.parametrize(
+    ("character", "key"),
+    [("+", "plus"), ("=", "equals_sign"), ("<", "less_than_sign"), ("_", "underscore"), ("#", "number_sign"),
+     ("@", "at"), ("[", "left_square_bracket")],
+)  # fmt: skip
+def test_characters_in_keymaps_are_keys(character: str, key: str) -> None:
+    registry = Registry(ACTIONS, {"console.quit": character})
+    assert registry.for_key(key, frozenset()) is registry.actions["console.quit"]
+    assert key_name(key) == character

@@ -72,8 +72,8 @@ ACTIONS = (
     Action("table.sort", "sort", "Sort by a column; by the same one again: the other way round", "s", TABLE, _sort,
            Group.LOOK),
     Action(
-        "table.mark", "mark", "Mark the row, or take its mark; actions then mean all that is marked", "space",
-        TABLE, _on_table(lambda t: t.toggle_mark()), Group.MARK, footer=70,
+        "table.mark", "mark", "Mark the row, or take its mark, and go a row down; actions then mean all that is marked",
+        "space", TABLE, _on_table(lambda t: t.toggle_mark()), Group.MARK, footer=70,
     ),
     Action("table.mark_all", "all in filter", "Mark every row that the filter leaves in", "*", TABLE, _mark_all,
            Group.MARK),
