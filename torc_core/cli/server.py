@@ -54,13 +54,14 @@ def start(app: App) -> None:
 def stop(app: App) -> None:
     """Stop your server.
 
-    Jobs that run go on; their runner starts it again when it has something to tell. An open console does not.
+    Jobs that run go on, and what came of them is told when it runs again: a 'torc run' that follows them starts it, an
+    open console does not.
     """
     _require_own(app)
     found = local_server.find()
     if found and found[1].active_nodes:
         runners = count_of(found[1].active_nodes, "runners")
-        app.confirm(f"Stop the server under {runners} at work? A runner starts it again when it has something to tell.")
+        app.confirm(f"Stop the server under {runners} at work? A 'torc run' that follows one starts it again.")
     record = local_server.stop()
     if app.json:
         print_json({"status": "stopped" if record else "not running", "pid": record.pid if record else None})

@@ -49,7 +49,7 @@ async def _change(context: Context, verb: str, work: Callable[[OwnServer], objec
     at_work = f"{many(busy, 'runner')} {'is' if busy == 1 else 'are'} at work"
     lines = [f"{at_work}: their jobs go on, and results are told when it is back."] if busy else []
     if busy and verb == "Stop":
-        lines.append("A runner that has something to tell starts it again.")
+        lines.append("A 'torc run' that follows them in a shell starts it again.")
 
     async def apply() -> str:
         await asyncio.to_thread(work, own)
@@ -68,7 +68,7 @@ async def _restart(context: Context) -> None:
 
 ACTIONS = (
     Action("server.start", "start", "Start your own server", "s", HERE, _start, Group.ACT, True, _down, 10),
-    Action("server.stop", "stop", "Stop your own server; nothing starts it again but you, or a runner at work", "x",
+    Action("server.stop", "stop", "Stop your own server; nothing starts it again but you, or a 'torc run' at work", "x",
            HERE, _stop, Group.ACT, True, _up, 20),
     Action("server.restart", "restart", "Stop your own server and start it again", "R", HERE, _restart, Group.ACT,
            True, _up, 30),
