@@ -86,6 +86,24 @@ def test_from_the_start_to_the_stderr_of_a_failed_job_in_two_keys(
     drive(other.url, script)
 
 
+def test_the_file_of_a_log_is_shown_where_there_is_room_and_copied(
+    other: ServerProcess, shop: Workshop, tmp_path: Path
+) -> None:
+    _, jobs = ran(shop, tmp_path, "placed")
+    path = write(tmp_path, jobs["placed"], "e", "text\n")
+
+    async def script(d: Driver) -> None:
+        assert d.line("placed.e  attempt 1").endswith(f"{path}  stderr")
+        await d.pilot.resize_terminal(100, 30)
+        await d.until(lambda: d.line("placed.e  attempt 1").endswith(f"  {path.name}  stderr"))
+        await d.press("y")
+        await d.type("path")
+        await d.press("enter")
+        assert d.said.startswith(f"✔ copied path: {str(path)[:50]}")
+
+    drive(other.url, script, view=f"log {jobs['placed']['job_id']} err", size=(240, 40))
+
+
 def test_a_running_job_is_followed_until_one_goes_up(other: ServerProcess, shop: Workshop, tmp_path: Path) -> None:
     workflow_id, jobs = ran(shop, tmp_path, "steps", code=0)
     job = jobs["steps"]

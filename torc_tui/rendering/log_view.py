@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.cells import cell_len
+
 from torc_core.models.failures import AttemptOutput, JobOutput
 from torc_tui.logs.search import MOST_HITS, Search
 from torc_tui.logs.text import cleaned
 from torc_tui.rendering import numbers
 from torc_tui.rendering.cells import Line
+from torc_tui.rendering.run_view import tilde
 
 STREAMS = {"o": "stdout", "e": "stderr"}
 
@@ -44,6 +47,12 @@ def status_line(
     if follows:
         line.append(("  FOLLOW", "accent"))
     return [*line, *((f"  {note}", "warning") for note in notes if note)]
+
+
+def where_line(path: Path | None, stream: str, room: int) -> Line:
+    """The file that is shown, as much of its path as there is room for, and what it holds."""
+    said = [f"{text}  {STREAMS[stream]}" for text in (tilde(path), path.name)] if path else []
+    return [(next((text for text in said if cell_len(text) <= room), STREAMS[stream]), "dim")]
 
 
 def search_line(search: Search, hit: int | None) -> Line:

@@ -21,8 +21,8 @@ from torc_core.models.failures import AttemptOutput, JobOutput
 from torc_tui.actions import Place
 from torc_tui.context import Thing
 from torc_tui.logs.search import Pattern
-from torc_tui.rendering.cells import Line
-from torc_tui.rendering.log_view import STREAMS, never_ran, not_there, search_line, status_line
+from torc_tui.rendering.cells import Line, width_of
+from torc_tui.rendering.log_view import never_ran, not_there, search_line, status_line, where_line
 from torc_tui.screens.console_screen import ConsoleScreen, Kept
 from torc_tui.statuses import FAILED
 from torc_tui.store import Store, Watch
@@ -328,7 +328,10 @@ class LogScreen(ConsoleScreen):
             )
             if self._stream == "b":
                 left = [("▌" if stream == self._active else " ", "accent"), *left[:1], *left[1:]]
-            pane.line.show(left, search_line(view.search, view.hit) if view.search else [(STREAMS[stream], "dim")])
+            room = self.app.size.width - width_of(left) - 1
+            pane.line.show(
+                left, search_line(view.search, view.hit) if view.search else where_line(view.path, stream, room)
+            )
 
     def title_lines(self) -> tuple[Line, Line]:
         output = self.output
