@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import shlex
 import subprocess
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.server_process import ServerProcess
-from tests.tui.driver import Workshop
+from tests.tui.driver import Driver, Workshop, drive
 from tests.tui.terminal import CONSOLE, Terminal
 from torc_tui.clipboard import LIMIT, copy_sequence
+from torc_tui.screens.chooser import Chooser
 
 ENCODED = base64.b64encode(b"/data/run 1").decode()
 
@@ -69,3 +71,23 @@ def test_in_tmux_y_fills_its_buffer_and_the_clipboard_of_its_terminal(
             terminal.until(lambda: sent in terminal.since(0))
         finally:
             subprocess.run([*tmux, "kill-server"], check=True)
+
+
+def test_what_can_be_copied_has_each_thing_once_and_times_that_can_be_read(
+    tui_server: ServerProcess, workshop: Workshop
+) -> None:
+    workflow_id, (job_id,) = workshop.workflow("offered", {"name": "its name"})
+    workshop.end(workflow_id)
+
+    async def script(d: Driver) -> None:
+        await d.press("y")
+        assert isinstance(d.app.screen, Chooser)
+        offered = {choice.value: choice.note for choice in d.app.screen.choices}
+        assert [key for key, text in offered.items() if text == "its name"] == ["name"]
+        assert [key for key, text in offered.items() if text == str(job_id)] == ["id"]
+        assert offered["workflow name"] == "offered"
+        began, ended = datetime.fromisoformat(offered["start"]), datetime.fromisoformat(offered["end"])
+        assert timedelta(0) < ended - began < timedelta(seconds=3)
+        assert datetime.now() - ended < timedelta(minutes=1)
+
+    drive(tui_server.url, script, view=f"jobs {workflow_id}")

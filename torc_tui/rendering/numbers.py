@@ -65,6 +65,11 @@ def clock(ms: float | None, now: datetime) -> str:
     return then.strftime("%b %d %H:%M") if then.year == now.year else then.strftime("%Y-%m-%d")
 
 
+def date_and_time(ms: float) -> str:
+    """The whole local time of milliseconds since 1970: `2025-11-24 12:01:44`."""
+    return datetime.fromtimestamp(ms / 1000).isoformat(" ", "seconds")
+
+
 def clock_of_text(text: str | None, now: datetime) -> str:
     """The same of an ISO 8601 time."""
     if not text:

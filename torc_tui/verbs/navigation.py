@@ -10,12 +10,16 @@ from torc_tui.actions import Action, Effect, Group, Place
 from torc_tui.address import EXAMPLES
 from torc_tui.clipboard import copy_in_tmux, copy_sequence
 from torc_tui.context import Context
+from torc_tui.rendering.numbers import date_and_time
 from torc_tui.screens.chooser import Choice
 from torc_tui.screens.help import HelpDialog
 from torc_tui.screens.workflow import WorkflowScreen
 from torc_tui.widgets.lines_view import LinesView
 
 ANYWHERE = frozenset({Place.ANYWHERE})
+
+MOMENTS = frozenset({"activity", "at", "end", "first", "last", "start"})
+"""What rows have of times, in ms since 1970."""
 
 
 async def _open(context: Context) -> None:
@@ -103,10 +107,11 @@ async def _copy(context: Context) -> None:
     values: dict[str, str] = {}
     for key, value in (row or {}).items():
         if isinstance(value, str | int) and not isinstance(value, bool):
-            values[key] = str(value)
+            values[key] = date_and_time(value) if key in MOMENTS and isinstance(value, int) else str(value)
     for thing in things:
-        values.setdefault(f"{thing.kind} name", thing.name)
-        values.setdefault(f"{thing.kind} id", str(thing.id))
+        for key, text in (("name", thing.name), ("id", str(thing.id))):
+            if text and values.get(key) != text:
+                values.setdefault(f"{thing.kind} {key}", text)
     values.update(context.screen.copyable())
     if not values:
         raise TorcError("there is nothing to copy here")
