@@ -100,8 +100,24 @@ def test_what_was_canceled_is_not_retried_but_the_way_out_is_said(torc: Torc) ->
 def test_explain_names_the_parent(torc: Torc) -> None:
     _, (_, second) = started(torc)
     shown = torc("explain", second).out
-    assert shown.startswith(f"second (job {second}) blocked: waits for its parent first ready")
+    assert shown == f"second (job {second}) blocked: waits for its parent first ready\n"
     assert torc("explain", second, "-f", "json").json["status"] == "blocked"
+
+
+def test_explain_lists_parents_only_where_there_are_several(torc: Torc) -> None:
+    number = torc.create(
+        'name: gather\njobs: [{name: "bad_{i}", command: exit 3, parameters: {i: "1:2"}},'
+        ' {name: good, command: "true"}, {name: one, command: "true", depends_on: [bad_1, good]},'
+        ' {name: two, command: "true", depends_on: [bad_1, bad_2]}]\n'
+    )
+    torc("run", number, code=1)
+    said = "canceled: a parent did not succeed; first: bad_1 failed (exit code 3)"
+    assert torc("explain", "one", "-w", number).out.endswith(f") {said}\n")
+    assert torc("explain", "two", "-w", number).out.splitlines()[1:] == [
+        "  ended without success: bad_1 failed (exit code 3)",
+        "  ended without success: bad_2 failed (exit code 3)",
+    ]
+    assert len(torc("explain", "one", "-w", number, "-f", "json").json["details"]) == 1
 
 
 def test_explain_names_the_runner_of_a_job_and_its_lease(torc: Torc, shared_server: ServerProcess) -> None:

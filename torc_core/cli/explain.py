@@ -24,5 +24,15 @@ def explain(app: App, job: str, of: str | None) -> None:
         print_json(answer)
         return
     click.echo(with_local_times(f"{answer.name} (job {answer.job_id}) {answer.why}"))
-    for line in answer.details:
+    for line in _beyond(answer.why, answer.details):
         click.echo(with_local_times(f"  {line}"))
+
+
+def _beyond(why: str, details: list[str]) -> list[str]:
+    """The details that say more than `why`: without a parent that is the only one of its list, and is named there."""
+    said = set()
+    for kind in ("waits for ", "ended without success: "):
+        listed = [line for line in details if line.startswith(kind)]
+        if len(listed) == 1 and why.endswith(listed[0].removeprefix(kind)):
+            said.add(listed[0])
+    return [line for line in details if line not in said]
