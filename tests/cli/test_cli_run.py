@@ -256,9 +256,10 @@ def test_a_run_whose_runner_died_has_not_ended(torc: Torc) -> None:
     workflow = client.send(endpoints.list_workflows(user="tester", reverse_sort=True, limit=1)).items[0]
     (node,) = client.send(endpoints.list_compute_nodes(int(workflow.id or 0))).items
     os.kill(node.pid, signal.SIGKILL)
-    out, _ = run.communicate(timeout=DEADLINE_S)
+    out, err = run.communicate(timeout=DEADLINE_S)
     assert " was broken off after " in out
     assert " ended after " not in out
+    assert (out + err).count(f"torc run {workflow.id}") == 1
 
 
 def test_a_job_killed_by_a_signal_is_said_so(torc: Torc) -> None:
@@ -308,6 +309,11 @@ def test_results_and_reports_tell_how_it_went(torc: Torc) -> None:
     assert "1, none at work\n" in shown
     report = torc("reports", "results", number, "-f", "json").json
     assert report["total_results"] == 2
+    assert [result["status"] for result in report["results"]] == ["Completed", "Failed"]
+    assert [line.split()[2] for line in torc("reports", "results", number).out.splitlines()[2:4]] == [
+        "completed",
+        "failed",
+    ]
     for result in report["results"]:
         assert (torc.folder / result["job_stderr"]).exists()
         assert (torc.folder / result["job_runner_log"]).exists()

@@ -127,7 +127,8 @@ def results(app: App, workflow: str | None, output_dir: str | None, all_runs: bo
     elif not rows:
         click.echo(f"No results found for workflow ID: {number}")
     else:
-        _print_results(f"Results of workflow {number} '{summary.name}':", rows)
+        shown = [row | {"status": result.status} for row, result in zip(rows, found, strict=True)]
+        _print_results(f"Results of workflow {number} '{summary.name}':", shown)
 
 
 def _print_results(title: str, rows: list[dict[str, Any]]) -> None:

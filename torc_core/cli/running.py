@@ -147,6 +147,8 @@ def _conclude(app: App, workflow_id: int, runner: RunnerProcess, output_dir: str
         _print_end(summary, failed, more, seconds, result, actions)
     if runner.exit_code not in EXPECTED and not runner.interrupts:
         raise TorcError(_unexpected_end(runner.exit_code, summary, output_dir))
+    if result != 0 and not app.json:
+        click.echo(f"Run again:  torc run {workflow_id}")
     return result
 
 
@@ -243,5 +245,3 @@ def _print_end(
         click.echo(f"  {said}")
     if failed:
         click.echo(f"See more:   torc jobs logs {failed[0].job_id}")
-    if result != 0:
-        click.echo(f"Run again:  torc run {summary.workflow_id}")
