@@ -101,8 +101,8 @@ async def planned_run(store: Store, workflow_id: int) -> PlannedRun:
         raise TorcError(f"jobs of workflow {called} are with a runner; wait for it, or cancel the workflow first")
     if not restart.jobs:
         raise TorcError(
-            f"nothing is left to run in workflow {called}: {restart.kept:,} jobs are completed; 'I' runs again what"
-            " has changed since, 'i' everything"
+            f"nothing is left to run in workflow {called}: {restart.kept:,} jobs are completed; 'I' makes ready"
+            " again what has changed since, 'i' everything"
         )
     begun = _of(summary, *ENDED) > 0 or summary.is_canceled
     statuses = ", ".join(f"{n:,} {label}" for label, n in restart.by_status.items())
@@ -127,6 +127,7 @@ async def plan_initialize(store: Store, workflow_id: int) -> Plan:
     lines = [f"{many(summary.total, 'job')} will be ready or blocked, as their dependencies say."]
     if ended:
         lines.append(f"Jobs that ended and will run again: {ended:,}. Their results stay on record.")
+    lines.append("Nothing runs before 'r'.")
     if inputs.missing:
         lines.append(_missing_line(inputs))
 
@@ -180,7 +181,7 @@ def _reinitialize_lines(told: ReinitializeAnswer) -> list[str]:
         lines.append(f"{many(told.below_count, 'job')} below will run again after that.")
     if told.uninitialized_count:
         lines.append(f"{many(told.uninitialized_count, 'job')} that never began will be ready or blocked.")
-    lines.append(f"Kept as they are: {told.kept_count:,}. Results stay on record.")
+    lines.append(f"Kept as they are: {told.kept_count:,}. Results stay on record. Nothing runs before 'r'.")
     return lines
 
 

@@ -71,7 +71,7 @@ async def test_what_has_changed_runs_again_with_what_is_below_and_the_reasons_ar
         await driver.sees(f"Reinitialize workflow changing ({workflow_id})?")
         assert "1 job will run again: what it runs or reads has changed." in driver.text
         assert "1 job below will run again after that." in driver.text
-        assert "Kept as they are: 1." in driver.text
+        assert "Kept as they are: 1. Results stay on record. Nothing runs before 'r'." in driver.text
         assert "count: file words.txt changed" in driver.text
         assert set(statuses(workshop, workflow_id).values()) == {"completed"}
         await driver.press("tab", "enter")
@@ -88,6 +88,7 @@ async def test_initializing_starts_everything_over(
     async with console(tui_server.url, view="workflows over") as driver:
         await driver.press("i")
         await driver.sees("Jobs that ended and will run again: 3.")
+        assert "Nothing runs before 'r'." in driver.text
         assert "Missing, so that jobs that read it will fail: words.txt." in driver.text
         await driver.press("tab", "enter")
         await driver.until(lambda: f"over ({workflow_id}) initialized as run" in driver.said)
@@ -113,6 +114,8 @@ async def test_a_job_that_ran_again_with_a_mended_file_has_not_changed_since(
             runner.finish_all(jobs)
         await driver.press("I")
         await driver.until(lambda: "nothing has changed in workflow" in driver.said)
+        await driver.press("question_mark")
+        await driver.sees("Make ready again what changed since it ran, and all below; 'r' runs it")
     runner.leave()
 
 
@@ -123,7 +126,7 @@ async def test_nothing_left_to_run_says_what_could_run_again(
     workflow_id, _ = completed(workshop, tmp_path, "done")
     async with console(tui_server.url, view=f"job {first_job(workshop, workflow_id)}") as driver:
         await driver.go("workflow.run")
-        assert "'I' runs again what has changed since, 'i' everything" in driver.said
+        assert "'I' makes ready again what has changed since, 'i' everything" in driver.said
 
 
 def first_job(shop: Workshop, workflow_id: int) -> Any:
