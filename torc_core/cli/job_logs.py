@@ -17,7 +17,7 @@ from torc_core.cli.news import News
 from torc_core.cli.output import print_json_line
 from torc_core.cli.output_folder import output_folder, stdio_path
 from torc_core.cli.select import job_argument, job_id
-from torc_core.cli.tail import LOOK_EVERY_S, Lines, chunks, copy_rest
+from torc_core.cli.tail import LOOK_EVERY_S, Lines, chunks, copy_rest, tail_start
 from torc_core.client import endpoints
 from torc_core.client.stream import names_any
 from torc_core.errors import InputError, TorcError
@@ -42,6 +42,7 @@ class Attempt:
 @click.option("--follow", is_flag=True, help="Go on until the job has ended.")
 @click.option("--stdout", is_flag=True, help="What it wrote to stdout.  [default: both]")
 @click.option("--stderr", is_flag=True, help="What it wrote to stderr.  [default: both]")
+@click.option("--tail", type=click.IntRange(1), metavar="N", help="Only the last N lines of each.")
 @click.option("--attempt", type=click.IntRange(1), metavar="N", help="Of this attempt.  [default: the latest]")
 @click.option("--run-id", type=click.IntRange(1), metavar="N", help="Of this run.  [default: the latest]")
 @click.option("-o", "--output-dir", help="Where the output is.  [default: where the runner put it]")
@@ -53,6 +54,7 @@ def logs(
     follow: bool,
     stdout: bool,
     stderr: bool,
+    tail: int | None,
     attempt: int | None,
     run_id: int | None,
     output_dir: str | None,
@@ -62,12 +64,12 @@ def logs(
     JOB is an id, or a name in the workflow of -w.
 
     With -f json this is one object with the path and the lines of each; with --follow it is an object a line
-    (`stream`, `path`, `line`).
+    (`stream`, `path`, `line`). --tail with --follow leaves out what was written before, and nothing of what comes.
     """
     found = app.client.send(endpoints.get_job(job_id(app, job, of)))
     streams = [ending for ending, wanted in (("o", stdout), ("e", stderr)) if wanted or stdout == stderr]
     if follow and attempt is None and run_id is None:
-        _follow(app, found, streams, output_dir)
+        _follow(app, found, streams, output_dir, tail)
         return
     chosen = _attempt(app, found, attempt, run_id, output_dir)
     if chosen is None:
@@ -78,9 +80,9 @@ def logs(
     if not any(path.exists() for path in paths.values()):
         _complain(found, paths)
     if app.json:
-        _print_as_json(found, chosen, paths)
+        _print_as_json(found, chosen, paths, tail)
     else:
-        _Printer(paths, headings=len(streams) > 1).copy()
+        _Printer(paths, tail, headings=len(streams) > 1).copy()
     if not any(path.exists() and path.stat().st_size for path in paths.values()):
         _note_silence(app, found, streams)
 
@@ -91,7 +93,7 @@ def _note_silence(app: App, job: Job, streams: list[str]) -> None:
     app.note(f"job {job.id} '{job.name}' {so_far} to {' or '.join(STREAMS[stream] for stream in streams)}")
 
 
-def _print_as_json(job: Job, attempt: Attempt, paths: dict[str, Path]) -> None:
+def _print_as_json(job: Job, attempt: Attempt, paths: dict[str, Path], tail: int | None) -> None:
     """One object, written as the files are read: they may be larger than memory. `lines` is null without a file."""
     head = {
         "job_id": job.id,
@@ -107,12 +109,12 @@ def _print_as_json(job: Job, attempt: Attempt, paths: dict[str, Path]) -> None:
         write(f'  "{name}": {_json(value)},\n')
     for position, (stream, path) in enumerate(paths.items()):
         write(f'  "{STREAMS[stream]}": {{\n    "path": {_json(str(path))},\n    "lines": ')
-        _print_lines(path)
+        _print_lines(path, tail)
         write("\n  },\n" if position + 1 < len(paths) else "\n  }\n")
     write("}\n")
 
 
-def _print_lines(path: Path) -> None:
+def _print_lines(path: Path, tail: int | None) -> None:
     try:
         file = path.open("rb")
     except FileNotFoundError:
@@ -120,6 +122,7 @@ def _print_lines(path: Path) -> None:
         return
     separator = "["
     with file:
+        file.seek(0 if tail is None else tail_start(file, tail))
         for line in file:
             text = line.removesuffix(b"\n").decode(errors="replace")
             sys.stdout.write(f"{separator}\n      {_json(text)}")
@@ -166,10 +169,14 @@ def _attempt(app: App, job: Job, attempt: int | None, run_id: int | None, output
 
 
 class _Printer:
-    """Prints files as they grow; with `headings` it says which one, as `tail` does."""
+    """Prints files as they grow; with `headings` it says which one, as `tail` does.
 
-    def __init__(self, paths: dict[str, Path], headings: bool = False) -> None:
+    Of those that are there at the first `copy` only the last `tail` lines, unless that is None.
+    """
+
+    def __init__(self, paths: dict[str, Path], tail: int | None, headings: bool = False) -> None:
         self._paths = paths
+        self._tail = tail
         self._headings = headings
         self._files: dict[str, BinaryIO] = {}
         self._last: str | None = None
@@ -180,9 +187,11 @@ class _Printer:
         for stream, path in self._paths.items():
             if stream not in self._files:
                 with contextlib.suppress(FileNotFoundError):
-                    self._files[stream] = path.open("rb")
+                    self._files[stream] = file = path.open("rb")
+                    file.seek(0 if self._tail is None else tail_start(file, self._tail))
             if stream in self._files:
                 found |= self._print(stream)
+        self._tail = None
         return found
 
     def close(self) -> None:
@@ -201,8 +210,8 @@ class _Printer:
 class _LinePrinter(_Printer):
     """The same as JSON: an object for each line, once it is whole."""
 
-    def __init__(self, paths: dict[str, Path]) -> None:
-        super().__init__(paths)
+    def __init__(self, paths: dict[str, Path], tail: int | None) -> None:
+        super().__init__(paths, tail)
         self._lines = {stream: Lines() for stream in paths}
 
     def close(self) -> None:
@@ -233,7 +242,7 @@ def _active_node(app: App, job: Job) -> ComputeNode | None:
     return None
 
 
-def _follow(app: App, job: Job, streams: list[str], output_dir: str | None) -> None:
+def _follow(app: App, job: Job, streams: list[str], output_dir: str | None, tail: int | None) -> None:
     """Print what the job writes until it has ended; a retry is followed into its new files."""
     number = int(job.id or 0)
     news = News(app, job.workflow_id, lambda change: change.event != "jobs" or names_any(change, (number,)))
@@ -249,7 +258,8 @@ def _follow(app: App, job: Job, streams: list[str], output_dir: str | None) -> N
                 printer.close()
             current, found = attempt, False
             paths = {stream: _path(job, attempt, stream) for stream in streams}
-            printer = _LinePrinter(paths) if app.json else _Printer(paths, headings=len(streams) > 1)
+            printer = _LinePrinter(paths, tail) if app.json else _Printer(paths, tail, headings=len(streams) > 1)
+        tail = None  # what an attempt writes that starts now is all shown
         if printer:
             found |= printer.copy()
         elif not told:

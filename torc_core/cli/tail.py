@@ -31,18 +31,30 @@ class Lines:
         return [begun.decode(errors="replace")] if begun else []
 
 
+def tail_start(file: BinaryIO, count: int) -> int:
+    """Where the last `count` lines of an open file begin; whatever its size, little more than these is read."""
+    position = end = file.seek(0, 2)
+    if not count:
+        return end
+    while position > 0:
+        start = max(position - CHUNK, 0)
+        file.seek(start)
+        block = file.read(position - start)
+        at = len(block) - (position == end)  # a newline at the very end begins no line
+        while (at := block.rfind(b"\n", 0, at)) >= 0:
+            count -= 1
+            if not count:
+                return start + at + 1
+        position = start
+    return 0
+
+
 def last_lines(path: Path, count: int) -> tuple[bytes, int]:
     """The last lines of a file, and where it ended."""
     with path.open("rb") as file:
-        end = file.seek(0, 2)
-        start, newlines = end, 0
-        while start > 0 and newlines <= count:
-            start = max(start - CHUNK, 0)
-            file.seek(start)
-            newlines += file.read(min(CHUNK, end - start)).count(b"\n")
-        file.seek(start)
-        lines = file.read(end - start).splitlines(keepends=True)
-        return b"".join(lines[-count:] if count else []), end
+        start = file.seek(tail_start(file, count))
+        lines = file.read()
+        return lines, start + len(lines)
 
 
 def follow_file(path: Path, position: int, show: Callable[[bytes], None]) -> None:
