@@ -53,15 +53,20 @@ def short(path: Path) -> str:
 
 
 def completions(text: str) -> list[Found]:
-    """What the text may become: files used lately while there is none, else files of workflows, then folders."""
+    """What the text may become: files of workflows, while there is none also those used lately, then folders.
+
+    Of the working folder's own files those used lately come first, and all of them before those of other folders.
+    """
     typed = text.strip()
     parent, _, start = typed.rpartition("/")
     folder = real(f"{parent}/" if "/" in typed else ".")
-    found = _recent_found() if not typed else []
-    known = {entry.path for entry in found}
+    lately = _recent_found() if not typed else []
+    known = {entry.path for entry in lately}
     files, folders = _listed(folder, start)
     prefix = f"{parent}/" if "/" in typed else ""
+    found = [entry for entry in lately if "/" not in entry.path]
     found += [Found(prefix + name, "") for name in files if prefix + name not in known]
+    found += [entry for entry in lately if "/" in entry.path]
     found += [Found(f"{prefix}{name}/", "folder") for name in folders]
     return found[:SHOWN]
 
