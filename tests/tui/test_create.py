@@ -258,6 +258,41 @@ def test_paths_are_completed(tui_server: ServerProcess) -> None:
     drive(tui_server.url, script)
 
 
+def test_files_of_the_working_folder_are_offered_before_those_used_elsewhere(tui_server: ServerProcess) -> None:
+    Path("another").mkdir()
+    for name in ("another/flow", "a_here", "b_here"):
+        file_of(name)
+    for name in ("b_here.yaml", "another/flow.yaml"):
+        workflow_files.remember(Path(name))
+
+    async def script(d: Driver) -> None:
+        await d.press("n")
+        await d.sees("another/ ")
+        offered = [choice.title for choice in create_screen(d).entry.choices.choices]
+        assert offered[:3] == ["b_here.yaml", "a_here.yaml", "another/flow.yaml"]
+        assert "another/" in offered[3:]
+        await d.press("enter")
+        await d.sees("✔ b_here")
+
+    drive(tui_server.url, script)
+
+
+def test_nothing_of_what_is_said_about_where_it_runs_is_cut_at_80_columns(
+    tui_server: ServerProcess, tmp_path: Path
+) -> None:
+    folder = tmp_path / "a folder with a name so long that no line of eighty columns holds it" / "end_of_it"
+    folder.mkdir(parents=True)
+
+    async def script(d: Driver) -> None:
+        await d.press("n")
+        await d.until(lambda: "cpu" in d.text)
+        create_screen(d).set_run(create_screen(d).options, folder)
+        await d.until(lambda: d.line("works in").endswith("/end_of_it   output ./output"))
+        assert d.line("Type the path").endswith("choose: ↑ ↓")
+
+    drive(tui_server.url, script, size=(80, 24))
+
+
 def test_an_example_can_be_run_and_is_copied_before_it_is_edited(
     tui_server: ServerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:

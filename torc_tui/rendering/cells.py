@@ -9,6 +9,9 @@ from rich.cells import cell_len, set_cell_size
 Span = tuple[str, str]
 """A text and its role."""
 
+SHORTEST_END = 12
+"""No end of a path is shorter: the line is cut then."""
+
 Line = list[Span]
 """A line of the screen; also the content of a cell."""
 
@@ -42,6 +45,13 @@ def fitted(line: Line, width: int, *, right: bool = False, ellipsis: str = "…"
         kept.append((text, role))
         left -= size
     return kept if width_of(kept) == width else fitted(kept, width) if width_of(kept) < width else []
+
+
+def end_of(text: str, width: int) -> str:
+    """The end of a path that is wider than `width` columns, which tells more than its beginning."""
+    while cell_len(text) > max(width, SHORTEST_END):
+        text = f"…{text.removeprefix('…')[1:]}"
+    return text
 
 
 def between(left: Line, right: Line, width: int) -> Line:

@@ -21,7 +21,7 @@ from torc_tui.actions import Place
 from torc_tui.checker import WatchedFile
 from torc_tui.checking import Checked, line_of
 from torc_tui.rendering import numbers
-from torc_tui.rendering.cells import Line
+from torc_tui.rendering.cells import Line, end_of, width_of
 from torc_tui.rendering.create_view import outline_lines, problem_lines, same_name_line
 from torc_tui.rendering.run_view import tilde
 from torc_tui.screens.console_screen import ConsoleScreen, Kept
@@ -36,15 +36,11 @@ TWO_PANES = 100
 """From so many columns on both panes are shown."""
 
 NOTHING_YET: list[Line] = [
-    [("   Type the path of a workflow file, or choose one with ↑ ↓.", "text")],
+    [("   Type the path of a workflow file, or choose: ↑ ↓", "text")],
     [("   It may be YAML, JSON, JSON5 or KDL.", "dim")],
     [],
-    [
-        ("   tab ", "key"),
-        ("completes the path       ", "dim"),
-        ("enter ", "key"),
-        ("shows what the file would make", "dim"),
-    ],
+    [("   tab    ", "key"), ("completes the path", "dim")],
+    [("   enter  ", "key"), ("shows what the file would make", "dim")],
     [("   ctrl+o ", "key"), ("starts from an example", "dim")],
 ]
 
@@ -289,10 +285,11 @@ class CreateScreen(ConsoleScreen):
         machine = f"this machine: {self._machine}" if self._machine else "this machine"
         limits = f" (using {self.options.said})" if self.options.said else ""
         below = output.is_relative_to(self.folder)
-        left: Line = [(f" {machine}{limits}", "text"), ("   jobs work in ", "dim")]
-        left += [(tilde(self.folder), "text"), ("   output in ", "dim")]
-        left.append((f"./{output.relative_to(self.folder)}" if below else tilde(output), "text"))
-        self._where.show(left)
+        written = f"./{output.relative_to(self.folder)}" if below else tilde(output)
+        before: Line = [(f" {machine}{limits}", "text"), ("   works in ", "dim")]
+        after: Line = [("   output ", "dim"), (written, "text")]
+        room = self._where.size.width - 1 - width_of(before) - width_of(after)
+        self._where.show([*before, (end_of(tilde(self.folder), room), "text"), *after])
 
     def _show_name(self) -> None:
         outline = self.checked.outline if self.checked else None

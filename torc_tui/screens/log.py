@@ -328,7 +328,7 @@ class LogScreen(ConsoleScreen):
             )
             if self._stream == "b":
                 left = [("▌" if stream == self._active else " ", "accent"), *left[:1], *left[1:]]
-            room = self.app.size.width - width_of(left) - 1
+            room = pane.line.size.width - width_of(left) - 2
             pane.line.show(
                 left, search_line(view.search, view.hit) if view.search else where_line(view.path, stream, room)
             )
