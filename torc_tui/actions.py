@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from textual.keys import KEY_NAME_REPLACEMENTS, REPLACED_KEYS, key_to_character
 
-from torc_core.cli.nearest import did_you_mean
+from torc_core.cli.nearest import nearest_hint
 from torc_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class Registry:
         self.keys = {action.id: action.default_keys for action in self.actions.values()}
         for name, keys in (keymap or {}).items():
             if name not in self.actions:
-                near = did_you_mean(name, self.actions) or "; 'torc tui' lists them under '?'"
+                near = nearest_hint(name, self.actions) or "; 'torc tui' lists them under '?'"
                 raise InputError(f"tui.keys: there is no action {name!r}{near}")
             self.keys[name] = () if keys in ("", "none") else _keys(keys)
         self.clashes = list(self._clashes())

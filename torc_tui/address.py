@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from torc_core.cli.nearest import did_you_mean
+from torc_core.cli.nearest import nearest_hint
 from torc_core.client import console, endpoints
 from torc_core.client.console import Part
 from torc_core.client.errors import ServerUnreachableError
@@ -130,7 +130,7 @@ async def find_workflow(store: Store, text: str, others: Sequence[str] = ()) -> 
     found = await _newest(store, f'name="{text}"') or await _newest(store, f'"{text}"')
     if found:
         return found
-    hint = did_you_mean(text, [*others, *await _names(store, "", NEARBY)])
+    hint = nearest_hint(text, [*others, *await _names(store, "", NEARBY)])
     raise InputError(f"no workflow is called {text!r}{hint or '; :workflows lists them'}")
 
 
@@ -139,7 +139,7 @@ async def find_named(store: Store, text: str, others: list[str]) -> tuple[int, s
     found = await _newest(store, f'name="{text}"')
     if found:
         return found
-    near = did_you_mean(text, [*others, *await _names(store, "", NEARBY)])
+    near = nearest_hint(text, [*others, *await _names(store, "", NEARBY)])
     raise InputError(f"{text!r} is no place, no action and no workflow{near or '; ctrl+p lists the actions'}")
 
 
@@ -152,11 +152,11 @@ async def find_job(store: Store, text: str, here: int | None, others: Sequence[s
         await known(store, endpoints.get_job(int(text)), f"job {int(text)}")
         return int(text)
     if here is None:
-        hint = did_you_mean(text, others) or f"; :jobs WORKFLOW {text} finds it by name"
+        hint = nearest_hint(text, others) or f"; :jobs WORKFLOW {text} finds it by name"
         raise InputError(f"job {text!r} is not an id{hint}")
     rows = (await store.ask(console.table_rows(here, "jobs", Part(limit=1, filter=f'name="{text}"')))).items
     if not rows:
-        hint = did_you_mean(text, others) or f"; :jobs {here} {text} looks for it"
+        hint = nearest_hint(text, others) or f"; :jobs {here} {text} looks for it"
         raise InputError(f"no job of workflow {here} is called {text!r}{hint}")
     return int(rows[0]["id"])
 

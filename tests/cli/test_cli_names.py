@@ -70,19 +70,19 @@ def test_ids_beyond_all_that_can_be_are_said_to_be_so(torc: Torc) -> None:
 
 def test_a_mistyped_name_is_answered_with_the_nearest(torc: Torc) -> None:
     number = make(torc, "simulation")
-    assert "did you mean 'simulation'?" in torc("workflows", "get", "simulatoin", code=2).err
-    assert "did you mean 'second'?" in torc("jobs", "get", "secnod", "-w", number, code=2).err
+    assert "nearest: 'simulation'" in torc("workflows", "get", "simulatoin", code=2).err
+    assert "nearest: 'second'" in torc("jobs", "get", "secnod", "-w", number, code=2).err
     (torc.folder / "flows").mkdir()
     torc.write(FLOW, "flows/night.yaml")
     for words in (["run"], ["workflows", "create"], ["convert", "--to", "kdl"], ["workflows", "execution-plan"]):
         shown = torc(*words, "flows/nihgt.yaml", code=2).err
-        assert shown == "torc: flows/nihgt.yaml: no such file; did you mean flows/night.yaml?\n"
-    assert "did you mean flows/night.yaml?" in torc("run", "flow/night.yaml", code=2).err
+        assert shown == "torc: flows/nihgt.yaml: no such file; nearest: flows/night.yaml\n"
+    assert "nearest: flows/night.yaml" in torc("run", "flow/night.yaml", code=2).err
 
 
 def test_a_mistyped_file_without_its_folder_is_answered_with_the_nearest_file(torc: Torc) -> None:
     torc.write(FLOW, "overnight.yaml")
-    assert "no workflow is called 'overnigth'; did you mean 'overnight.yaml'?" in torc("run", "overnigth", code=2).err
+    assert "no workflow is called 'overnigth'; nearest: 'overnight.yaml'" in torc("run", "overnigth", code=2).err
 
 
 def test_filters_take_names_and_refuse_what_is_not_there(torc: Torc) -> None:
@@ -94,7 +94,7 @@ def test_filters_take_names_and_refuse_what_is_not_there(torc: Torc) -> None:
     for command in (["results", "list"], ["reports", "results"]):
         results = torc(*command, number, "-j", "second", "-f", "json").json["results"]
         assert [result["job_id"] for result in results] == [below[0]["id"]]
-        assert "did you mean 'second'?" in torc(*command, number, "-j", "secnod", code=2).err
+        assert "nearest: 'second'" in torc(*command, number, "-j", "secnod", code=2).err
         assert f"is of workflow {other}, not {number}" in torc(*command, number, "-j", stranger, code=2).err
     (node,) = {result["compute_node_id"] for result in torc("results", "list", number, "-f", "json").json["results"]}
     for name in (node, socket.gethostname()):
@@ -115,7 +115,7 @@ def test_a_list_is_sorted_by_what_it_shows_only(torc: Torc, command: str) -> Non
 
 def test_a_mistyped_status_is_answered_with_the_nearest(torc: Torc) -> None:
     for command in ("jobs", "results"):
-        assert "did you mean 'completed'?" in torc(command, "list", 1, "--status", "complted", code=2).err
+        assert "nearest: 'completed'" in torc(command, "list", 1, "--status", "complted", code=2).err
 
 
 def test_events_say_what_they_are_and_how_to_see_all(torc: Torc) -> None:
@@ -123,4 +123,4 @@ def test_events_say_what_they_are_and_how_to_see_all(torc: Torc) -> None:
     assert f"'torc events {number} --follow --after 0' shows all that changed" in torc("events", number).err
     torc("workflows", "initialize", number)
     torc("workflows", "cancel", number)
-    assert "did you mean 'workflow_canceled'?" in torc("events", number, "-t", "workflow_cancelled").err
+    assert "nearest: 'workflow_canceled'" in torc("events", number, "-t", "workflow_cancelled").err

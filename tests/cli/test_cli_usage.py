@@ -39,14 +39,14 @@ def test_every_command_explains_itself(torc: Torc, name: str) -> None:
 
 def test_a_misspelt_command_is_wrong_use_and_the_nearest_is_named(torc: Torc) -> None:
     shown = torc("worklfows", code=2)
-    assert shown.err == "torc: no such command 'worklfows'; did you mean 'workflows'? ('torc --help' shows how)\n"
+    assert shown.err == "torc: no such command 'worklfows'; nearest: 'workflows' ('torc --help' shows how)\n"
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["logs", "5"], "no such command 'logs'; did you mean 'torc jobs logs'?"),
-        (["cancel"], "did you mean 'torc workflows cancel' or 'torc jobs cancel'?"),
+        (["logs", "5"], "no such command 'logs'; nearest: 'torc jobs logs'"),
+        (["cancel"], "nearest: 'torc workflows cancel' or 'torc jobs cancel'"),
         (["run", "x", "--num-cpus", "two"], "'two' is not a whole number"),
         (["run", "x", "--num-cpus", "0"], "0 is too small: at least 1"),
         (["run", "x", "--memory-gb", "0"], "0.0 is too small: more than 0"),

@@ -281,7 +281,7 @@ def test_an_unknown_node_with_a_block_is_an_unknown_key_too() -> None:
 def test_unknown_nodes_are_unknown_keys() -> None:
     loaded = load_text("name x\njob a {\n  command b\n  dependson c\n}\njob d e { command f g }", "kdl", "flow")
     assert [str(problem) for problem in loaded.warnings] == [
-        'flow:4:3: unknown key "dependson" in job "a" is ignored; did you mean "depends_on"?',
+        'flow:4:3: unknown key "dependson" in job "a" is ignored; nearest: "depends_on"',
         "flow:6:1: job: the value 'e' means nothing here",
         "flow:6:11: command takes one value; the others are ignored",
     ]

@@ -223,7 +223,7 @@ def test_unknown_keys_are_errors_when_strict() -> None:
     text = "name: x\njobs:\n  - {name: a, command: b, comand: c}\n"
     assert load_text(text, "yaml", "flow.yaml").spec is not None
     assert _only_error(load_text(text, "yaml", "flow.yaml", strict=True)) == (
-        'flow.yaml:3:27: unknown key "comand" in job "a"; did you mean "command"?'
+        'flow.yaml:3:27: unknown key "comand" in job "a"; nearest: "command"'
     )
 
 
@@ -276,7 +276,7 @@ def test_up_to_twenty_are_told_one_by_one_beside_others() -> None:
     jobs.append({"name": "last", "command": "true", "comand": 1})
     many = load_text(json.dumps({"name": "x", "jobs": jobs, "priority": 1}), "json", "flow.json")
     assert [problem.message for problem in many.warnings] == [
-        'unknown key "comand" in job "job_0" is ignored; did you mean "command"? (and 20 more like this)',
+        'unknown key "comand" in job "job_0" is ignored; nearest: "command" (and 20 more like this)',
         'unknown key "priority" in the workflow is ignored',
     ]
     assert all(problem.ignored for problem in many.warnings)

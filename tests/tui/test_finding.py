@@ -213,11 +213,11 @@ def test_what_might_have_been_meant_is_not_offered_to_the_next_question(
 
 @pytest.mark.parametrize(
     ("typed", "said"),
-    [("nowhere", "'nowhere' is no place, no action and no workflow; ctrl+p"), ("fialures", "did you mean 'failures'?"),
-     ("msitaken_name", "did you mean 'mistaken_name'?"), ("jobs msitaken_name", "did you mean 'mistaken_name'?"),
-     ("job 1x", "job '1x' is not an id"), ("job cancle", "did you mean 'cancel'?"),
-     ("workflow cancle", "did you mean 'cancel'?"), ("them", "did you mean 'theme'?"),
-     ("suspned", "did you mean 'suspend'?"), ("settins", "did you mean 'settings'?")],
+    [("nowhere", "'nowhere' is no place, no action and no workflow; ctrl+p"), ("fialures", "nearest: 'failures'"),
+     ("msitaken_name", "nearest: 'mistaken_name'"), ("jobs msitaken_name", "nearest: 'mistaken_name'"),
+     ("job 1x", "job '1x' is not an id"), ("job cancle", "nearest: 'cancel'"),
+     ("workflow cancle", "nearest: 'cancel'"), ("them", "nearest: 'theme'"),
+     ("suspned", "nearest: 'suspend'"), ("settins", "nearest: 'settings'")],
 )  # fmt: skip
 def test_a_wrong_address_says_the_nearest_of_what_there_is(
     tui_server: ServerProcess, workshop: Workshop, typed: str, said: str

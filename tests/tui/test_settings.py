@@ -39,7 +39,7 @@ def test_keys_of_no_action_are_refused_before_the_console_begins(tui_server: Ser
     configured('[tui.keys]\n"job.cancle" = "K"\n')
     with Terminal([*CONSOLE, "--url", tui_server.url], folder=tmp_path) as terminal:
         assert terminal.process.wait(10) == 2
-        terminal.sees("torc: tui.keys: there is no action 'job.cancle'; did you mean 'job.cancel'?")
+        terminal.sees("torc: tui.keys: there is no action 'job.cancle'; nearest: 'job.cancel'")
         assert "Traceback" not in terminal.text
 
 
@@ -105,7 +105,7 @@ def test_settings_are_changed_in_the_editor_and_count_at_once(
         terminal.press("e")
         terminal.sees("✖ tui.theme is 'solar'; one of dark, light, ansi, mono")
         terminal.press("e")
-        terminal.sees("there is no action 'workflow.cancle'; did you mean 'workflow.cancel'?", "by default x")
+        terminal.sees("there is no action 'workflow.cancle'; nearest: 'workflow.cancel'", "by default x")
         terminal.press("escape")
         terminal.sees("K cancel")
         assert ground() == light

@@ -209,9 +209,9 @@ class Group(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            from torc_core.cli.nearest import did_you_mean
+            from torc_core.cli.nearest import nearest_hint
 
-            if args and (near := did_you_mean(args[0], self.list_commands(ctx)) or _or(self._below(ctx, args[0]))):
+            if args and (near := nearest_hint(args[0], self.list_commands(ctx)) or _or(self._below(ctx, args[0]))):
                 raise click.UsageError(f"no such command {args[0]!r}{near}", ctx) from error
             raise
 
@@ -226,8 +226,8 @@ class Group(click.Group):
 
 
 def _or(choices: list[str]) -> str:
-    """`; did you mean 'a' or 'b'?`"""
-    return f"; did you mean {' or '.join(map(repr, choices))}?" if choices else ""
+    """`; nearest: 'a' or 'b'`"""
+    return f"; nearest: {' or '.join(map(repr, choices))}" if choices else ""
 
 
 def command(*args: Any, **kwargs: Any) -> Callable[[Callable[..., Any]], click.Command]:

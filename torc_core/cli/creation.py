@@ -45,7 +45,7 @@ def require_file(file: str) -> None:
     """InputError with the nearest one for a file that does not exist."""
     if file != STANDARD_INPUT and not Path(file).exists():
         near = nearest_file(file)
-        raise InputError(f"{file}: no such file" + (f"; did you mean {near}?" if near else ""))
+        raise InputError(f"{file}: no such file" + (f"; nearest: {near}" if near else ""))
 
 
 def require_valid(app: App, file: str, loaded: Loaded, *, done: str = "created") -> WorkflowSpec:

@@ -9,7 +9,7 @@ import click
 
 from torc_core.cli.app import App, command, pass_app
 from torc_core.cli.happenings import Teller, event_kind, event_text
-from torc_core.cli.nearest import did_you_mean
+from torc_core.cli.nearest import nearest_hint
 from torc_core.cli.output import local_time, print_json_line, print_list, print_table
 from torc_core.cli.paging import EVENT_FIELDS, page_options
 from torc_core.cli.select import workflow_id
@@ -73,7 +73,7 @@ def _note_nothing(app: App, number: int, category: str | None) -> None:
     app.client.send(endpoints.get_workflow(number))
     kinds = {event_kind(event) for event in app.client.send(endpoints.list_events(number)).items}
     if category and kinds:
-        app.note(f"there are none of {category!r}, but of {', '.join(sorted(kinds))}{did_you_mean(category, kinds)}")
+        app.note(f"there are none of {category!r}, but of {', '.join(sorted(kinds))}{nearest_hint(category, kinds)}")
     else:
         app.note(
             "events are cancels, retries, resets and what users noted; "

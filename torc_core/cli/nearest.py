@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 
 
-def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """`; did you mean 'jobs'?`, or nothing when none is near."""
+def nearest_hint(word: str, choices: Iterable[str]) -> str:
+    """`; nearest: 'jobs'`, or nothing when none is near."""
     near = nearest(word, choices)
-    return f"; did you mean {near!r}?" if near is not None else ""
+    return f"; nearest: {near!r}" if near is not None else ""
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
@@ -43,7 +43,7 @@ def one_of(words: Sequence[str]) -> Callable[[click.Context, click.Parameter, st
     def check(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
         if value is None or value.lower() in words:
             return value and value.lower()
-        message = f"{value!r} is none of {', '.join(words)}{did_you_mean(value, words)}"
+        message = f"{value!r} is none of {', '.join(words)}{nearest_hint(value, words)}"
         raise click.BadParameter(message, ctx, param)
 
     return check

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from torc_core.models.resources import ComputeNode
@@ -23,3 +24,8 @@ def stdio_path(folder: str | Path, workflow: int, job: int, run: int, attempt: i
 def runner_log(folder: str | Path, host: str, workflow: int, run: int) -> Path:
     """The log of a runner on this machine."""
     return Path(folder) / f"job_runner_{host}_wf{workflow}_r{run}.log"
+
+
+def runner_logs(folder: str | Path, host: str, workflow: int) -> Iterator[Path]:
+    """The logs of a workflow's runners on this machine that are there, one for each of its runs."""
+    return Path(folder).glob(f"job_runner_{host}_wf{workflow}_r*.log")

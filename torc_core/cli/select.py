@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from torc_core.cli.app import App
-from torc_core.cli.nearest import did_you_mean
+from torc_core.cli.nearest import nearest_hint
 from torc_core.cli.output import shown_time
 from torc_core.client import endpoints
 from torc_core.errors import InputError, TorcError
@@ -92,7 +92,7 @@ def _no_such_workflow(app: App, text: str) -> InputError:
     request = endpoints.list_workflows(user=app.client.user, reverse_sort=True, limit=NAMES_LIMIT)
     names = {one.name for one in app.client.send(request).items}
     files = [path.name for path in Path().iterdir() if path.suffix in FILE_SUFFIXES]
-    way_out = did_you_mean(text, [*names, *files]) or "; 'torc workflows list' shows yours"
+    way_out = nearest_hint(text, [*names, *files]) or "; 'torc workflows list' shows yours"
     return InputError(f"no workflow is called {text!r}{way_out}")
 
 
@@ -133,7 +133,7 @@ def job_of(app: App, workflow: int, text: str, *, newest: bool = False) -> int:
     names = [job.name for job in app.client.send(endpoints.list_jobs(workflow)).items]
     which = f"workflow {workflow}, your newest," if newest else f"workflow {workflow}"
     way_out = "give its id, or another workflow with -w" if newest else f"'torc jobs list {workflow}' shows its jobs"
-    raise InputError(f"{which} has no job {text!r}{did_you_mean(text, names) or f'; {way_out}'}")
+    raise InputError(f"{which} has no job {text!r}{nearest_hint(text, names) or f'; {way_out}'}")
 
 
 def node_of(app: App, workflow: int, text: str) -> int:

@@ -38,7 +38,7 @@ def read_mapping(
         read = keys.get(key)
         if read is None:
             near = RENAMED[key] if RENAMED.get(key) in keys else Suggestions().nearest_word(key, keys)
-            meant = f'; did you mean "{near}"?' if near else ""
+            meant = f'; nearest: "{near}"' if near else ""
             ignored = "" if source.strict else " is ignored"
             message = f"unknown key {values.quoted(key)} in {what}{ignored}{meant}"
             source.ignored((*path, key), message, key=True)
