@@ -19,6 +19,50 @@ THEMES = ("dark", "light", "ansi", "mono")
 """Names of the palettes of `rendering/palette.py`, without their `torc-`."""
 
 
+EXAMPLE = """\
+[tui]
+theme = "light"
+mouse = false
+
+[tui.keys]
+"workflow.cancel" = "K"
+"job.retry" = "ctrl+r,T"
+"workflow.delete" = "none"
+"""
+
+_OF_ALL_COMMANDS = """\
+[client]
+api_url = "http://localhost:8080/torc-service/v1"
+format = "json"
+
+[client.run]
+output_dir = "output"
+max_parallel_jobs = 4
+num_cpus = 4
+memory_gb = 8.0
+num_gpus = 0
+"""
+
+_ABOUT = f"""\
+# Settings of torc. Nothing is set as long as its line begins with '#'.
+# /etc/torc/config.toml counts less than this file; ./torc.toml of the folder where torc is started counts more,
+# then variables (TORC_TUI__THEME, TORC_API_URL, TORC_CLIENT__RUN__NUM_CPUS), then options of the command.
+
+# The console. Theme: {", ".join(THEMES)}. Keys: an action's name is what ':' takes, with a dot; 'none' is no key.
+"""
+
+
+def _off(lines: str) -> str:
+    return "".join(f"#{line}" if line.strip() else line for line in lines.splitlines(keepends=True))
+
+
+TEMPLATE = f"""\
+{_ABOUT}{_off(EXAMPLE)}
+# All commands: the server (without one torc starts your own), how they print, and what 'torc run' may use.
+{_off(_OF_ALL_COMMANDS)}"""
+"""What a new file of the user's says: all that can be set, and nothing of it is."""
+
+
 class Settings(Struct, forbid_unknown_fields=True):
     """`[tui]`; `keys` maps the id of an action to its keys, joined by commas, or `none`."""
 

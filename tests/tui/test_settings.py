@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
 
 import pytest
+from msgspec.structs import asdict
 
 from tests.server_process import ServerProcess
-from tests.tui.driver import Workshop
+from tests.tui.driver import Workshop, console, driven
 from tests.tui.terminal import CONSOLE, Terminal
+from torc_core.config import load_config
 from torc_core.errors import InputError
 from torc_tui import settings
 from torc_tui.rendering.palette import PALETTES
@@ -112,3 +115,25 @@ def test_settings_are_changed_in_the_editor_and_count_at_once(
         terminal.press(",", "e")
         terminal.sees("all are the default ones")
         terminal.until(lambda: ground() == dark)
+
+
+@driven
+async def test_a_new_file_begins_with_all_that_can_be_set_and_sets_nothing(
+    tui_server: ServerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = settings.user_file()
+    async with console(tui_server.url, view="settings") as driver:
+        monkeypatch.setenv("VISUAL", f"sh -c 'cp \"$1\" {tmp_path}/offered' sh")
+        await driver.press("e")
+        assert driver.said == "✔ config.toml was not made"
+        assert not path.exists()
+        assert tomllib.loads((tmp_path / "offered").read_text()) == {}
+        monkeypatch.setenv("VISUAL", r"sed -i 's/^#\([^ ]\)/\1/'")
+        await driver.press("e")
+        assert driver.said == "✔ config.toml is changed"
+        assert "light" in driver.line("THEME")
+        assert "K" in driver.line("workflow.cancel ")
+    assert set(tomllib.loads(path.read_text())["tui"]) == set(settings.Settings.__struct_fields__)
+    client = load_config().client
+    assert client.format == "json"
+    assert all(value is not None for value in asdict(client.run).values())

@@ -9,18 +9,7 @@ from pathlib import Path
 from torc_tui.actions import Registry, key_name
 from torc_tui.rendering.cells import Line, fitted, wrapped
 from torc_tui.rendering.run_view import tilde
-from torc_tui.settings import THEMES, Found, user_file
-
-EXAMPLE = """\
-[tui]
-theme = "light"
-mouse = false
-
-[tui.keys]
-"workflow.cancel" = "K"
-"job.retry" = "ctrl+r,T"
-"workflow.delete" = "none"
-"""
+from torc_tui.settings import EXAMPLE, THEMES, Found, user_file
 
 OVERRULES = {"NO_COLOR": "NO_COLOR", "TORC_TUI__THEME": "TORC_TUI__THEME, or --low-bandwidth"}
 """Variables that say the theme, whatever the files say, and how they come to be set."""

@@ -10,7 +10,7 @@ from torc_tui import editor
 from torc_tui.actions import Action, Group, Place
 from torc_tui.context import Context
 from torc_tui.screens.settings import SettingsScreen
-from torc_tui.settings import user_file
+from torc_tui.settings import TEMPLATE, user_file
 
 
 async def _show(context: Context) -> None:
@@ -25,19 +25,37 @@ async def _edit(context: Context) -> None:
     """What is mistaken changes nothing, and stays on screen until it is mended."""
     assert isinstance(context.screen, SettingsScreen)
     path = user_file()
-    await asyncio.to_thread(_make_folder, path.parent)
+    await asyncio.to_thread(_make, path)
     said = await editor.edit_and_tell(context.app, path)
+    if await asyncio.to_thread(_forget_if_untouched, path):
+        said = f"{path.name} was not made"
     await context.screen.read(apply=True)
     if context.screen.mistake:
         raise InputError(context.screen.mistake)
     context.app.say(said)
 
 
-def _make_folder(folder: Path) -> None:
+def _make(path: Path) -> None:
+    """Begin a file that is not there with what can be set. InputError when that cannot be."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x") as file:
+            file.write(TEMPLATE)
+    except FileExistsError:
+        return
     except OSError as error:
-        raise InputError(f"{folder} cannot be made: {error.strerror}") from None
+        raise InputError(f"{path} cannot be made: {error.strerror}") from None
+
+
+def _forget_if_untouched(path: Path) -> bool:
+    """Whether the file says nothing of the user's own; it is gone then."""
+    try:
+        untouched = path.read_text() == TEMPLATE
+        if untouched:
+            path.unlink()
+    except (OSError, UnicodeDecodeError):
+        return False
+    return untouched
 
 
 ACTIONS = (
