@@ -121,7 +121,10 @@ def test_an_unknown_name_is_wrong_input(torc: Torc) -> None:
 
 
 def test_without_a_terminal_a_workflow_must_be_named(torc: Torc) -> None:
-    assert "which workflow?" in torc("jobs", "list", code=2).err
+    first, second = (torc.create(CHAIN.replace("NAME", name)) for name in ("older", "newer"))
+    offered = f"which workflow? Give its id or name: {second} 'newer', {first} 'older'"
+    for command in (["jobs", "list"], ["wait"], ["reports", "summary"], ["workflows", "cancel"]):
+        assert offered in torc(*command, code=2).err
 
 
 def test_the_reader_of_the_output_may_leave(torc: Torc, tmp_path: Path) -> None:

@@ -21,6 +21,9 @@ FILE_SUFFIXES = (".yaml", ".yml", ".json", ".json5", ".kdl")
 
 MENU_LIMIT = 50
 
+OFFERED = 5
+"""So many workflows are named where one cannot be chosen."""
+
 NAMES_LIMIT = 2_000
 """Among so many workflows the nearest name is looked for."""
 
@@ -176,12 +179,13 @@ def _no_workflows(app: App) -> InputError:
 
 
 def _choose(app: App) -> int:
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise InputError("which workflow? Give its id or name; 'torc workflows list' shows yours")
     request = endpoints.list_workflows(user=app.client.user, is_archived=False, limit=MENU_LIMIT, reverse_sort=True)
     found = app.client.send(request).items
     if not found:
         raise _no_workflows(app)
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        newest = ", ".join(f"{one.id} '{one.name}'" for one in found[:OFFERED])
+        raise InputError(f"which workflow? Give its id or name: {newest}{', …' if len(found) > OFFERED else ''}")
     for one in found:
         click.echo(f"{one.id:>6}  {one.name}  {one.description or ''}".rstrip(), err=True)
     ids = click.Choice([str(one.id) for one in found])
