@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct, field
 
 from torc_core import local_server
+from torc_core.cli.output_folder import runner_logs
 from torc_core.host import process_space
 
 KEPT = 200
@@ -83,6 +87,8 @@ class LocalRun(Struct, kw_only=True):
     process_space: str
     by: str = "console"
     """Who started it: `console` or `shell`."""
+    logged_before: dict[str, int] | None = None
+    """Bytes of the workflow's runner logs when it began, by file name: what follows is its own. None: not known."""
 
     @property
     def said(self) -> Path:
@@ -93,6 +99,14 @@ class LocalRun(Struct, kw_only=True):
     def lives(self) -> bool:
         """Whether its process is there."""
         return self.process_space == process_space() and self.process_start == process_start(self.pid) != ""
+
+
+class LogPart(NamedTuple):
+    """The bytes of a runner's log from `begin` to `end`: what one run has written of it."""
+
+    path: Path
+    begin: int
+    end: int
 
 
 class Exit(Struct):
@@ -148,10 +162,54 @@ def keep(
         process_start=process_start(pid),
         process_space=process_space(),
         by=by,
+        logged_before={path.name: log.st_size for path, log in _logs(workflow_id, options.output_folder(folder))},
     )
     _write(runs_folder() / str(number) / "run.json", msgspec.json.format(msgspec.json.encode(run)))
     _forget_old()
     return run
+
+
+def _logs(workflow_id: int, output: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """The logs of a workflow's runners on this machine."""
+    for path in runner_logs(output, socket.gethostname(), workflow_id):
+        with suppress(OSError):  # it may be removed meanwhile
+            yield path, path.stat()
+
+
+def log_of(run: LocalRun) -> LogPart | None:
+    """Where the runner notes what it does, as soon as it does; None when it has not said anything.
+
+    Runners of the same run of a workflow append to the same file.
+    """
+    after = _logged_after(run)
+    parts = []
+    for path, status in _logs(run.workflow_id, run.options.output_folder(run.folder)):
+        begin = (run.logged_before or {}).get(path.name, 0)
+        end = status.st_size if after is None else after.get(path.name, 0)
+        if end > begin and status.st_mtime * 1000 >= run.started - 1000:
+            parts.append((status.st_mtime, LogPart(path, begin, end)))
+    return max(parts, default=(0.0, None))[1]
+
+
+def _logged_after(run: LocalRun) -> dict[str, int] | None:
+    """What the next run that writes to the same folder found; None when there is none, or it began beside this one."""
+    if run.lives:
+        return None
+    end = exit_of(run.id)
+    later = [each for number in reversed(_numbers()) if number > run.id and (each := record(number))]
+    return next(
+        (each.logged_before for each in later if _same_logs(each, run) and (end is None or end.ended <= each.started)),
+        None,
+    )
+
+
+def _same_logs(one: LocalRun, other: LocalRun) -> bool:
+    """Whether their runners may write to the same logs."""
+
+    def logs(run: LocalRun) -> tuple[str, int, Path]:
+        return run.url, run.workflow_id, run.options.output_folder(run.folder)
+
+    return logs(one) == logs(other)
 
 
 def keep_exit(number: int, code: int) -> None:

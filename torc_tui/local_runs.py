@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from pathlib import Path
 from msgspec import structs
 
 from torc_core import run_records
-from torc_core.cli.output_folder import runner_log
 from torc_core.client.http import Address
 from torc_core.config import load_config
 from torc_core.errors import TorcError
@@ -43,19 +41,6 @@ class Seen:
     def broke_off(self) -> bool:
         """It ended before it had tried what is left, and nobody told it to."""
         return self.status == "failed" and self.word != "incomplete"
-
-
-def log_of(run: LocalRun) -> Path | None:
-    """Where the runner notes what it does, as soon as it does. Looks for files: to be called in a thread.
-
-    The run of the workflow is not always known, and one that is begun anew has another number: the latest log counts.
-    """
-    folder, host = run.options.output_folder(run.folder), socket.gethostname()
-    if run.run_id is not None and (expected := runner_log(folder, host, run.workflow_id, run.run_id)).exists():
-        return expected
-    logs = [(path.stat().st_mtime, path) for path in folder.glob(f"job_runner_{host}_wf{run.workflow_id}_r*.log")]
-    mtime, latest = max(logs, default=(0.0, None))
-    return latest if mtime * 1000 >= run.started - 1000 else None
 
 
 def default_options() -> RunOptions:

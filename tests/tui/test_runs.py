@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from torc_core import local_server, run_records
 from torc_core.client import endpoints
 from torc_core.client.http import Address, Client, base_url
 from torc_core.errors import TorcError
-from torc_core.run_records import RunOptions
+from torc_core.run_records import LocalRun, RunOptions
 from torc_tui import local_runs
 from torc_tui.app import ConsoleApp
 from torc_tui.checking import check
@@ -50,9 +51,10 @@ def no_run_left(own_home: Path) -> Iterator[None]:  # noqa: ARG001
 
 
 def made(server: ServerProcess, name: str, *jobs: dict[str, Any]) -> int:
-    """An initialized workflow, made in the working folder."""
+    """An initialized workflow, made in the working folder; its jobs may name the requirement `some`."""
     file = Path(f"{name}.json")
-    file.write_text(json.dumps({"name": name, "jobs": list(jobs)}))
+    some = {"name": "some", "num_cpus": 1, "memory": "100m", "runtime": "PT1M"}
+    file.write_text(json.dumps({"name": name, "jobs": list(jobs), "resource_requirements": [some]}))
     plan = check(file, Path.cwd(), "tester").plan
     assert plan is not None
     with Client(Address(server.url), "tester") as client:
@@ -201,14 +203,9 @@ def test_a_workflow_whose_jobs_fit_nowhere_says_so_until_they_do(tui_server: Ser
 def test_limits_of_torc_run_are_for_that_run_and_those_chosen_in_the_console_are_said(
     tui_server: ServerProcess,
 ) -> None:
-    file = Path("narrow.json")
-    narrow = {"name": "narrow", "num_cpus": 1, "memory": "100m", "runtime": "PT1M"}
-    job = {"name": "one", "command": "test -e go", "resource_requirements": "narrow"}
-    file.write_text(json.dumps({"name": "slow", "resource_requirements": [narrow], "jobs": [job]}))
-    command = [sys.executable, "-m", "torc_core.cli.main", "--url", tui_server.url, "run", str(file)]
+    workflow_id = made(tui_server, "slow", {"name": "one", "command": "test -e go", "resource_requirements": "some"})
+    command = [sys.executable, "-m", "torc_core.cli.main", "--url", tui_server.url, "run", str(workflow_id)]
     assert subprocess.run([*command, "--memory-gb", "0.05"], capture_output=True, check=False).returncode == 3
-    (shell,) = local_runs.runs()
-    workflow_id = shell.run.workflow_id
 
     async def script(d: Driver) -> None:
         await d.press("r")
@@ -264,6 +261,34 @@ def test_what_a_run_has_said_is_shown_from_its_beginning_where_there_is_room(tui
         await d.sees("Starting job runner")
 
     drive(tui_server.url, script)
+
+
+def test_the_log_of_a_run_has_nothing_of_the_runs_before_and_after_it(tui_server: ServerProcess) -> None:
+    workflow_id = made(tui_server, "thrice", {"name": "one", "command": "true", "resource_requirements": "some"})
+
+    def start() -> LocalRun:
+        too_little = RunOptions(memory_gb=0.001)
+        return local_runs.start_run(Address(tui_server.url), workflow_id, "thrice", str(Path.cwd()), options=too_little)
+
+    async def script(d: Driver) -> None:
+        for _ in range(3):
+            run = start()
+            await d.until(partial(ended, run.id))
+        assert len(list(Path("output").glob("job_runner_*.log"))) == 1
+        begun = []
+        for seen in local_runs.runs():
+            await d.go(f"run {seen.run.id}")
+            await d.sees("Job runner completed")
+            assert d.text.count("Starting job runner") == d.text.count("Job runner completed") == 1
+            begun.append(int(d.line("Starting job runner").partition("compute_node_id=")[2].split()[0]))
+        assert begun == sorted(set(begun), reverse=True)
+
+    drive(tui_server.url, script)
+
+
+def ended(number: int) -> bool:
+    """Whether a run has ended."""
+    return not local_runs.find(number).active
 
 
 def test_a_pid_that_belongs_to_another_process_is_not_taken_for_the_run(tui_server: ServerProcess) -> None:

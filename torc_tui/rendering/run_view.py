@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from torc_core.models.console import Row
+from torc_core.run_records import LogPart
 from torc_tui.local_runs import Seen
 from torc_tui.logs.text import folded, shifted
 from torc_tui.rendering import numbers
@@ -120,18 +121,19 @@ def _fact(name: str, value: str, width: int) -> list[Line]:
     return [[(f"   {'' if index else name:<14}", "dim"), (part, "text")] for index, part in enumerate(parts)]
 
 
-def tail(path: Path | None, limit: int = TAIL_BYTES) -> list[str]:
-    """The last lines of a file; none when it is not there. Reads: to be called in a thread."""
-    if path is None:
+def tail(file: Path | LogPart | None, limit: int = TAIL_BYTES) -> list[str]:
+    """The last lines of a file, or of a part of it; none when it is not there. Reads: to be called in a thread."""
+    if file is None:
         return []
     try:
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(max(0, size - limit))
-            lines = file.read().decode(errors="replace").splitlines()
+        part = file if isinstance(file, LogPart) else LogPart(file, 0, file.stat().st_size)
+        begin = max(part.begin, part.end - limit)
+        with part.path.open("rb") as opened:
+            opened.seek(begin)
+            lines = opened.read(part.end - begin).decode(errors="replace").splitlines()
     except OSError:
         return []
-    return lines[1:] if size > limit else lines
+    return lines[1:] if begin > part.begin else lines
 
 
 _LOG = re.compile(r"^(?:\[(\S+Z) (\w+)\s+torc[\w:]*\]|(\d{4}-\d\d-\d\d \S+) (\w+) torc[\w.]*:) (.*)$")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from textual.widget import Widget
 
+from torc_core import run_records
 from torc_core.client import console
 from torc_core.client.console import Part
 from torc_core.client.stream import Change
@@ -100,8 +101,8 @@ class RunScreen(ConsoleScreen):
 
     def _look(self) -> tuple[Seen, Path | None, list[str], list[str]]:
         run = self.run_record
-        log = local_runs.log_of(run)
-        return local_runs.find(run.id), log, tail(log), tail(run.said)
+        log = run_records.log_of(run)
+        return local_runs.find(run.id), log.path if log else None, tail(log), tail(run.said)
 
     def _told(self, found: tuple[Seen, Path | None, list[str], list[str]] | TorcError) -> None:
         if isinstance(found, TorcError):

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from textual.widget import Widget
 
+from torc_core import run_records
 from torc_core.client.console import Part
 from torc_core.client.stream import Change
 from torc_core.errors import InputError, TorcError
@@ -141,7 +142,7 @@ class RunsScreen(ConsoleScreen):
     def _look(self) -> tuple[list[Seen], list[str], list[str]]:
         runs = local_runs.runs()
         shown = next((seen.run for seen in runs if seen.run.id == self._shown), None)
-        return (runs, tail(local_runs.log_of(shown), 16_000), tail(shown.said, 4_000)) if shown else (runs, [], [])
+        return (runs, tail(run_records.log_of(shown), 16_000), tail(shown.said, 4_000)) if shown else (runs, [], [])
 
     def _told(self, seen: tuple[list[Seen], list[str], list[str]] | TorcError) -> None:
         if isinstance(seen, TorcError):
