@@ -167,3 +167,35 @@ def test_whole_examples_are_valid(format: str, text: str) -> None:
     loaded = load_text(text, format, "flow", strict=True)
     assert loaded.errors == []
     assert loaded.warnings == []
+
+
+UNKNOWN = [
+    ("a key (", "comand: x", "zzzz: x"),
+    ("a placeholder (", "command: 'echo {sise}'", "command: 'echo {zzzz}'"),
+    ("a name in `use_parameters`", "use_parameters: [size, sise]", "use_parameters: [size, zzzz]"),
+    ("a name in `use_parameters`", "parameter_mode: zipp", "parameter_mode: qqqq"),
+    ("`${files.input.dta}`", "command: '${files.input.dta}'", "command: '${files.input.zzzz}'"),
+    ("`${files.input.dta}`", "command: '${user_data.input.confi}'", "command: '${user_data.input.zzzz}'"),
+    ("a name of a job", "depends_on: [frist]", "depends_on: [zzzz]"),
+    ("a name of a job", "on_worker_lost: retyr", "on_worker_lost: zzzz"),
+]
+"""A row of the table of unknown words, what is near a known one, and what is not."""
+
+
+@pytest.mark.parametrize(("row", "near", "far"), UNKNOWN)
+def test_an_unknown_word_is_the_warning_or_the_error_that_the_table_says(row: str, near: str, far: str) -> None:
+    (line,) = [line for line in TEXT.splitlines() if line.startswith(f"| {row}")]
+    for key, cell in zip((near, far), line.strip("| ").split(" | ")[1:], strict=True):
+        job = {"name": "a_{size}", "command": "c", "use_parameters": ["size"], **yaml.safe_load(key)}
+        flow = {
+            "name": "x",
+            "parameters": {"size": "1:2"},
+            "files": [{"name": "data", "path": "p"}],
+            "user_data": [{"name": "config", "data": 1}],
+            "jobs": [{"name": "first", "command": "c"}, job],
+        }
+        for strict in (False, True):
+            loaded = load_text(json.dumps(flow), "json", "flow", strict=strict)
+            said = "error" if loaded.errors else "warning" if loaded.warnings else "nothing"
+            stays = "--strict" in cell or cell == "nothing"
+            assert (key, said) == (key, "error" if strict and not stays else cell.split(",")[0])
