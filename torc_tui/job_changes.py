@@ -9,7 +9,7 @@ from torc_core.errors import TorcError
 from torc_core.models.job_changes import ChangeTold, JobEdit, Requirement
 from torc_tui.plans import Plan, typed_count
 from torc_tui.rendering.numbers import many
-from torc_tui.statuses import ACTIVE
+from torc_tui.statuses import ACTIVE, ENDED, count
 from torc_tui.store import Store
 
 
@@ -65,10 +65,20 @@ async def plan_edit(store: Store, which: Which, what: str, edit: JobEdit) -> Pla
     running = sum(told.left_out.get(label, 0) for label in ACTIVE)
     if running:
         lines.append(f"{many(running, 'running job')} keep{'s' * (running == 1)} what {_they(running)}.")
+    lines += kept_until_again(told)
     return _plan(
         store, which, "edit", f"Change {what}?", lines, "Change it" if told.jobs == 1 else "Change them", told,
         _done("changed"), edit=edit, confirm=told.jobs > 1 or any(each.is_new for each in changed), danger=False,
     )  # fmt: skip
+
+
+def kept_until_again(told: ChangeTold) -> list[str]:
+    """What an edit does not do for jobs that ended."""
+    ended = count(told.by_status, ENDED)
+    if not ended:
+        return []
+    again = "it runs" if ended == 1 else "they run"
+    return [f"{many(ended, 'job')} ended already; what is asked for counts when {again} again."]
 
 
 async def _look(store: Store, which: Which, change: str, edit: JobEdit | None = None) -> ChangeTold:

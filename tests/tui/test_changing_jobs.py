@@ -321,3 +321,27 @@ async def test_what_failed_in_marked_workflows_runs_again(tui_server: ServerProc
     assert sorted(left) == ["failed", "ready", "ready"]
     for runner in runners:
         runner.leave()
+
+
+@driven
+async def test_that_ended_jobs_get_other_resources_when_they_run_again_is_said(
+    tui_server: ServerProcess, workshop: Workshop
+) -> None:
+    workflow_id, _ = workshop.workflow("half done", {"name": "a"}, {"name": "b"}, {"name": "c", "after": 0})
+    runner = workshop.runner(workflow_id)
+    first, second = runner.claim()
+    runner.finish(first)
+    runner.finish(second, 3)
+    said = "2 jobs ended already; what is asked for counts when they run again."
+    async with console(tui_server.url, view=f"jobs {workflow_id}") as driver:
+        await driver.press("*", "e")
+        await driver.sees(said)
+        await driver.press("tab", "tab", "tab", "tab")
+        await driver.type("5")
+        await driver.press("enter")
+        await driver.sees("Change 3 jobs?")
+        assert said in driver.text
+        await driver.press("escape", "u", "end", "e")
+        await driver.sees("Resources of job c")
+        assert "ended already" not in driver.text
+    runner.leave()

@@ -7,6 +7,7 @@ from typing import Any
 
 from torc_core.models.job_changes import ChangeTold, JobEdit
 from torc_core.units import UnitError, parse_duration, parse_memory
+from torc_tui.job_changes import kept_until_again
 from torc_tui.rendering.numbers import many
 from torc_tui.screens.form import Form, FormRow, whole
 from torc_tui.statuses import ACTIVE, count
@@ -75,4 +76,4 @@ def _said(told: ChangeTold) -> list[str]:
     lines = [f"Requirement {told.requirements[0].name}."] if len(told.requirements) == 1 else []
     if running:
         lines.append(f"{many(running, 'running job')} keep{'s' * (running == 1)} what is asked for now.")
-    return lines
+    return [*lines, *kept_until_again(told)]
