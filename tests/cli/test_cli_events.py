@@ -68,6 +68,17 @@ def test_an_event_that_somebody_wrote_is_followed_with_what_it_says(torc: Torc, 
     assert followed("disk is full", number)[-1] == "note: the disk is full"
 
 
+def test_actions_are_followed_with_how_they_ended(torc: Torc) -> None:
+    action = "{trigger_type: on_workflow_start, action_type: run_commands, commands: [date]}"
+    number = torc("run", torc.write(f"{THREE}actions: [{action}]\n"), "-f", "json").json["workflow_id"]
+    lines = followed(" left", number)
+    assert [re.sub(r"\d+", "N", line) for line in lines if "action" in line.lower()] == [
+        "due: action N",
+        "action N went to runner N",
+        "action: Action N (on_workflow_start) completed",
+    ]
+
+
 def test_the_table_of_events_says_them_in_words(torc: Torc) -> None:
     number = torc("run", torc.write(FAILING), "-f", "json", code=1).json["workflow_id"]
     bad = job_ids(torc, number)["bad"]

@@ -11,7 +11,6 @@ from torc_core.client import endpoints
 from torc_core.client.errors import ApiError
 from torc_core.client.stream import Change
 from torc_core.models.resources import Event
-from torc_core.wording import count_of
 
 NAMED = 6
 """So many jobs of a change are named; of more the first and the last."""
@@ -145,7 +144,7 @@ def _workflow(data: dict[str, Any]) -> str:
 
 def _action(data: dict[str, Any]) -> str:
     if "ids" in data:
-        return f"{count_of(len(data['ids']), 'actions')} due: {', '.join(map(str, data['ids']))}"
+        return f"due: action{'s' * (len(data['ids']) > 1)} {', '.join(map(str, data['ids']))}"
     if "executed_by" in data:
         return f"action {data.get('id')} went to runner {data['executed_by']}"
     return _changed("action", data)
