@@ -29,6 +29,7 @@ from torc_tui import hangup
 from torc_tui.actions import Action, Registry, key_name
 from torc_tui.context import Context
 from torc_tui.crash import farewell, reported
+from torc_tui.entered import Entered
 from torc_tui.memory import COLLECT_EVERY_S, collect, spare_the_collector
 from torc_tui.plans import Plan
 from torc_tui.rendering.glyphs import Characters, terminal_characters
@@ -85,8 +86,7 @@ class Console(App[None], inherit_bindings=False):
         self.read_only = read_only
         self.characters = characters or terminal_characters()
         self.first_view = view
-        self.entered: list[str] = []
-        """What was entered after `:`, each once, the latest last."""
+        self.entered = Entered()
         self.type_ahead = TypeAhead(self, self._take)
         self._awaiting: ActionBar | None = None
         """Where it was said last that keys wait."""
@@ -151,6 +151,7 @@ class Console(App[None], inherit_bindings=False):
     def _start_store(self) -> None:
         """After the first paint: nothing that the network does can delay it."""
         self._store_task = asyncio.ensure_future(self.store.run())
+        self.run_worker(self.entered.recall(), group="history", exit_on_error=False)
         if not self.is_headless:
             self.spare_the_collector()
 

@@ -8,11 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 import torc_core
-from torc_core.config import state_dir
 from torc_core.errors import InputError
+from torc_tui.kept_list import KeptList
 
 EXTENSIONS = (".yaml", ".yml", ".json", ".json5", ".kdl")
 
@@ -22,8 +20,8 @@ SHOWN = 200
 LOOKED_AT = 20_000
 """So many entries of a folder are looked at."""
 
-REMEMBERED = 20
-"""So many files are remembered."""
+RECENT = KeptList("recent_workflow_files", 20)
+"""Paths of the files that workflows were made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +101,9 @@ def common_start(texts: Iterable[str], typed: str) -> str:
     return first[:same]
 
 
-def _recent_file() -> Path:
-    return state_dir() / "recent_workflow_files.json"
-
-
 def recent() -> list[Path]:
     """The files that workflows were made from lately and that are there, the latest first."""
-    try:
-        paths = msgspec.json.decode(_recent_file().read_bytes(), type=list[str])
-    except (OSError, msgspec.DecodeError):
-        return []
-    return [path for path in map(Path, paths) if path.is_file()]
+    return [path for path in map(Path, RECENT.read()) if path.is_file()]
 
 
 def _recent_found() -> list[Found]:
@@ -121,17 +111,8 @@ def _recent_found() -> list[Found]:
 
 
 def remember(path: Path) -> None:
-    """A workflow was made from this file. What cannot be remembered is not."""
-    path = Path(os.path.abspath(path))
-    paths = [path, *(each for each in recent() if each != path)][:REMEMBERED]
-    file = _recent_file()
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_suffix(".new")
-        temporary.write_bytes(msgspec.json.encode([str(each) for each in paths]))
-        temporary.replace(file)
-    except OSError:
-        return
+    """A workflow was made from this file."""
+    RECENT.put(os.path.abspath(path))
 
 
 def examples_folder() -> Path:

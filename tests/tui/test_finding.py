@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 
 import pytest
 
 from tests.server_process import ServerProcess
 from tests.tui.driver import Driver, Workshop, drive
+from torc_core.config import state_dir
 
 
 def test_a_filter_applies_while_it_is_typed_and_escape_takes_it_back(
@@ -165,14 +167,16 @@ def test_what_may_be_meant_is_shown_and_taken_with_tab(
     drive(tui_server.url, script, view=f"events {workflow_id}")
 
 
+def typed_with(d: Driver) -> str:
+    """What stands after `:`."""
+    assert d.screen.typing is not None
+    return d.screen.typing.value
+
+
 def test_up_and_down_go_through_what_was_entered_before(tui_server: ServerProcess, workshop: Workshop) -> None:
     workflow_id, _ = workshop.workflow("recalled", {})
 
     async def script(d: Driver) -> None:
-        def typed() -> str:
-            assert d.screen.typing is not None
-            return d.screen.typing.value
-
         for address in ("failures", "wf recalled", "runs", "failures"):
             await d.press("colon")
             await d.type(address)
@@ -182,7 +186,7 @@ def test_up_and_down_go_through_what_was_entered_before(tui_server: ServerProces
         seen = []
         for key in ("up", "up", "up", "up", "down", "down", "down", "down"):
             await d.press(key)
-            seen.append(typed())
+            seen.append(typed_with(d))
         assert seen == [
             "failures", "runs", "wf recalled", "wf recalled", "runs", "failures", "wf recal", "wf recal",
         ]  # fmt: skip
@@ -191,6 +195,45 @@ def test_up_and_down_go_through_what_was_entered_before(tui_server: ServerProces
         await d.until(lambda: d.screen.address == f"jobs {workflow_id}")
         d.at_once("colon", *"new", "up", "down", "up", "up", "enter")
         await d.until(lambda: d.screen.address == "failures")
+
+    drive(tui_server.url, script)
+
+
+def test_what_was_entered_is_there_in_the_next_console(tui_server: ServerProcess) -> None:
+    kept = state_dir() / "console_history.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text(json.dumps([f"wf old_{number}" for number in range(150)]))
+
+    async def enter(d: Driver) -> None:
+        for address in ("runs", "failures"):
+            await d.press("colon")
+            await d.type(address)
+            await d.press("enter")
+        await d.until(lambda: "failures" in kept.read_text())
+
+    async def recall(d: Driver) -> None:
+        await d.until(lambda: d.app.entered.texts)
+        await d.press("colon", "up")
+        assert typed_with(d) == "failures"
+        await d.press("up", "up")
+        assert typed_with(d) == "wf old_0"
+
+    drive(tui_server.url, enter)
+    assert len(json.loads(kept.read_text())) == 100
+    drive(tui_server.url, recall)
+
+
+def test_that_what_was_entered_cannot_be_kept_is_no_error(tui_server: ServerProcess) -> None:
+    state_dir().parent.write_text("no folder")
+
+    async def script(d: Driver) -> None:
+        await d.press("colon")
+        await d.type("runs")
+        await d.press("enter")
+        assert d.screen.address == "runs"
+        await d.press("colon", "up")
+        assert typed_with(d) == "runs"
+        assert not d.app.defects
 
     drive(tui_server.url, script)
 

@@ -176,10 +176,10 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         def done(text: str) -> None:
             self._end_prompt()
             if entered := text.strip():
-                self.app.entered = [*(each for each in self.app.entered if each != entered), entered]
+                self.app.run_worker(self.app.entered.add(entered), group="history", exit_on_error=False)
             self.app.obey(text, self)
 
-        suggester, history = AddressSuggester(self.app), self.app.entered
+        suggester, history = AddressSuggester(self.app), self.app.entered.texts
         self._ask(Question(":", "", done, self._end_prompt, suggester=suggester, hint=EXAMPLES, history=history))
 
     def _ask(self, question: Question) -> None:
