@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import shlex
 import subprocess
 from datetime import datetime, timedelta
@@ -84,8 +85,10 @@ def test_what_can_be_copied_has_each_thing_once_and_times_that_can_be_read(
         assert isinstance(d.app.screen, Chooser)
         offered = {choice.value: choice.note for choice in d.app.screen.choices}
         assert [key for key, text in offered.items() if text == "its name"] == ["name"]
-        assert [key for key, text in offered.items() if text == str(job_id)] == ["id"]
-        assert offered["workflow name"] == "offered"
+        assert offered["id"] == str(job_id)
+        assert not {"job name", "job id"} & offered.keys()
+        assert (offered["workflow name"], offered["workflow id"]) == ("offered", str(workflow_id))
+        assert re.search(rf"│\s+id\s+{job_id}\s", d.text)
         began, ended = datetime.fromisoformat(offered["start"]), datetime.fromisoformat(offered["end"])
         assert timedelta(0) < ended - began < timedelta(seconds=3)
         assert datetime.now() - ended < timedelta(minutes=1)

@@ -71,7 +71,8 @@ class ChoiceList(Widget):
 
     def _settle(self) -> None:
         height = max(1, self.size.height)
-        self.top = min(max(self.top, self.cursor - height + 1), self.cursor)
+        top = min(max(self.top, self.cursor - height + 1), self.cursor)
+        self.top = max(min(top, len(self.choices) - height), 0)
 
     def on_resize(self) -> None:
         self._settle()

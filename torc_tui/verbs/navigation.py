@@ -109,9 +109,9 @@ async def _copy(context: Context) -> None:
         if isinstance(value, str | int) and not isinstance(value, bool):
             values[key] = date_and_time(value) if key in MOMENTS and isinstance(value, int) else str(value)
     for thing in things:
-        for key, text in (("name", thing.name), ("id", str(thing.id))):
-            if text and values.get(key) != text:
-                values.setdefault(f"{thing.kind} {key}", text)
+        named = {"name": thing.name, "id": str(thing.id)}
+        if not named.items() <= values.items():  # else the row is the thing itself
+            values |= {f"{thing.kind} {key}": text for key, text in named.items() if text}
     values.update(context.screen.copyable())
     if not values:
         raise TorcError("there is nothing to copy here")
