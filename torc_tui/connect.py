@@ -8,7 +8,7 @@ from torc_core import local_server
 from torc_core.client.http import Address, base_url
 from torc_tui.store import StoppedError
 
-WITHOUT_IT = "Meanwhile 'b' shows the runs of this machine, 'n' checks a workflow file; 'q' leaves."
+WITHOUT_IT = "Meanwhile 'b' shows the local runs, 'n' checks a workflow file; 'q' leaves."
 
 
 class NamedServer:

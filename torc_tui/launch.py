@@ -83,6 +83,6 @@ async def ended_at_once(started: list[LocalRun]) -> str:
         if not seen.active:
             uses = run.options.said or "all that is free"
             way_out = f" ('o' changes what it uses, {uses})" if seen.word == "stuck" else ""
-            return f"run {run.id} ended already, {seen.word}{way_out}: {seen.why}" if seen.broke_off else ""
+            return f"local run {run.id} ended already, {seen.word}{way_out}: {seen.why}" if seen.broke_off else ""
         await asyncio.sleep(LOOK_EVERY_S)
     return ""

@@ -1,4 +1,4 @@
-"""Runs on this machine: processes of their own, which go on when the console is left. Found again from any console.
+"""Local runs: processes on this machine, which go on when the console is left. Found again from any console.
 
 What is kept of a run, also of one that `torc run` started in a shell, is in `torc_core/run_records.py`; the exit code
 of those that the console starts is written by `kept_runner`.
@@ -115,7 +115,7 @@ def find(number: int) -> Seen:
     """A run as it is now. TorcError when it is not known."""
     run = run_records.record(number)
     if run is None:
-        raise TorcError(f"there is no run {number} on this machine; :runs lists them")
+        raise TorcError(f"there is no local run {number}; :runs lists them")
     return _seen(run)
 
 
@@ -129,7 +129,9 @@ def parting() -> str | None:
     count = len(active())
     if not count:
         return None
-    return "1 run goes on; torc tui shows it again" if count == 1 else f"{count} runs go on; torc tui shows them again"
+    if count == 1:
+        return "1 local run goes on; torc tui shows it again"
+    return f"{count} local runs go on; torc tui shows them again"
 
 
 _ENDS = {
@@ -171,12 +173,12 @@ def stop(number: int) -> None:
     """Tell a run to stop its jobs and to end; told again, it kills them. TorcError when it does not run."""
     seen = find(number)
     if not seen.active:
-        raise TorcError(f"run {number} has ended already")
+        raise TorcError(f"local run {number} has ended already")
     os.kill(seen.run.pid, signal.SIGTERM)
 
 
 def forget(number: int) -> None:
     """Remove what is kept of a run that has ended; output of its jobs stays. TorcError when it goes on."""
     if find(number).active:
-        raise TorcError(f"run {number} goes on; stop it first")
+        raise TorcError(f"local run {number} goes on; stop it first")
     run_records.remove(number)

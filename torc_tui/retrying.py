@@ -51,7 +51,7 @@ async def plan_retry(store: Store, asked: Sequence[Asked], what: str, *, confirm
             (flow,) = idle
             run = await launch.launch(store, flow.id, flow.name, flow.origin or os.getcwd())
             started.append(run)
-            said += f"; run {run.id} does {_them(done.jobs)} on this machine{launch.using(run.options)}"
+            said += f"; local run {run.id} does {_them(done.jobs)} on this machine{launch.using(run.options)}"
         return said
 
     return Plan(

@@ -61,8 +61,8 @@ class PlannedRun:
                 await store.ask(endpoints.restart(number, dry_run=False))
             run = await launch.launch(store, number, name, self.folder, options, environment)
             started.append(run)
-            used = launch.using(options)
-            return f"{name} ({number}) runs on this machine (run {run.id}{used}); it goes on when you leave the console"
+            how = f"local run {run.id}{launch.using(options)}"
+            return f"{name} ({number}) runs on this machine ({how}); it goes on when you leave the console"
 
         limits = f", using {options.said}" if options.said else ""
         lines = [*self.lines, f"On this machine{limits}; output goes to {options.output_folder(self.folder)}."]

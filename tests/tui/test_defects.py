@@ -66,5 +66,5 @@ async def test_the_look_at_local_runs_comes_back_from_a_defect(
         await driver.press("f5")
         monkeypatch.setattr(local_runs, "active", lambda: [object()])
         await driver.press("f5")
-        await driver.sees("1 run here")
+        await driver.sees("1 local run")
         assert len(driver.app.defects) == 1

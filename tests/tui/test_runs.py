@@ -68,13 +68,13 @@ def test_a_run_goes_on_without_the_console_and_the_next_one_shows_and_stops_it(t
         await d.press("r")
         await d.sees("survives (")
         await d.until(lambda: "● running" in d.line("survives"))
-        await d.sees("1 run here")
+        await d.sees("1 local run ")
         await d.pilot.press("q")
         await d.until(lambda: not d.app.is_running)
-        assert d.app._exit_renderables[-1] == "1 run goes on; torc tui shows it again"
+        assert d.app._exit_renderables[-1] == "1 local run goes on; torc tui shows it again"
 
     async def second(d: Driver) -> None:
-        await d.sees("1 run here")
+        await d.sees("1 local run ")
         await d.press("b")
         assert isinstance(d.screen, RunsScreen)
         assert "● running" in d.line("survives")
@@ -88,7 +88,7 @@ def test_a_run_goes_on_without_the_console_and_the_next_one_shows_and_stops_it(t
         await d.press("x", "enter")
         assert "nothing was done" in d.said
         await d.press("x")
-        await d.sees("Stop run 1 of survives?")
+        await d.sees("Stop local run 1 of survives?")
         await d.press("tab", "enter")
         await d.sees("⊘ stopped")
         await d.sees("status=terminated")
@@ -99,7 +99,7 @@ def test_a_run_goes_on_without_the_console_and_the_next_one_shows_and_stops_it(t
         assert isinstance(d.screen, WorkflowScreen)
         await d.sees("◼ terminated")
         await d.press("escape", "escape", "escape")
-        await d.until(lambda: "run here" not in d.text)
+        await d.until(lambda: "local run" not in d.text)
 
     drive(tui_server.url, first)
     assert len(local_runs.active()) == 1
@@ -108,7 +108,7 @@ def test_a_run_goes_on_without_the_console_and_the_next_one_shows_and_stops_it(t
 
 
 async def third_console_is_quiet(d: Driver) -> None:
-    assert "run here" not in d.text
+    assert "local run" not in d.text
     await d.pilot.press("q")
     await d.until(lambda: not d.app.is_running)
     assert [each for each in d.app._exit_renderables if "go" in str(each)] == []
@@ -156,7 +156,7 @@ def test_a_run_is_repeated_as_it_was_with_what_is_left(
         await d.press("r")
         assert "nothing is left to run" in d.said
         await d.press("asterisk", "D")
-        await d.sees("Forget 2 runs?")
+        await d.sees("Forget 2 local runs?")
         await d.press("tab", "enter")
         await d.sees("Nothing was run on this machine")
 
@@ -209,16 +209,16 @@ def test_limits_of_torc_run_are_for_that_run_and_those_chosen_in_the_console_are
 
     async def script(d: Driver) -> None:
         await d.press("r")
-        assert d.said.startswith(f"✔ slow ({workflow_id}) runs on this machine (run 2); ")
+        assert d.said.startswith(f"✔ slow ({workflow_id}) runs on this machine (local run 2); ")
         await d.until(lambda: local_runs.find(2).word == "incomplete")
         await d.press("o")
         await d.press("down", "down")
         await d.type("0.05")
         await d.press("enter")
-        await d.until(lambda: "✖ run 3 ended already, stuck ('o' changes what it uses, 0.05 GB): " in d.said)
+        await d.until(lambda: "✖ local run 3 ended already, stuck ('o' changes what it uses, 0.05 GB): " in d.said)
         await d.pilot.press("r")
-        await d.until(lambda: "runs on this machine (run 4, using 0.05 GB; 'o' changes that); it" in d.said)
-        await d.until(lambda: "✖ run 4 ended already, stuck" in d.said)
+        await d.until(lambda: "runs on this machine (local run 4, using 0.05 GB; 'o' changes that); it" in d.said)
+        await d.until(lambda: "✖ local run 4 ended already, stuck" in d.said)
         await d.go("runs")
         await d.press("o")
         await d.press("down", "down", *["backspace"] * 4)
@@ -237,7 +237,7 @@ def test_what_kept_a_runner_from_starting_is_said(tui_server: ServerProcess) -> 
 
     async def script(d: Driver) -> None:
         await d.press("r")
-        await d.until(lambda: "✖ run 1 ended already, not started: " in d.said)
+        await d.until(lambda: "✖ local run 1 ended already, not started: " in d.said)
         assert "cannot be made" in d.said
         await d.go("runs")
         await d.sees("✖ not started")
@@ -402,7 +402,7 @@ def test_a_line_of_a_log_that_is_longer_than_the_screen_goes_on_below(
 def test_a_run_that_does_not_exist_is_named(tui_server: ServerProcess) -> None:
     async def script(d: Driver) -> None:
         await d.go("run 99")
-        assert "there is no run 99 on this machine" in d.said
+        assert "there is no local run 99" in d.said
 
     drive(tui_server.url, script)
 

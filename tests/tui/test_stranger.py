@@ -88,9 +88,9 @@ def test_a_run_goes_on_without_the_console_and_the_next_one_shows_it(folder: Pat
         terminal.until(lambda: "● running" in terminal.line(" waits"))
         terminal.press("q")
         assert terminal.process.wait(10) == 0
-        terminal.sees("1 run", "torc tui")
+        terminal.sees("1 local run goes on", "torc tui")
     with stranger.open_console(folder, (140, 40)) as terminal:
-        terminal.sees("1 run here", "● running")
+        terminal.sees("1 local run", "● running")
         terminal.press("b")
         terminal.until(lambda: "patient" in terminal.line("● running"))
         terminal.press("enter")

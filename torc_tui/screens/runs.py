@@ -33,7 +33,7 @@ from torc_tui.widgets.table_source import Source, View
 
 EMPTY = [
     "Nothing was run on this machine yet.",
-    "'r' on a workflow runs it here; 'n' makes a new one from a file. Runs go on when you leave.",
+    "'r' on a workflow runs it here; 'n' makes a new one from a file. They go on when you leave.",
 ]
 
 PREVIEW_FROM = 20
@@ -45,7 +45,7 @@ class RunsSource(Source):
 
     columns: Sequence[Column] = RUNS
     sort = "-id"
-    noun = "run"
+    noun = "local run"
     takes_filter = False
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class RunsSource(Source):
         return change.event in ("open", "reset", "node")
 
     def title(self, row: Row) -> str:
-        return f"run {row['id']} of {row['name']}"
+        return f"local run {row['id']} of {row['name']}"
 
 
 def _matches(row: Row, words: str) -> bool:
@@ -82,7 +82,7 @@ def _matches(row: Row, words: str) -> bool:
     for word in words.split():
         name, equals, value = word.partition("=")
         if equals and name not in row and name not in ("end", "time"):
-            raise InputError(f"runs have no {name!r}; they have {', '.join(column.name for column in RUNS)}")
+            raise InputError(f"local runs have no {name!r}; they have {', '.join(column.name for column in RUNS)}")
         wanted = value if equals else word
         values = [row.get(name, ""), row["word"] if name == "status" else ""] if equals else row.values()
         if not any(wanted.lower() in str(each).lower() for each in values):
@@ -99,7 +99,7 @@ class RunsScreen(ConsoleScreen):
         super().__init__()
         self.store = store
         self._source = RunsSource()
-        self.pane = TablePane(self._source, "RUNS ON THIS MACHINE", EMPTY, View("-id", words) if words else None)
+        self.pane = TablePane(self._source, "LOCAL RUNS", EMPTY, View("-id", words) if words else None)
         self.tail = LinesView(id="tail")
         self._rule = Rule("┄", id="tail-rule")
         self._lookout: Lookout[tuple[list[Seen], list[str], list[str]]] | None = None
@@ -174,7 +174,7 @@ class RunsScreen(ConsoleScreen):
             self.app.open(RunScreen(self.store, run))
 
     def title_lines(self) -> tuple[Line, Line]:
-        return [("Workflows › ", "dim"), ("Runs", "strong")], []  # noqa: RUF001
+        return [("Workflows › ", "dim"), ("Local runs", "strong")], []  # noqa: RUF001
 
     def heard(self, change: Change) -> None:
         super().heard(change)

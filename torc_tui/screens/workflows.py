@@ -102,7 +102,7 @@ class WorkflowsScreen(ConsoleScreen):
         if self._active:
             here = [
                 *self.app.characters.glyph("running"),
-                (f" {many(self._active, 'run')} here ", "text"),
+                (f" {many(self._active, 'local run')} ", "text"),
                 ("b  ", "key"),
             ]
         return [("Workflows", "strong")], [*here, ("?", "key"), (" help  ", "dim"), (":", "key"), (" go to", "dim")]

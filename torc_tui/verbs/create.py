@@ -67,7 +67,7 @@ def _plan(context: Context, screen: CreateScreen, checked: Checked, run: bool) -
         said = f"{name} ({answer.workflow_id}) created: {many(answer.jobs, 'job')}"
         if run:
             started.append(await launch.launch(store, answer.workflow_id, name, folder, options))
-            said += f"; run {started[0].id} does them on this machine{launch.using(options)}"
+            said += f"; local run {started[0].id} does them on this machine{launch.using(options)}"
         else:
             said += "; r runs it"
         context.app.pop_screen()

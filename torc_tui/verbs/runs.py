@@ -42,12 +42,12 @@ def _statuses(context: Context) -> list[str]:
 
 def _going_on(context: Context) -> str | None:
     found = _statuses(context)
-    return ("no run is meant" if not found else None) or (None if "running" in found else "it has ended already")
+    return ("no local run is meant" if not found else None) or (None if "running" in found else "it has ended already")
 
 
 def _ended(context: Context) -> str | None:
     found = _statuses(context)
-    return ("no run is meant" if not found else None) or (
+    return ("no local run is meant" if not found else None) or (
         "it goes on; 'x' stops it" if all(status == "running" for status in found) else None
     )
 
@@ -58,7 +58,7 @@ def _one_ended(context: Context) -> str | None:
 
 
 def _called(things: list[Thing]) -> str:
-    return f"run {things[0].id} of {things[0].name}" if len(things) == 1 else many(len(things), "run")
+    return f"local run {things[0].id} of {things[0].name}" if len(things) == 1 else many(len(things), "local run")
 
 
 def _meant(context: Context, *, active: bool) -> list[Thing]:
@@ -78,7 +78,7 @@ async def _stop(context: Context) -> None:
     verb = "Stop it" if len(things) == 1 else "Stop them"
     await context.app.carry_out(
         Plan(f"Stop {_called(things)}?", lines, verb, apply, type_this=typed_count(len(things)),
-             details=[f"run {thing.id}  {thing.name}" for thing in things] if len(things) > 1 else [])
+             details=[f"local run {thing.id}  {thing.name}" for thing in things] if len(things) > 1 else [])
     )  # fmt: skip
 
 
@@ -100,7 +100,7 @@ async def _meant_run(context: Context) -> LocalRun:
     run = (await asyncio.to_thread(local_runs.find, thing.id)).run
     address = context.store.address
     if address is None or address.url != run.url:
-        raise TorcError(f"run {run.id} was for the server at {run.url}, which this console does not show")
+        raise TorcError(f"local run {run.id} was for the server at {run.url}, which this console does not show")
     return run
 
 
@@ -122,7 +122,7 @@ async def _forget(context: Context) -> None:
 
 
 def _some_workflow(context: Context) -> str | None:
-    return None if context.things("workflow") else "no run is meant"
+    return None if context.things("workflow") else "no local run is meant"
 
 
 def _workflow(context: Context) -> None:
@@ -167,8 +167,9 @@ FAR = 1 << 40
 ANYWHERE = frozenset({Place.ANYWHERE})
 
 ACTIONS = (
-    Action("go.runs", "runs", "Runs on this machine: their output, stopping them", "b", frozenset({Place.WORKFLOWS}),
-           _runs, Group.LOOK, reason=_on_screen(RunsScreen, "they are"), footer=60, also=ANYWHERE),
+    Action("go.runs", "runs", "Local runs, on this machine: their output, stopping them", "b",
+           frozenset({Place.WORKFLOWS}), _runs, Group.LOOK, reason=_on_screen(RunsScreen, "they are"), footer=60,
+           also=ANYWHERE),
     Action("go.server", "server", "The server: how it is, its log, start and stop", "", frozenset({Place.WORKFLOWS}),
            _server, Group.LOOK, reason=_on_screen(ServerScreen, "it is"), also=ANYWHERE),
     Action("workflow.run_with", "run with", "Run, and choose how: jobs at once, cpus, memory, output folder", "o",
@@ -179,11 +180,11 @@ ACTIONS = (
            Group.ACT, True, _one_ended, 10),
     Action("run.repeat_with", "run again with", "Run what is not completed, and choose what it may use", "o", HERE,
            _repeat_with, Group.ACT, True, _one_ended),
-    Action("run.forget", "forget", "Take runs that have ended from the list", "D,delete", HERE, _forget, Group.ACT,
+    Action("run.forget", "forget", "Take from the list what has ended", "D,delete", HERE, _forget, Group.ACT,
            False, _ended, 40),
-    Action("run.workflow", "workflow", "Go to the workflow of the run", "d", LIST, _workflow, Group.LOOK,
+    Action("run.workflow", "workflow", "Go to the workflow that it runs", "d", LIST, _workflow, Group.LOOK,
            reason=_some_workflow, footer=30),
-    Action("run.open_workflow", "workflow", "Go to the workflow of the run", "enter,d", ONE, _workflow, Group.LOOK,
+    Action("run.open_workflow", "workflow", "Go to the workflow that it runs", "enter,d", ONE, _workflow, Group.LOOK,
            reason=_some_workflow, footer=0),
     Action("output.down", "down", "A line down", "down,j", TEXT, _scroll(1), Group.MOVE),
     Action("output.up", "up", "A line up", "up,k", TEXT, _scroll(-1), Group.MOVE),
