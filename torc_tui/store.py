@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from torc_core.client.async_http import AsyncClient
@@ -189,9 +190,14 @@ class Store:
         task = self._asked.get(key)
         if task is None:
             task = self._asked[key] = asyncio.ensure_future(self._send(request))
-            task.add_done_callback(lambda _: self._asked.pop(key, None))
+            task.add_done_callback(partial(self._answered, key))
         answer: T = await asyncio.shield(task)
         return answer
+
+    def _answered(self, key: tuple[Any, ...], task: asyncio.Task[Any]) -> None:
+        self._asked.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # nobody may wait for it any more, as on leaving: asyncio would print it
 
     async def _send(self, request: Request[T]) -> T:
         await self._tried.wait()

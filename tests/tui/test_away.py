@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.server_process import ServerProcess
 from tests.tui.driver import Driver, Workshop, console, driven
+from torc_core.client import endpoints
+from torc_core.client.errors import ServerUnreachableError
+from torc_core.client.request import Request
 from torc_tui.app import ConsoleApp
 from torc_tui.connect import NamedServer
 from torc_tui.rendering.glyphs import Characters
@@ -76,7 +81,7 @@ async def test_a_server_that_comes_later_is_found_and_until_then_it_is_said_what
         async with offline(server.url) as driver:
             await driver.sees("and TORC_API_URL to use your own")
             assert "✖ no server at http://127.0.0.1:" in driver.text
-            assert "'b' shows the runs of this machine" in driver.text
+            assert "'b' shows the local runs" in driver.text
             await asyncio.to_thread(server.start)
             with server.client() as http:
                 await asyncio.to_thread(Workshop(http).workflow, "made first", {})
@@ -125,3 +130,27 @@ async def test_that_keys_wait_is_said_no_longer_than_they_do(tmp_path: Path) -> 
                 os.kill(server.pid, signal.SIGCONT)
             await driver.until(lambda: not driver.said, limit_s=SAID_S - 1)
             assert driver.screen.address == f"jobs {workflow_id}"
+
+
+@driven
+async def test_a_question_that_nobody_waits_for_any_more_fails_without_a_word(tui_server: ServerProcess) -> None:
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, said: told.append(said["message"]))
+    async with console(tui_server.url) as driver:
+        gate = asyncio.Event()
+
+        async def gone(_: Request[Any]) -> Any:
+            await gate.wait()
+            raise ServerUnreachableError("gone")
+
+        store = driver.app.store
+        store._send = gone  # type: ignore[assignment, method-assign]
+        asked = asyncio.ensure_future(store.ask(endpoints.server_info()))
+        await driver.until(lambda: store._asked)
+        asked.cancel()
+        await asyncio.wait([asked])
+        del asked
+        gate.set()
+        await driver.until(lambda: not store._asked)
+        gc.collect()
+        assert told == []
