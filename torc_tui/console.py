@@ -7,30 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import signal
-import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
-from rich.text import Text
 from textual import events
-from textual.app import App
-from textual.binding import BindingType
-from textual.driver import Driver
-from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 from textual.widget import AwaitMount
 from textual.worker import Worker
 
 from torc_core.client.stream import Change
 from torc_core.errors import TorcError
-from torc_tui import hangup
 from torc_tui.actions import Action, Registry, key_name
 from torc_tui.context import Context
-from torc_tui.crash import farewell, reported
+from torc_tui.crash import reported
 from torc_tui.entered import Entered
-from torc_tui.memory import COLLECT_EVERY_S, collect, spare_the_collector
 from torc_tui.plans import Plan
 from torc_tui.rendering.glyphs import Characters, terminal_characters
 from torc_tui.rendering.palette import PALETTES, palette_called, theme
@@ -39,7 +30,7 @@ from torc_tui.screens.confirm import ConfirmDialog
 from torc_tui.screens.console_screen import ConsoleScreen, News
 from torc_tui.screens.notice import Notice
 from torc_tui.store import Connection, Connector, State, Store
-from torc_tui.terminal_driver import ThriftyDriver
+from torc_tui.terminal_app import TerminalApp
 from torc_tui.type_ahead import GIVE_UP_AFTER_S, TypeAhead
 from torc_tui.widgets.action_bar import ActionBar
 from torc_tui.widgets.box import Dialog
@@ -59,13 +50,11 @@ RUNNING_EVERY_S = 5.0
 """How often durations of what runs are drawn anew."""
 
 
-class Console(App[None], inherit_bindings=False):
+class Console(TerminalApp):
     """See the module."""
 
     CSS_PATH = "app.tcss"
     TITLE = "torc"
-    BINDINGS: ClassVar[list[BindingType]] = []
-    ENABLE_COMMAND_PALETTE = False
 
     def __init__(
         self,
@@ -99,27 +88,6 @@ class Console(App[None], inherit_bindings=False):
             self.register_theme(theme(each))
         self.theme = self.palette.name
 
-    def get_driver_class(self) -> type[Driver]:
-        """The driver that writes the least, where the terminal's own one would be taken."""
-        found = super().get_driver_class()
-        return ThriftyDriver if found is LinuxDriver else found
-
-    def _fatal_error(self) -> None:
-        """Textual would fill the terminal with its insides, and the locals of every function with them."""
-        error = sys.exc_info()[1]
-        if error is None or "debug" in self.features:
-            super()._fatal_error()
-            return
-        if not self._exit_renderables:
-            self._exit_renderables.append(Text(farewell(error)))
-        self._close_messages_no_wait()
-
-    def draw_anew(self) -> None:
-        """Draw everything, whatever the terminal shows: another program may have written over it."""
-        if isinstance(self._driver, ThriftyDriver):
-            self._driver.picture.forget()
-        self.screen.refresh()
-
     def configure(self, palette: str, keymap: Mapping[str, str]) -> None:
         """Take other colours and other keys. InputError for keys of no action: all is then as it was."""
         self.registry = Registry(self.actions(), keymap)
@@ -131,9 +99,7 @@ class Console(App[None], inherit_bindings=False):
     async def on_mount(self) -> None:
         self.animation_level = "none"
         if not self.is_headless:
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                asyncio.get_running_loop().add_signal_handler(number, self.exit, None, 128 + number)
-            hangup.watch(lambda: self.exit(None, hangup.HUNG_UP))
+            self.end_in_order()
         self.store.subscribe(self._hear)
         await self.push_screen(self.home())
         if self.registry.clashes:
@@ -154,11 +120,6 @@ class Console(App[None], inherit_bindings=False):
         self.run_worker(self.entered.recall(), group="history", exit_on_error=False)
         if not self.is_headless:
             self.spare_the_collector()
-
-    def spare_the_collector(self) -> None:
-        """Let it look at what is new every few seconds, rather than while something is drawn."""
-        spare_the_collector()
-        self.set_interval(COLLECT_EVERY_S, collect)
 
     async def on_unmount(self) -> None:
         if self._store_task:
@@ -206,11 +167,6 @@ class Console(App[None], inherit_bindings=False):
                 if self.idle:
                     return
             await asyncio.sleep(0.01)
-
-    def screen_text(self) -> str:
-        """What is on the screen, as lines of text."""
-        lines = self.screen._compositor.render_strips()
-        return "\n".join(line.text.rstrip() for line in lines)
 
     async def on_event(self, event: events.Event) -> None:
         """Keys are dealt with here, before they are passed to widgets (`type_ahead`)."""
@@ -383,11 +339,6 @@ class Console(App[None], inherit_bindings=False):
         else:
             if wrong:
                 self.say(wrong, error=True)
-
-    def send(self, sequence: str) -> None:
-        """Send the terminal what is not drawn."""
-        if self._driver:
-            self._driver.write(sequence)
 
     def obey(self, text: str, screen: ConsoleScreen) -> None:
         """Do what was typed after `:`: an action by its name, or go to an address."""
