@@ -76,6 +76,7 @@ class ChoiceList(Widget):
 
     def on_resize(self) -> None:
         self._settle()
+        self.refresh()
 
     @property
     def chosen(self) -> Choice | None:
