@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 from tests.server_process import ServerProcess
 from tests.tui.driver import Workshop
+from torc_tui import local_runs
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +42,20 @@ def workshop(tui_server: ServerProcess) -> Iterator[Workshop]:
     """Makes workflows and brings their jobs to an end, as a runner would."""
     with httpx.Client(base_url=tui_server.url, timeout=20) as http:
         yield Workshop(http)
+
+
+@pytest.fixture
+def no_run_left(own_home: Path) -> Iterator[None]:  # noqa: ARG001
+    """A test that fails leaves no runner behind."""
+    yield
+    for seen in local_runs.active():
+        os.kill(seen.run.pid, signal.SIGTERM)
+        os.kill(seen.run.pid, signal.SIGINT)
+
+
+@pytest.fixture
+def process() -> Iterator[int]:
+    """The pid of a process that could be a runner."""
+    with subprocess.Popen(["sleep", "600"]) as sleeps:
+        yield sleeps.pid
+        sleeps.kill()
