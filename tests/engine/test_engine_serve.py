@@ -345,6 +345,13 @@ class TestStuck:
         for part in ("'huge'", "64 CPUs", "2 GPUs", "1.0 TB memory", "host offers 4 CPUs, 8.0 GB memory, 0 GPUs"):
             assert part in answer.stuck
 
+    def test_runners_that_offer_the_same_are_said_once(self, stage: Stage) -> None:
+        flow = stage.flow(job("a", needs="huge"), requirements={"huge": need(cpus=64)})
+        flow.runner(cpus=4)
+        answer = flow.runner(cpus=4).call(slots=4, wait_ms=10_000)
+        assert answer.stuck is not None
+        assert answer.stuck.count("host offers 4 CPUs") == 1
+
     def test_it_is_said_as_soon_as_the_last_job_that_fits_has_ended(self, stage: Stage) -> None:
         flow = stage.flow(job("a"), job("b", "a", needs="huge"), requirements={"huge": need(cpus=64)})
         runner, other = flow.runner(cpus=4), flow.runner(cpus=2)

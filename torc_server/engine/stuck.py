@@ -159,8 +159,9 @@ def _saw(conn: Connection, node: GoneRunner, cls: ReadyClass) -> bool:
 def misfit(cls: ReadyClass, nodes: Sequence[Runner]) -> str:
     """What jobs of a class need that none of these runners has, and what they offer."""
     need = _and(_lacking(cls, nodes)) or "more than any one runner has at once"
-    offers = ", ".join(f"{node.hostname} offers {offer(node)}" for node in nodes[:NODES_SHOWN])
-    return f"jobs with requirement {cls.name!r} need {need}; {offers or 'no runner is there'}"
+    offers = dict.fromkeys(f"{node.hostname} offers {offer(node)}" for node in nodes)
+    said = ", ".join([*offers][:NODES_SHOWN])
+    return f"jobs with requirement {cls.name!r} need {need}; {said or 'no runner is there'}"
 
 
 def _lacking(cls: ReadyClass, nodes: Sequence[Runner]) -> list[str]:
