@@ -51,7 +51,6 @@ def _starter(server: FakeServer, folder: Path) -> Iterator[Start]:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            preexec_fn=_hear_signals,
         )
         running.append(process)
         return process
@@ -73,9 +72,3 @@ def run(start: Start) -> Run:
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     return run_to_end
-
-
-def _hear_signals() -> None:
-    """Whatever started the tests may have had them ignore these; a runner would go on ignoring them."""
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)

@@ -29,7 +29,7 @@ async def test_marked_workflows_are_named_as_the_one_under_the_cursor_is(
 @pytest.mark.parametrize(
     ("key", "shown"),
     [("l", "second has not run yet"), ("p", "second ("), ("w", "Why second ("), ("f", "✖ second names no file"),
-     ("y", "job name                   second")],
+     ("y", "▌ name                       second")],
 )  # fmt: skip
 @driven
 async def test_what_shows_one_thing_shows_the_job_under_the_cursor(
