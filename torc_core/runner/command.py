@@ -168,7 +168,7 @@ def _work(options: argparse.Namespace, guard_pipe: int | None) -> int:
     )
     outcome = runner.run()
     if outcome is Outcome.GONE and journal.undelivered:
-        _deliver_for_the_dead(connection, options.workflow, place.output_dir, database_uuid, log)
+        _deliver_for_the_dead(connection, options.workflow, place.output_dir, database_uuid, log, wanted=False)
         log.flush()
     return _exit_code(runner, outcome, connection, options.workflow)
 
@@ -227,9 +227,12 @@ def _path(workflow_id: int, node_id: int | None) -> str:
 
 
 def _deliver_for_the_dead(
-    connection: Connection, workflow_id: int, output_dir: Path, database_uuid: str | None, log: Log
+    connection: Connection, workflow_id: int, output_dir: Path, database_uuid: str | None, log: Log, wanted: bool = True
 ) -> None:
-    """Results that runners which are gone left in this folder; before anything is claimed, so that none runs again."""
+    """Results that runners which are gone left in this folder; before anything is claimed, so that none runs again.
+
+    Where they are not `wanted`, as those of a runner that is gone itself, it is no error that they are refused.
+    """
 
     def send(node_id: int, late: LateResults) -> LateAnswer:
         path = f"{_path(workflow_id, node_id)}/late_results"
@@ -238,7 +241,8 @@ def _deliver_for_the_dead(
     try:
         delivered, refused = deliver(output_dir, workflow_id, database_uuid, send)
     except TorcError as error:  # the work goes on all the same
-        log.error(f"results of an earlier runner are not delivered, their jobs run again: {error}")
+        tell = log.error if wanted else log.info
+        tell(f"results of an earlier runner are not delivered, their jobs run again: {error}")
         return
     if delivered or refused:
         log.info(f"Delivered results of earlier runners delivered={delivered} refused={refused}")
