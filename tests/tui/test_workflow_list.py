@@ -82,11 +82,9 @@ async def test_the_heading_counts_what_runs_and_what_needs_attention(
 
 
 @driven
-async def test_marked_workflows_are_canceled_and_deleted_together(
-    tui_server: ServerProcess, workshop: Workshop
-) -> None:
-    made = [workshop.workflow(f"together {i}", {"name": "a"}, {"name": "b"})[0] for i in range(3)]
-    async with console(tui_server.url, view="workflows together") as driver:
+async def test_marked_workflows_are_canceled_and_deleted_jointly(tui_server: ServerProcess, workshop: Workshop) -> None:
+    made = [workshop.workflow(f"jointly {i}", {"name": "a"}, {"name": "b"})[0] for i in range(3)]
+    async with console(tui_server.url, view="workflows jointly") as driver:
         await driver.press("space", "space", "x")
         await driver.sees("4 waiting jobs will be canceled.")
         await driver.press("tab", "enter")
@@ -98,7 +96,7 @@ async def test_marked_workflows_are_canceled_and_deleted_together(
         await driver.type("3")
         await driver.press("enter")
         await driver.until(lambda: "3 workflows deleted" in driver.said)
-        await driver.sees("Nothing matches together")
+        await driver.sees("Nothing matches jointly")
     assert [workshop.http.get(f"/workflows/{each}").status_code for each in made] == [404] * 3
 
 
