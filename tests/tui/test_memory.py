@@ -23,14 +23,14 @@ async def test_lines_of_closed_screens_are_not_kept(tui_server: ServerProcess, w
     workflow_id, ids = workshop.workflow("closed", {"name": "a"})
     async with console(tui_server.url) as driver:
         counts, home = [], len(driver.app.screen_stack)
-        for _ in range(4):
+        for _ in range(5):
             for place in (f"jobs {workflow_id}", f"job {ids[0]}", "failures"):
                 await driver.go(place)
                 await driver.press("question_mark", "escape", "escape")
             while len(driver.app.screen_stack) > home:  # an escape gives up what takes over a second, first
                 await driver.press("escape")
             counts.append(strips())
-        assert counts[-1] < counts[0] + 100, counts
+        assert min(counts[2:]) < counts[0] + 100, counts  # a screen just left may be kept for a moment
 
 
 SPARED = """
