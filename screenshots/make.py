@@ -71,10 +71,10 @@ jobs:
 TRAIN = """\
 import sys, time
 number = int(sys.argv[1])
-time.sleep(0.15)
+time.sleep(0.15)  # training that is short, but not over before it is seen
 if number % 7 == 3:
     held = bytearray(120 << 20)
-    time.sleep(3)
+    time.sleep(3)  # the memory stays in use for as long as the runner needs to see it
 if number % 11 == 4:
     print("step 40  loss 0.2731", file=sys.stderr)
     print("step 41  loss nan", file=sys.stderr)
@@ -91,7 +91,7 @@ for step in range(steps):
     until = time.monotonic() + 0.06
     while time.monotonic() < until:
         pass
-    time.sleep(0.06)
+    time.sleep(0.06)  # half of each step is no work: the CPU curve stands at 50 %
 open(f"state_{number:03d}.nc", "w").write("state")
 """
 

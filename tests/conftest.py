@@ -10,6 +10,8 @@ from hypothesis import settings
 
 from tests.server_process import ServerProcess
 
+pytest.register_assert_rewrite("tests.chaos.world")  # before its conftest imports it: the world asserts, too
+
 settings.register_profile("torc", deadline=None)  # a busy machine is no mistake
 settings.load_profile("torc")
 

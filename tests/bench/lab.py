@@ -194,7 +194,7 @@ def runner_mb(run: subprocess.Popen[bytes], until: float) -> float:
             with contextlib.suppress(psutil.Error, OSError):
                 if any("runner" in part for part in process.cmdline()):
                     most = max(most, resident_mb(process.pid))
-        time.sleep(SAMPLE_EVERY_S)
+        time.sleep(SAMPLE_EVERY_S)  # a look more often would be work that is measured with the runner
     return most
 
 

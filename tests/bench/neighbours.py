@@ -15,12 +15,16 @@ from urllib.parse import urlsplit
 from tests.bench.lab import SHM, Lab, chain, lab, peak_mb
 from tests.bench.scale import SWEEP
 from tests.bench.table import row
+from tests.runner.waiting import until
 
 CHAIN = 20_000
 """Longer than all of it takes: it is canceled at the end."""
 
 ALONE_S = 2.0
 """How long the chain is measured beside nothing, for comparison."""
+
+LIMIT_S = 120.0
+"""How long anything that is waited for may take."""
 
 
 def neighbours(_rounds: int, n: int) -> None:
@@ -34,10 +38,10 @@ def _measure(it: Lab, where: str, n: int) -> None:
     large = it.folder / "large.yaml"
     large.write_text(SWEEP.format(n=n))
     run = it.begin(it.write("chain", chain(CHAIN)))
-    _until(lambda: len(it.stamps(1)) > 200)
+    until(lambda: len(it.stamps(1)) > 200, "200 steps of the chain", LIMIT_S)
     with Watch(it) as watch:
         phases = {
-            "nothing": _timed(lambda: time.sleep(ALONE_S)),  # what the chain does alone is measured for so long
+            "nothing": _timed(lambda: time.sleep(ALONE_S)),  # the chain alone, to compare with: only time has to pass
             "create": _timed(lambda: it.measure("workflows", "create", large)),
             "initialise": _timed(lambda: it.measure("workflows", "initialize", "2", "--yes")),
             "reset": _timed(lambda: it.measure("workflows", "reset-status", "2", "--yes")),
@@ -61,7 +65,8 @@ def _measure(it: Lab, where: str, n: int) -> None:
 def _delete(it: Lab, number: int) -> None:
     """Delete it and wait until nothing of it is left."""
     it.measure("workflows", "delete", str(number), "--yes")
-    _until(lambda: it.query("SELECT count(*) FROM workflow WHERE id = ?", number)[0][0] == 0)
+    gone = "SELECT count(*) FROM workflow WHERE id = ?"
+    until(lambda: it.query(gone, number)[0][0] == 0, "the deletion", LIMIT_S)
 
 
 def _timed(do: Callable[[], object]) -> tuple[float, float]:
@@ -78,14 +83,6 @@ def _steps(stamps: list[float], phase: tuple[float, float]) -> list[float]:
 
 def _quantile(values: list[float], part: float) -> float:
     return sorted(values)[int(len(values) * part)] if values else float("nan")
-
-
-def _until(true: Callable[[], bool], limit_s: float = 120) -> None:
-    deadline = time.monotonic() + limit_s
-    while not true():
-        if time.monotonic() > deadline:
-            raise RuntimeError("it did not come true")
-        time.sleep(0.01)
 
 
 class Watch:

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.register_assert_rewrite("tests.chaos.world")
-
-from tests.chaos.world import World  # noqa: E402
+from tests.chaos.world import World
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

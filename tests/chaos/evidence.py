@@ -8,6 +8,7 @@ import sqlite3
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from torc_core.models.plan import PlannedJob
 
@@ -19,11 +20,11 @@ class Evidence:
         self.folder = folder
         folder.mkdir()
 
-    def job(self, name: str, then: str = "", **fields: object) -> PlannedJob:
+    def job(self, name: str, then: str = "", **fields: Any) -> PlannedJob:
         """A job that says that it was there, and then does something."""
         command = f'echo "$TORC_RUN_ID.$TORC_ATTEMPT_ID" >> {self.folder}/{name}; {then or "true"}'
         fields.setdefault("cancel_on_blocking_job_failure", False)
-        return PlannedJob(name, command, **fields)  # type: ignore[arg-type]
+        return PlannedJob(name, command, **fields)
 
     def attempts(self, name: str) -> list[str]:
         """Run and attempt of every process that a job had, e.g. ["1.1", "1.2"]."""

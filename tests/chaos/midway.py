@@ -109,14 +109,14 @@ class Midway:
         """
         for _ in range(TRIES):
             number = begin()
-            if self._cut_off(lambda http: call(http, number), done, part):  # noqa: B023
+            if self._cut_off(call, number, done, part):
                 return number
             self._clear()
         raise AssertionError(f"killed too late {TRIES} times")
 
-    def _cut_off(self, call: Callable[[httpx.Client], object], done: Callable[[], int], part: float) -> bool:
+    def _cut_off(self, call: Call, number: int, done: Callable[[], int], part: float) -> bool:
         """One try; False when it came too late."""
-        thread = threading.Thread(target=self._unanswered, args=(call,))
+        thread = threading.Thread(target=self._unanswered, args=(call, number))
         thread.start()
         deadline = time.monotonic() + self._limit_s
         while done() < part * self.jobs:
@@ -130,11 +130,11 @@ class Midway:
         self.settled_s = time.monotonic() - killed
         return midway
 
-    def _unanswered(self, call: Callable[[httpx.Client], object]) -> None:
+    def _unanswered(self, call: Call, number: int) -> None:
         with self.server.client() as http:
             http.timeout = httpx.Timeout(self._limit_s)
             try:
-                call(http)
+                call(http, number)
             except httpx.TransportError:
                 return
 

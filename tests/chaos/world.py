@@ -198,14 +198,17 @@ class Round:
         return [runner for runner in self.runners if runner.poll() is None]
 
     def _come_to_the_end(self, deadline: float) -> None:
-        while not self._is_complete():
-            assert time.monotonic() < deadline, f"the workflow does not come to its end: {self._counts()}"
-            if not self.live_runners():
-                self.start_one()
-            time.sleep(0.02)
+        until(self._is_over, "the end of the workflow", deadline - time.monotonic())
         for runner in self.runners:
             _, said = runner.communicate(timeout=max(deadline - time.monotonic(), 1))
             self.said.append(said)
+
+    def _is_over(self) -> bool:
+        """Whether the workflow is complete; while it is not there is a runner for it."""
+        over = self._is_complete()
+        if not over and not self.live_runners():
+            self.start_one()
+        return over
 
     def _is_complete(self) -> bool:
         try:

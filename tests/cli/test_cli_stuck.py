@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
-import time
 
 import pytest
 
-from tests.cli.torc_command import Torc
+from tests.cli.torc_command import DEADLINE_S, Torc, in_background
+from tests.runner.waiting import until
 
 BIG = """
 name: big
@@ -69,12 +67,8 @@ def test_a_new_run_is_given_its_chance(torc: Torc, big: int) -> None:
 def test_a_stopped_runner_that_took_any_job_proves_nothing(torc: Torc) -> None:
     text = BIG.replace('"true", res', "'touch began; exec sleep 60', res").replace("depends_on: [a]", "RES")
     path = torc.write(text.replace("RES", "resource_requirements: huge"))
-    command = [sys.executable, "-m", "torc_core.cli.main", "run", str(path), "--max-parallel-jobs", "1"]
-    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 30
-    while not (torc.folder / "began").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    run = in_background("run", path, "--max-parallel-jobs", "1")
+    until((torc.folder / "began").exists, "the job's start", DEADLINE_S)
     run.send_signal(signal.SIGINT)
-    number = run.communicate(timeout=30)[0].split()[1]
+    number = run.communicate(timeout=DEADLINE_S)[0].split()[1]
     assert "has not ended" in torc("wait", number, "--timeout", "0.05", code=1).err

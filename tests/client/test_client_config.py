@@ -53,6 +53,7 @@ def test_mistakes_name_the_file_and_the_key(user_file: Path, text: str, expected
     assert expected in str(caught.value)
 
 
-def test_mistakes_in_variables_name_the_variable(user_file: Path) -> None:  # noqa: ARG001
+@pytest.mark.usefixtures("user_file")
+def test_mistakes_in_variables_name_the_variable() -> None:
     with pytest.raises(InputError, match="TORC_CLIENT__RUN__NUM_GPUS"):
         load_config({"TORC_CLIENT__RUN__NUM_GPUS": "two"})

@@ -45,7 +45,7 @@ def workshop(tui_server: ServerProcess) -> Iterator[Workshop]:
 
 
 @pytest.fixture
-def no_run_left(own_home: Path) -> Iterator[None]:  # noqa: ARG001
+def no_run_left() -> Iterator[None]:
     """A test that fails leaves no runner behind."""
     yield
     for seen in local_runs.active():

@@ -71,10 +71,10 @@ async def test_60_by_15_is_one_pane_and_80_by_24_has_all_tabs(tui_server: Server
         await driver.until(lambda: "echo seen below" not in driver.text)
         assert all(tab in driver.text for tab in ("Jobs", "Files", "Results", "Requirements", "Plan"))
         await driver.pilot.resize_terminal(60, 15)
-        await driver.sees("‹ Jobs ›")  # noqa: RUF001
+        await driver.sees("‹ Jobs ›")
         assert "○ ready" in driver.line(" a ")
         await driver.press("tab")
-        await driver.sees("‹ Files ›")  # noqa: RUF001
+        await driver.sees("‹ Files ›")
         await driver.pilot.resize_terminal(39, 15)
         await driver.sees("39x15 is too small: torc needs 40x10")
         assert "○ ready" not in driver.text

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -27,7 +26,7 @@ SERVER_S = 40.0
 
 
 @pytest.fixture
-def own_server(own_home: Path) -> Iterator[None]:  # noqa: ARG001
+def own_server() -> Iterator[None]:
     """The user's own server, gone at the end."""
     yield
     local_server.stop()

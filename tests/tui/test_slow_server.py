@@ -44,7 +44,7 @@ def test_keys_are_heeded_while_answers_are_on_their_way(late_url: str, workshop:
         terminal.press("escape")
         terminal.sees("LIVE", "slowly")
         terminal.type(f":jobs {workflow_id}\r")
-        terminal.until(lambda: re.search(r"Workflows › .*\(\d+\)", terminal.text))  # noqa: RUF001
+        terminal.until(lambda: re.search(r"Workflows › .*\(\d+\)", terminal.text))
         assert "○ ready" not in terminal.text
         terminal.press("?")
         terminal.sees("esc")

@@ -15,9 +15,9 @@ from torc_core import local_server
 
 
 @pytest.fixture
-def folder(own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:  # noqa: ARG001
+def folder(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where the stranger works; afterwards the server that was started for them is stopped."""
-    folder = tmp_path / "work"
+    folder = own_home / "work"
     folder.mkdir()
     monkeypatch.chdir(folder)
     stranger.prepare(folder)
@@ -101,7 +101,7 @@ def test_a_run_goes_on_without_the_console_and_the_next_one_shows_it(folder: Pat
         terminal.until(lambda: "✔ done" in terminal.line("patient"))
 
 
-def test_the_console_outlives_its_server_and_catches_up_without_a_key(tmp_path: Path, own_home: Path) -> None:  # noqa: ARG001
+def test_the_console_outlives_its_server_and_catches_up_without_a_key(tmp_path: Path) -> None:
     with ServerProcess(tmp_path) as server, server.client() as http:
         shop = Workshop(http)
         shop.workflow("before", {"name": "a"})

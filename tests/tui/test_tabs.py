@@ -32,7 +32,7 @@ async def test_files_are_shown_with_the_size_and_the_time_that_their_job_left(
         size, time = header.index("SIZE") + len("SIZE"), header.index("MODIFIED") + len("MODIFIED")
         assert there[:size].endswith("  3.0 MB")
         assert there[size:time].endswith("  04:05:06")
-        assert [missing[:size][-1], missing[:time][-1]] == ["–", "–"]  # noqa: RUF001
+        assert [missing[:size][-1], missing[:time][-1]] == ["–", "–"]
         assert "writes" in there
 
 

@@ -26,7 +26,7 @@ async def test_what_runs_shows_its_rate_and_when_it_will_be_done(tui_server: Ser
             lambda: re.search(r"75\s%\s+30/40\s+10\s+\d+/(s|min)\s+[\d.]+\s[sm]", driver.line("at a pace"))
         )
         await asyncio.to_thread(runner.finish_all, jobs[30:])
-        await driver.until(lambda: re.search(r"100\s%\s+40/40\s+–\s+–\s+–", driver.line("at a pace")))  # noqa: RUF001
+        await driver.until(lambda: re.search(r"100\s%\s+40/40\s+–\s+–\s+–", driver.line("at a pace")))
     runner.leave()
 
 

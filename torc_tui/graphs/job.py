@@ -163,9 +163,9 @@ class JobGraph(UsedGraph):
         if detail is None:
             return [(self._called or f"job {self.job_id}", "strong")]
         return [
-            (f"{detail.workflow_name} › ", "dim"),  # noqa: RUF001
+            (f"{detail.workflow_name} › ", "dim"),
             (str(detail.job["name"]), "strong"),
-            (f" ({self.job_id}) › plot  ", "dim"),  # noqa: RUF001
+            (f" ({self.job_id}) › plot  ", "dim"),
             *characters.status(status_of(detail)),
         ]
 

@@ -84,9 +84,9 @@ class NodeGraph(UsedGraph):
         if told is None:
             return [(f"runner {self._find() or ''}", "strong")]
         return [
-            (f"{told.workflow_name} › ", "dim"),  # noqa: RUF001
+            (f"{told.workflow_name} › ", "dim"),
             (told.host, "strong"),
-            (f" ({told.node_id}) › plot  ", "dim"),  # noqa: RUF001
+            (f" ({told.node_id}) › plot  ", "dim"),
             *characters.runner(active=told.is_active),
         ]
 

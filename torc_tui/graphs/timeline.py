@@ -282,7 +282,7 @@ class TimelineGraph(Graph):
         told = self._told
         if told is None:
             return [(f"workflow {self._find() or ''}", "strong")]
-        return [(told.name, "strong"), (f" ({told.workflow_id}) › plot", "dim")]  # noqa: RUF001
+        return [(told.name, "strong"), (f" ({told.workflow_id}) › plot", "dim")]
 
     def which(self) -> Line:
         told = self._told

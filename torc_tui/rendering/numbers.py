@@ -7,7 +7,7 @@ from datetime import datetime
 
 from torc_core.wording import size_text
 
-NOTHING = "–"  # noqa: RUF001
+NOTHING = "–"
 
 
 def count(number: int) -> str:

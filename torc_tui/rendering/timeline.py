@@ -192,7 +192,7 @@ def _nodes(told: Timeline, columns: _Columns, lines: int, node: int | None) -> l
 
 def _above_bars(told: Timeline, looked: Looked, lines: int, width: int) -> Line:
     first, last = looked.top + 1, min(looked.top + lines, told.total)
-    count = f" JOBS {first:,}–{last:,} of {told.total:,}, by start " if told.total else " NO JOBS "  # noqa: RUF001
+    count = f" JOBS {first:,}–{last:,} of {told.total:,}, by start " if told.total else " NO JOBS "
     hidden = told.nodes_total - len(told.nodes)
     more = f" {hidden:,} more runners are not shown " if hidden > 0 else ""
     return [(count, "title"), ("┄" * max(0, width - len(count) - len(more)), "faint"), (more, "dim")]

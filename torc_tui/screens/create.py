@@ -116,7 +116,7 @@ class CreateScreen(ConsoleScreen):
         yield self._same_name
 
     def title_lines(self) -> tuple[Line, Line]:
-        return [("Workflows › ", "dim"), ("New workflow", "strong")], []  # noqa: RUF001
+        return [("Workflows › ", "dim"), ("New workflow", "strong")], []
 
     def on_mount(self) -> None:
         self.watched.checker.begin()

@@ -123,7 +123,7 @@ class DataScreen(ConsoleScreen):
 
     def title_lines(self) -> tuple[Line, Line]:
         place: Line = [
-            (f"{self._workflow.name} › ", "dim"),  # noqa: RUF001
+            (f"{self._workflow.name} › ", "dim"),
             (self._called, "strong"),
             (f" ({self.data_id})", "dim"),
         ]

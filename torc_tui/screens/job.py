@@ -107,7 +107,7 @@ class JobScreen(ConsoleScreen):
             return [(self._called or f"job {self.job_id}", "strong")], []
         job = detail.job
         place: Line = [
-            (f"{detail.workflow_name} › ", "dim"),  # noqa: RUF001
+            (f"{detail.workflow_name} › ", "dim"),
             (str(job["name"]), "strong"),
             (f" ({self.job_id})  ", "dim"),
             *self.app.characters.status(status_of(detail)),

@@ -338,7 +338,7 @@ class LogScreen(ConsoleScreen):
         if output is None:
             return [(self._called or f"job {self.job_id}", "strong")], []
         place: Line = [
-            (f"{output.workflow} › ", "dim"),  # noqa: RUF001
+            (f"{output.workflow} › ", "dim"),
             (output.name, "strong"),
             (f" ({self.job_id})  ", "dim"),
             *self.app.characters.status(output.status),

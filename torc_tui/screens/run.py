@@ -161,7 +161,7 @@ class RunScreen(ConsoleScreen):
 
     def title_lines(self) -> tuple[Line, Line]:
         run = self.run_record
-        place: Line = [("Local runs › ", "dim"), (f"local run {run.id}", "strong")]  # noqa: RUF001
+        place: Line = [("Local runs › ", "dim"), (f"local run {run.id}", "strong")]
         if self.seen:
             place += [("  ", ""), *self.app.characters.status(self.seen.status, self.seen.word)]
         return place, [(f"{run.name} ({run.workflow_id})", "text")]

@@ -174,7 +174,7 @@ class RunsScreen(ConsoleScreen):
             self.app.open(RunScreen(self.store, run))
 
     def title_lines(self) -> tuple[Line, Line]:
-        return [("Workflows › ", "dim"), ("Local runs", "strong")], []  # noqa: RUF001
+        return [("Workflows › ", "dim"), ("Local runs", "strong")], []
 
     def heard(self, change: Change) -> None:
         super().heard(change)

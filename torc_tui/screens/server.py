@@ -207,4 +207,4 @@ class ServerScreen(ConsoleScreen):
         self.view.scroll_rows(pages * max(1, self.view.size.height - 2))
 
     def title_lines(self) -> tuple[Line, Line]:
-        return [("Workflows › ", "dim"), ("Server", "strong")], []  # noqa: RUF001
+        return [("Workflows › ", "dim"), ("Server", "strong")], []

@@ -183,7 +183,7 @@ class WorkflowScreen(ConsoleScreen):
     def title_lines(self) -> tuple[Line, Line]:
         row = self.row
         name = row["name"] if row else self._called
-        place: Line = [("Workflows › ", "dim")] if self.size.width >= 80 else []  # noqa: RUF001
+        place: Line = [("Workflows › ", "dim")] if self.size.width >= 80 else []
         place += [(str(name), "strong"), (f" ({self.workflow_id})", "dim")]
         if row is None:
             return place, []

@@ -48,7 +48,7 @@ class TabBar(LineWidget):
             line: Line = [(" ", ""), *(span for part in self._parts(counts) for span in part)]
             if width_of(line) <= width + 2:
                 return fitted(line, width)
-        return [(" ‹ ", "accent"), (self.titles[self.active], "strong"), (" ›", "accent")]  # noqa: RUF001
+        return [(" ‹ ", "accent"), (self.titles[self.active], "strong"), (" ›", "accent")]
 
     def on_click(self, event: events.Click) -> None:
         event.stop()
