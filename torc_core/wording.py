@@ -10,6 +10,9 @@ from typing import Any
 GROUPS = 6
 """So many groups of names are said."""
 
+STOPPED = "the runner got "
+"""So begins the cause of jobs whose runner was told to stop; the name of the signal follows."""
+
 
 def count_of(count: int, things: str) -> str:
     """`1 job`, `3 jobs`."""

@@ -10,6 +10,7 @@ import time
 from types import FrameType
 
 from torc_core.runner.guard import heeded_signals
+from torc_core.wording import STOPPED
 
 SAME_S = 0.25
 """A signal that comes twice so close together came two ways: from the terminal and passed on by the guard."""
@@ -59,5 +60,5 @@ class Wakeup:
         now = time.monotonic()
         if now - self._last > SAME_S:
             self.interrupts += 1
-            self.reason = f"the runner got {signal.Signals(number).name}"
+            self.reason = f"{STOPPED}{signal.Signals(number).name}"
             self._last = now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torc_core.models.console import Row
 from torc_core.models.failures import AttemptOutput
+from torc_core.wording import STOPPED
 from torc_tui.logs.text import cleaned
 from torc_tui.rendering import numbers
 from torc_tui.rendering.cells import Line, plain
@@ -11,8 +12,8 @@ from torc_tui.rendering.columns import Column, Look
 
 
 def is_stop(cause: str) -> bool:
-    """Whether jobs did not fail by themselves: their runner was stopped (`torc_core/runner/wakeup.py`)."""
-    return cause.startswith("the runner got SIG")
+    """Whether jobs did not fail by themselves: their runner was stopped."""
+    return cause.startswith(STOPPED)
 
 
 def is_group(row: Row) -> bool:
