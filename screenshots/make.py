@@ -168,7 +168,7 @@ def _has_moved(terminal: Terminal, row: str) -> bool:
 def _pictures(terminal: Terminal) -> None:
     terminal.sees("LIVE", "ensemble_2026", "over memory", limit_s=60)
     terminal.until(lambda: " 1" in terminal.line("ensemble_2026"), 60)
-    terminal.until(lambda: "s " in terminal.line("ensemble_2026")[90:], 60)
+    terminal.until(lambda: re.search(r"[MG]B / ", terminal.text), 60)  # of a runner: what its jobs use is known
     take(terminal, "pulse")
     terminal.press("enter")
     terminal.until(lambda: terminal.text.count("✔ completed") >= 8, 60)
