@@ -14,7 +14,6 @@ from torc_tui.rendering.columns import Column
 from torc_tui.rendering.failure_view import is_stop
 from torc_tui.statuses import ENDED_BADLY, WAITING
 from torc_tui.store import Store
-from torc_tui.widgets.paged_table import PagedTable
 from torc_tui.widgets.table_source import Source
 
 JOB_SORT = "-end"
@@ -96,7 +95,7 @@ class FailureSource(Source):
             return next((cause for cause, number in self._ids.items() if number == row_id), None)
         return self._cause_of.get(row_id)
 
-    def concerns(self, change: Change, table: PagedTable) -> bool:  # noqa: ARG002
+    def concerns(self, change: Change) -> bool:
         """Jobs that failed or are to run again, and workflows that went or came."""
         if change.event == "jobs":
             return change.data.get("status") in CHANGES_FAILURES

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 from torc_core.client import console
 from torc_core.client.console import Part
-from torc_core.client.stream import Change, names_any
+from torc_core.client.stream import Change
 from torc_core.models.console import Row, TablePage, WorkflowPage
 from torc_tui.rendering import tables
 from torc_tui.rendering.columns import Column
 from torc_tui.store import Store
-from torc_tui.widgets.paged_table import PagedTable
-from torc_tui.widgets.table_source import Source
+from torc_tui.widgets.table_source import Source, View
 
 MANY_JOBS = 2_000
 """The plan of a workflow with more jobs is shown some seconds late."""
@@ -43,7 +42,7 @@ class WorkflowsSource(Source):
             self.told = told
         return told
 
-    def concerns(self, change: Change, table: PagedTable) -> bool:  # noqa: ARG002
+    def concerns(self, change: Change) -> bool:
         """Job counts and states of workflows."""
         return change.event in (*ALWAYS, "jobs", "job", "workflow", "node")
 
@@ -76,18 +75,20 @@ class WorkflowTable(Source):
     async def page(self, part: Part) -> TablePage:
         return await self._store.ask(console.table_rows(self.workflow_id, self.name, part))
 
-    def concerns(self, change: Change, table: PagedTable) -> bool:
-        """Of this workflow, and of the kind; jobs only when they are in sight or order or filter may depend on them."""
+    def concerns(self, change: Change) -> bool:
+        """Of this workflow, and of the kind."""
         if change.event in ALWAYS:
             return True
-        if change.data.get("workflow_id") != self.workflow_id or change.event not in self._told_by:
-            return False
-        if change.event != "jobs" or self.name != "jobs":
-            return True
-        view = table.view
-        if view.filter or view.sort.removeprefix("-") not in ("id", "name"):
-            return True
-        return names_any(change, table.shown_ids())
+        return change.data.get("workflow_id") == self.workflow_id and change.event in self._told_by
+
+    def in_place(self, change: Change, view: View) -> bool:
+        """Jobs that moved on, where neither order nor filter may depend on that."""
+        return (
+            change.event == "jobs"
+            and self.name == "jobs"
+            and not view.filter
+            and view.sort.removeprefix("-") in ("id", "name")
+        )
 
     def title(self, row: Row) -> str:
         return str(row.get("name", row["id"]))
@@ -108,8 +109,8 @@ class PlanTable(WorkflowTable):
         self._jobs = max(self._jobs, sum(row["jobs"] for row in page.items))
         return page
 
-    def concerns(self, change: Change, table: PagedTable) -> bool:
-        if not super().concerns(change, table):
+    def concerns(self, change: Change) -> bool:
+        if not super().concerns(change):
             return False
         self.stale = self._jobs > MANY_JOBS and change.event not in ALWAYS
         return not self.stale

@@ -154,6 +154,7 @@ class Store:
                 self._became(State.LIVE, "")
             if change.id is not None:
                 self.last_change = change.id
+            self._asked.clear()  # their answers may be from before it: who asks now is to know of it
             self._tell(change)
 
     def _lost(self, reason: str, stopped: bool) -> None:
@@ -195,7 +196,8 @@ class Store:
         return answer
 
     def _answered(self, key: tuple[Any, ...], task: asyncio.Task[Any]) -> None:
-        self._asked.pop(key, None)
+        if self._asked.get(key) is task:
+            del self._asked[key]
         if not task.cancelled():
             task.exception()  # nobody may wait for it any more, as on leaving: asyncio would print it
 

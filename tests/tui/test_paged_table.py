@@ -25,7 +25,7 @@ from torc_tui.widgets.table_source import Source, View
 
 
 class Memory(Source):
-    """Rows in memory; every question is remembered, and may be held back."""
+    """Rows in memory; every question is remembered, and its answer may be held back."""
 
     columns: Sequence[Column] = (
         Column("id", "ID", 8, lambda row, _: [(str(row["id"]), "")], right=True),
@@ -44,7 +44,6 @@ class Memory(Source):
 
     async def page(self, part: Part) -> TablePage:
         self.asked.append(part)
-        await self.gate.wait()
         key = part.sort.removeprefix("-")
         found = [row for row in self.items if part.filter in row["name"]] if part.filter else self.items
         if key != "id" or part.sort.startswith("-"):
@@ -55,10 +54,14 @@ class Memory(Source):
             if anchor is not None:
                 offset = max(0, anchor - part.before)
         items = [dict(row) for row in found[offset : offset + part.limit]]
+        await self.gate.wait()
         return TablePage(items=items, offset=offset, total=len(found), everything=len(self.items), anchor=anchor)
 
-    def concerns(self, change: Change, table: PagedTable) -> bool:  # noqa: ARG002
-        return True
+    def concerns(self, change: Change) -> bool:
+        return change.event == "jobs"
+
+    def in_place(self, change: Change, view: View) -> bool:
+        return change.event == "jobs" and not view.filter
 
     def title(self, row: Row) -> str:
         return str(row["name"])
@@ -91,6 +94,15 @@ class Stage:
             while not self.table.idle or not self.table.loaded:
                 await asyncio.sleep(0.005)
         await self.pilot.pause()
+
+    def change(self, *ids: int) -> None:
+        """These rows get another size, and the table hears of it as of jobs that moved on."""
+        self.source.items = [{**row, "size": 999} if row["id"] in ids else row for row in self.source.items]
+        self.table.heard(Change(None, "jobs", {"ids": list(ids)}))
+
+    def size_of(self, row_id: int) -> str:
+        """What the table says of a row in sight."""
+        return self.table.render_line(row_id - self.table.top).text.split()[-1]
 
     async def refresh(self) -> None:
         self.table.touch_now()
@@ -229,6 +241,52 @@ def test_what_is_shown_stays_until_its_replacement_is_there_and_late_answers_are
             s.source.gate.set()
             await s.settle()
             assert s.shown() == ["row_19", *(f"row_19{n}" for n in range(10))]
+
+    asyncio.run(run())
+
+
+def test_a_row_that_changes_while_the_first_rows_are_on_their_way_is_shown_as_it_is() -> None:
+    async def run() -> None:
+        source = Memory(5)
+        source.gate.clear()
+        app = TableApp(source)
+        async with app.run_test(size=(60, 21)) as pilot:
+            s = Stage(source, app, pilot)
+            while not source.asked:
+                await pilot.pause()
+            s.change(3)
+            source.gate.set()
+            await s.settle()
+            assert s.size_of(3) == "999"
+
+    asyncio.run(run())
+
+
+def test_a_row_that_changes_while_the_page_that_came_into_sight_is_on_its_way_is_shown_as_it_is() -> None:
+    async def run() -> None:
+        async with stage(1000) as s:
+            s.source.gate.clear()
+            s.table.move_to(650)
+            await s.pilot.pause()
+            s.change(651)
+            s.source.gate.set()
+            await s.settle()
+            assert s.size_of(651) == "999"
+
+    asyncio.run(run())
+
+
+def test_rows_that_changed_out_of_sight_are_asked_for_when_they_come_into_sight() -> None:
+    async def run() -> None:
+        async with stage(200) as s:
+            s.source.asked.clear()
+            s.change(50)
+            await s.settle()
+            assert s.source.asked == []
+            s.table.move_to(59)
+            await s.settle()
+            assert s.size_of(50) == "999"
+            assert len(s.source.asked) == 1
 
     asyncio.run(run())
 

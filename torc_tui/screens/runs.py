@@ -70,7 +70,7 @@ class RunsSource(Source):
             anchor=anchor,
         )
 
-    def concerns(self, change: Change, table: PagedTable) -> bool:  # noqa: ARG002
+    def concerns(self, change: Change) -> bool:
         return change.event in ("open", "reset", "node")
 
     def title(self, row: Row) -> str:

@@ -12,6 +12,7 @@ from textual import events
 from textual.message import Message
 
 from torc_core.client.console import Part
+from torc_core.client.stream import Change, names_any
 from torc_core.errors import TorcError
 from torc_core.models.console import Row
 from torc_tui.widgets.marks import Whole
@@ -97,6 +98,15 @@ class PagedTable(TableCanvas):
     def touch(self) -> None:
         """What is shown may be out of date: ask for it again, at the pace that the server can bear."""
         self._feed.touch()
+
+    def heard(self, change: Change) -> None:
+        """A change on the server: what is in sight is asked for again now, the rest when it comes into sight."""
+        if not self.source.concerns(change):
+            return
+        in_sight = not self.source.in_place(change, self.view) or names_any(change, self.shown_ids())
+        if not in_sight:
+            self.rows.age()
+        self._feed.changed(in_sight)
 
     def pause(self) -> None:
         """Nobody looks."""

@@ -20,6 +20,8 @@ class Arrival:
 
     generation: int
     page: TablePage
+    changes: int
+    """How many changes were heard of before it was asked for."""
     anchored: int | None = None
     news: bool = False
     """Asked for because something may have changed: so may what is at hand from before."""
@@ -43,6 +45,7 @@ class RowFeed:
         self._failed = failed
         self._defect = defect
         self._generation = 0
+        self._changes = 0
         self.awaited = False
         """The user waits for rows."""
         self._pacer = Pacer(self._ask_shown, self._fail, self._defect)
@@ -56,6 +59,12 @@ class RowFeed:
     def touch(self) -> None:
         """What is shown may be out of date: ask for it again, at the pace that the server can bear."""
         self._pacer.touch()
+
+    def changed(self, in_sight: bool) -> None:
+        """A change on the server, seen in what is shown or not; what is on its way may be from before it."""
+        self._changes += 1
+        if in_sight:
+            self.touch()
 
     def touch_now(self) -> None:
         """Ask at once: the user waits."""
@@ -88,14 +97,16 @@ class RowFeed:
         self._failed(error)
 
     async def _ask_shown(self) -> None:
-        part, generation = self._shown(), self._generation
-        self._told(Arrival(generation, await self._source.page(part), part.anchor, news=True))
+        part, generation, changes = self._shown(), self._generation, self._changes
+        self._told(Arrival(generation, await self._source.page(part), changes, part.anchor, news=True))
 
     def arrived(self, arrival: Arrival) -> bool:
         """Rows are there; whether they are of the view that is shown now."""
         if arrival.generation != self._generation:
             return False
         self.awaited = False
+        if arrival.changes != self._changes:
+            self.touch()
         return True
 
     def want(self, number: int, view: View) -> None:
@@ -104,10 +115,10 @@ class RowFeed:
             self._fetching[number] = asyncio.ensure_future(self._ask_page(number, view))
 
     async def _ask_page(self, number: int, view: View) -> None:
-        generation = self._generation
+        generation, changes = self._generation, self._changes
         part = Part(offset=number * PAGE, limit=PAGE, sort=view.sort, filter=view.filter)
         try:
-            self._told(Arrival(generation, await self._source.page(part)))
+            self._told(Arrival(generation, await self._source.page(part), changes))
         except TorcError as error:
             self._failed(error)
         except Exception as error:
@@ -119,4 +130,5 @@ class RowFeed:
     async def around(self, row_id: int, view: View, before: int) -> Arrival:
         """Rows around one, wherever it is. TorcError."""
         part = Part(limit=PAGE, sort=view.sort, filter=view.filter, anchor=row_id, before=before)
-        return Arrival(self._generation, await self._source.page(part), row_id)
+        changes = self._changes
+        return Arrival(self._generation, await self._source.page(part), changes, row_id)

@@ -57,8 +57,7 @@ class TablePane(Vertical):
 
     def heard(self, change: Change) -> None:
         """A change on the server."""
-        if self.table.source.concerns(change, self.table):
-            self.table.touch()
+        self.table.heard(change)
 
     def things(self, kind: str) -> list[Thing]:
         """The marked rows, else the one under the cursor."""

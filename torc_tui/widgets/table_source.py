@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from torc_core.client.console import Part
 from torc_core.client.stream import Change
 from torc_core.models.console import Row, TablePage
 from torc_tui.rendering.columns import Column
 
-if TYPE_CHECKING:
-    from torc_tui.widgets.paged_table import PagedTable
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Order and filter."""
+
+    sort: str
+    filter: str = ""
 
 
 class Source(Protocol):
@@ -30,8 +35,12 @@ class Source(Protocol):
     takes_filter: bool
     """What is done to its rows can be done to all that a filter leaves in, without naming them."""
 
-    def concerns(self, change: Change, table: PagedTable) -> bool:
-        """Whether a change can be seen in this table as it is sorted, filtered and scrolled."""
+    def concerns(self, change: Change) -> bool:
+        """Whether rows may be others after a change."""
+
+    def in_place(self, change: Change, view: View) -> bool:  # noqa: ARG002 -- sources that can tell override it
+        """Whether a change names the rows that it touches, and none comes, goes or moves in this order and filter."""
+        return False
 
     def title(self, row: Row) -> str:
         """What a row is called in a sentence."""
@@ -39,11 +48,3 @@ class Source(Protocol):
     def count(self, ids: Collection[int]) -> int:
         """How many of what `noun` says the rows of these ids are."""
         return len(ids)
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """Order and filter."""
-
-    sort: str
-    filter: str = ""
