@@ -10,6 +10,7 @@ import pytest
 from tests.server_process import ServerProcess
 from tests.tui.driver import Workshop
 from tests.tui.test_pulse import with_a_huge_job
+from torc_server.api.console_nodes import MAY_BE_STUCK
 from torc_tui.rendering import tables
 from torc_tui.rendering.columns import Column
 
@@ -193,6 +194,32 @@ def test_a_workflow_that_cannot_go_on_is_stuck_wherever_its_state_is_said(worksh
     workshop.http.post("/jobs", json={"workflow_id": workflow_id, "name": "added", "command": "true"})
     assert told() == ("ready", None)
     small.leave()
+
+
+def test_a_workflow_is_not_stuck_while_a_runner_that_takes_any_job_has_just_come(workshop: Workshop) -> None:
+    workflow_id = with_a_huge_job(workshop, "has one that takes any")
+    workshop.end(workflow_id)
+
+    def is_stuck() -> bool:
+        return workflow_id in [row["id"] for row in listed(workshop, filter="state=stuck")["items"]]
+
+    assert is_stuck()
+    runner = workshop.runner(workflow_id, scheduler={"by_resources": False})
+    assert not is_stuck()
+    runner.leave()
+
+
+def test_stuck_workflows_are_found_however_many_run(workshop: Workshop) -> None:
+    workflow_id = with_a_huge_job(workshop, "behind many that run")
+    workshop.end(workflow_id)
+    runners = []
+    for number in range(MAY_BE_STUCK + 1):
+        running, _ = workshop.workflow(f"runs {number}", {"name": "a"}, {"name": "b"})
+        runners.append(workshop.runner(running))
+        assert runners[-1].claim(1)
+    assert [row["state"] for row in listed(workshop, filter=f"id={workflow_id}")["items"]] == ["stuck"]
+    for runner in runners:
+        runner.leave()
 
 
 @pytest.mark.parametrize(("took_s", "ago_s", "pace"), [(600, 900, 1 / 1500), (2, 50, 1 / 52), (2, 90, 0)])

@@ -23,7 +23,8 @@ LOST_SHOWN_MS = 3_600_000
 """For so long a runner that was lost is told of."""
 
 MAY_BE_STUCK = 20
-"""Of so many workflows at most it is found out whether they are stuck: those that ran last."""
+"""Of so many workflows at most it is found out whether they are stuck: of those that run, and of those that do not, the
+ones that ran last."""
 
 
 class LiveQuery(msgspec.Struct, kw_only=True):
@@ -126,7 +127,7 @@ def _names(conn: Connection, workflows: list[int], only: str | None) -> dict[int
 
 
 _MAY_BE_STUCK = """
-SELECT workflow.id, workflow.name FROM workflow JOIN (
+SELECT workflow.id, workflow.name, active > 0 AS runs FROM workflow JOIN (
   SELECT workflow_id, sum(n * (status = 0)) AS uninitialized, sum(n * (status = 2)) AS ready,
     sum(n * (status IN (1, 2, 10))) AS waiting, sum(n * (status IN (3, 4))) AS active
   FROM status_count WHERE n > 0 GROUP BY workflow_id
@@ -146,19 +147,32 @@ def stuck_workflow(conn: Connection, workflow_id: int, nodes: Nodes) -> StuckWor
 def _stuck(conn: Connection, workflow_id: int, name: str, nodes: Nodes) -> StuckWorkflow | None:
     live = nodes.of_workflow(workflow_id)
     stuck = what_waits(conn, workflow_id, live) if live else why_left(conn, workflow_id)
-    if stuck is None:
+    if stuck is None or _takes_any(conn, [node.id for node in live]):
         return None
     return StuckWorkflow(
         id=workflow_id, name=name, cause=stuck.cause, jobs=stuck.jobs, lacking=stuck.lacking, why=stuck.why
     )
 
 
+def _takes_any(conn: Connection, nodes: list[int]) -> bool:
+    """Whether one of these runners does not go by resources, as it said when it came, before its first exchange."""
+    return (
+        conn.exec_driver_sql(
+            "SELECT 1 FROM compute_node WHERE id IN (SELECT value FROM json_each(?))"
+            " AND json_extract(scheduler, '$.by_resources') = 0",
+            (json_text(nodes),),
+        ).first()
+        is not None
+    )
+
+
 def stuck_workflows(conn: Connection, nodes: Nodes, only: str | None) -> list[StuckWorkflow]:
     """The workflows that cannot go on, among those that ran last, as far as a user may see them."""
     visible, user = (f" AND workflow.id IN ({VISIBLE})", (only,)) if only is not None else ("", ())
+    last = "(SELECT max(compute_node.id) FROM compute_node WHERE workflow_id = candidate.id)"
     rows = conn.exec_driver_sql(
-        f"{_MAY_BE_STUCK}{visible}"
-        " ORDER BY (SELECT max(id) FROM compute_node WHERE workflow_id = workflow.id) DESC LIMIT ?",
+        f"SELECT id, name FROM (SELECT id, name, row_number() OVER (PARTITION BY runs ORDER BY {last} DESC) AS place"
+        f" FROM ({_MAY_BE_STUCK}{visible}) AS candidate) WHERE place <= ?",
         (*user, MAY_BE_STUCK),
     ).all()
     found = (_stuck(conn, number, name, nodes) for number, name in rows)
