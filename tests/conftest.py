@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 
@@ -15,6 +16,7 @@ pytest.register_assert_rewrite("tests.chaos.world")  # before its conftest impor
 settings.register_profile("torc", deadline=None)  # a busy machine is no mistake
 settings.load_profile("torc")
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes of torc are started: each would compile it anew
 
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) == signal.SIG_IGN:  # started in the background: what tests start would ignore it, too
