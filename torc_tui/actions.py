@@ -30,6 +30,7 @@ class Place(Enum):
     WORKFLOW = "in a workflow"
     JOBS = "on jobs"
     FILES = "on files of a workflow"
+    RESULTS = "on results of a workflow"
     NODES = "on runners of a workflow"
     REQUIREMENTS = "on requirements"
     JOB = "in the inspector"

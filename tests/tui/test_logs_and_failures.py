@@ -203,14 +203,20 @@ def test_a_log_that_is_covered_asks_nothing_and_is_true_when_it_is_seen_again(
     drive(other.url, script, view=f"log {ids[0]}")
 
 
-def test_the_attempts_of_a_job_one_by_one(other: ServerProcess, shop: Workshop, tmp_path: Path) -> None:
-    workflow_id, jobs = ran(shop, tmp_path, "again")
-    write(tmp_path, jobs["again"], "e", "first try\n")
+def ran_twice(shop: Workshop, folder: Path) -> int:
+    """A workflow with a job that failed in two attempts, and wrote which one it was."""
+    workflow_id, jobs = ran(shop, folder, "again")
+    write(folder, jobs["again"], "e", "first try\n")
     shop.http.post("/console/retry", json={"ids": [jobs["again"]["job_id"]]})
     runner = shop.runner(workflow_id, host=HOST)
     (job,) = runner.claim()
-    write(tmp_path, {**job, "workflow_id": workflow_id}, "e", "second try\n")
+    write(folder, {**job, "workflow_id": workflow_id}, "e", "second try\n")
     runner.finish(job, 1)
+    return workflow_id
+
+
+def test_the_attempts_of_a_job_one_by_one(other: ServerProcess, shop: Workshop, tmp_path: Path) -> None:
+    workflow_id = ran_twice(shop, tmp_path)
 
     async def script(d: Driver) -> None:
         await d.press("l")
@@ -222,6 +228,20 @@ def test_the_attempts_of_a_job_one_by_one(other: ServerProcess, shop: Workshop, 
         assert "attempt 1, one of 2" in d.text
 
     drive(other.url, script, view=f"jobs {workflow_id}")
+
+
+def test_a_result_leads_to_the_log_of_its_own_attempt(other: ServerProcess, shop: Workshop, tmp_path: Path) -> None:
+    workflow_id = ran_twice(shop, tmp_path)
+
+    async def script(d: Driver) -> None:
+        await d.press("down", "l")
+        assert "first try" in d.text
+        await d.press("right_square_bracket")
+        assert "second try" in d.text
+        await d.press("escape", "up", "l")
+        assert "second try" in d.text
+
+    drive(other.url, script, view=f"results {workflow_id}")
 
 
 def test_a_log_on_another_host_shows_where_it_is_and_what_is_known(

@@ -38,16 +38,19 @@ async def test_files_are_shown_with_the_size_and_the_time_that_their_job_left(
 
 @pytest.mark.parametrize("size", [(140, 40), (80, 24)])
 @driven
-async def test_each_failed_result_says_the_last_line_that_it_wrote(
+async def test_each_failed_result_says_the_last_line_that_it_wrote_or_how_it_ended(
     tui_server: ServerProcess, workshop: Workshop, size: tuple[int, int]
 ) -> None:
-    workflow_id, _ = workshop.workflow("said", {"name": "good"}, {"name": "bad"})
+    workflow_id, _ = workshop.workflow("said", {"name": "good"}, {"name": "bad"}, {"name": "mute"})
     runner = workshop.runner(workflow_id)
     for job in runner.claim():
         if job["name"] == "bad":
             runner.finish(job, 3, "Traceback\nOSError: disk full\n")
+        elif job["name"] == "mute":
+            runner.finish(job, 4, "")
         else:
             runner.finish(job)
     async with console(tui_server.url, size=size, view=f"results {workflow_id}") as driver:
         assert driver.line(" bad ").rstrip(" ▐").endswith("OSError: disk full")
+        assert driver.line(" mute ").rstrip(" ▐").endswith("exit code 4")
         assert driver.line(" good ").rstrip(" ▐").endswith(" 0")

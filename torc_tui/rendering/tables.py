@@ -165,13 +165,12 @@ def cause(row: Row) -> str:
 
 
 def _why(row: Row, _: Look) -> Line:
-    """Its cause, else the signal, else the last line that it wrote to stderr."""
+    """Its cause or signal, and the last line that it wrote to stderr."""
     told = cause(row)
-    if "cause" not in row and told.startswith("exit code"):
-        told = ""  # the column EXIT says it
     said = str(row.get("said", "")).strip().splitlines()
     if said:
-        told = f"{told}: {said[-1].strip()}" if told else said[-1].strip()
+        exit_says_it = "cause" not in row and told.startswith("exit code")
+        told = f"{told}: {said[-1].strip()}" if told and not exit_says_it else said[-1].strip()
     return [(told, "failed" if row["status"] == "failed" else "dim")]
 
 

@@ -50,8 +50,18 @@ class LogPane(Vertical):
 class LogScreen(ConsoleScreen):
     """See the module."""
 
-    def __init__(self, store: Store, job_id: int, name: str = "", stream: str | None = None) -> None:
-        """`stream`: `o`, `e` or `b` for both; None: what tells most (stderr of a job that failed)."""
+    def __init__(
+        self,
+        store: Store,
+        job_id: int,
+        name: str = "",
+        stream: str | None = None,
+        attempt: tuple[int, int] | None = None,
+    ) -> None:
+        """`stream`: `o`, `e` or `b` for both; None: what tells most (stderr of a job that failed).
+
+        `attempt`: run and attempt that is shown first; None: the newest.
+        """
         super().__init__()
         self.store = store
         self.job_id = job_id
@@ -61,6 +71,8 @@ class LogScreen(ConsoleScreen):
         self._active = "e"
         self._attempt: tuple[int, int] | None = None
         """(run, attempt) that is shown."""
+        self._sought = attempt
+        """The one to be shown first, until that is done."""
         self._asked = ""
         """What was searched for last."""
         self._watch: Watch[JobOutput] | None = None
@@ -146,7 +158,7 @@ class LogScreen(ConsoleScreen):
         self.refresh_lines()
 
     async def _choose(self, output: JobOutput) -> None:
-        """Show the newest attempt, unless another one was chosen and nothing is followed."""
+        """Show the attempt that is sought, else the newest, unless one is shown and nothing is followed."""
         newest = output.attempts[0] if output.attempts else None
         if newest is None:
             self._stream = self._stream or "o"
@@ -157,9 +169,11 @@ class LogScreen(ConsoleScreen):
         current = self.attempt
         follows = current is not None and any(pane.view.follows for pane in self.shown)
         if current is None or (follows and current is not newest):
+            first = next((each for each in output.attempts if (each.run, each.attempt) == self._sought), newest)
+            self._sought = None
             if not self._stream:
-                self._stream = await asyncio.to_thread(self._telling_stream, output, newest)
-            self._show_attempt(newest)
+                self._stream = await asyncio.to_thread(self._telling_stream, output, first)
+            self._show_attempt(first)
         elif current.status != "running":
             for pane in self.panes.values():
                 pane.view.grows = False

@@ -39,7 +39,10 @@ PREVIEW_AFTER_S = 0.08
 STUCK_LINES = 3
 """So many lines at most say why it cannot go on."""
 
-_PLACES = {"Jobs": Place.JOBS, "Files": Place.FILES, "Nodes": Place.NODES, "Requirements": Place.REQUIREMENTS}
+_PLACES = {
+    "Jobs": Place.JOBS, "Files": Place.FILES, "Results": Place.RESULTS, "Nodes": Place.NODES,
+    "Requirements": Place.REQUIREMENTS,
+}  # fmt: skip
 _TABS = {"job": "Jobs", "file": "Files", "node": "Nodes", "requirement": "Requirements"}
 """Kind of thing -> the tab whose rows are such."""
 
@@ -131,6 +134,9 @@ class WorkflowScreen(ConsoleScreen):
         return []
 
     def at_cursor(self, kind: str) -> list[Thing]:
+        if self._tab == "Results" and kind == "job":
+            row = self.table.cursor_row if self.table else None
+            return [Thing("job", row["job_id"], row.get("name", ""), row)] if row else []
         of_rows = self._tab == _TABS.get(kind) and self.table
         return self.pane.at_cursor(kind) if of_rows else self.things(kind)
 

@@ -11,7 +11,7 @@ from torc_tui.screens.log import LogScreen
 from torc_tui.widgets.log_view import LogView
 
 HERE = frozenset({Place.LOG})
-JOBS = frozenset({Place.JOBS, Place.JOB, Place.FAILURES, Place.PLOT})
+JOBS = frozenset({Place.JOBS, Place.JOB, Place.RESULTS, Place.FAILURES, Place.PLOT})
 
 
 def _on_screen(work: Callable[[LogScreen], object]) -> Effect:
@@ -51,7 +51,9 @@ def _attempt(by: int) -> Callable[[Context], str | None]:
 
 async def _open(context: Context) -> None:
     thing = context.at_cursor("job")[0]
-    await context.app.open(LogScreen(context.store, thing.id, thing.name))
+    result = thing.row if Place.RESULTS in context.places else None
+    attempt = (result["run"], result["attempt"]) if result else None
+    await context.app.open(LogScreen(context.store, thing.id, thing.name, attempt=attempt))
 
 
 def _step_hit(forwards: bool) -> Effect:
