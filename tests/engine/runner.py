@@ -127,7 +127,7 @@ class Waiting:
     def __init__(self, runner: Runner, request: ExchangeRequest) -> None:
         self.runner = runner
         self.stage = runner.flow.stage
-        self._task = self.stage.loop.get_loop().create_task(runner.exchange(request))
+        self._task = self.stage.loop.create_task(runner.exchange(request))
 
     @property
     def held(self) -> bool:

@@ -11,8 +11,11 @@ A `Stage` is a synchronous face on an event loop that only runs inside its metho
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Coroutine
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,6 +42,15 @@ def breaks_the_commit(batch: Batch) -> None:
     batch.run("INSERT INTO event (workflow_id, timestamp, data) VALUES (1000000, 0, '')")
 
 
+@cache
+def empty_database() -> bytes:
+    """The file of a new database: making its tables takes longer than many a test."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "torc.db"
+        Database(path).close()
+        return path.read_bytes()
+
+
 class Clock:
     """The engine's monotonic clock, which tests may put forward."""
 
@@ -53,27 +65,33 @@ class Stage:
     """A database with a running writer in `folder`; use it as a context manager."""
 
     def __init__(self, folder: Path, *, lease_s: float = 60.0, starved_s: float | None = None) -> None:
-        self.loop = asyncio.Runner()
+        self._runner = asyncio.Runner()
+        self.loop = self._runner.get_loop()
         self.clock = Clock()
         self._patch = pytest.MonkeyPatch()
         for module in ("nodes", "exchange", "serve"):
             self._patch.setattr(f"torc_server.engine.{module}.time", self.clock)
-        self.db = Database(folder / "torc.db")
+        path = folder / "torc.db"
+        if not path.exists():
+            path.write_bytes(empty_database())
+        self.db = Database(path)
         fairness = None if starved_s is None else Fairness(starved_s)
         self.runners = Runners(self.db.writer, lease_s=lease_s, fairness=fairness)
         self.gradual = Gradual(self.db)
         self.db.writer.exchanges = self.runners
         self.run(self.db.read(self.runners.load))
         self.db.writer.start()
+        self._committed = sqlite3.connect(self.db.path, isolation_level=None)
 
     def __enter__(self) -> Stage:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         problems = [] if kind is not None else [*self.read(check), *self._beyond_their_lease()]
+        self._committed.close()
         self.runners.close()
         self.db.close()
-        self.loop.close()
+        self._runner.close()
         self._patch.undo()
         assert not problems, problems
 
@@ -87,12 +105,13 @@ class Stage:
         return [f"job {name!r} is with runner {node}, whose lease is over" for name, node in held if node not in live]
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run to the end, within PATIENCE_S."""
+        """Run to the end, within PATIENCE_S; by the loop itself, as its `asyncio.Runner` sets up SIGINT for each call."""
 
         async def patiently() -> T:
-            return await asyncio.wait_for(coroutine, PATIENCE_S)
+            async with asyncio.timeout(PATIENCE_S):
+                return await coroutine
 
-        return self.loop.run(patiently())
+        return self.loop.run_until_complete(patiently())
 
     def write(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Call a function of the engine through the writer."""
@@ -139,7 +158,7 @@ class Stage:
 
     def rows(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
         """Rows of what is committed."""
-        return self.read(lambda conn: [tuple(row) for row in conn.exec_driver_sql(sql, params)])
+        return self._committed.execute(sql, params).fetchall()
 
     def value(self, sql: str, *params: Any) -> Any:
         """The one value of a query."""
