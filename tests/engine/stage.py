@@ -105,7 +105,7 @@ class Stage:
         return [f"job {name!r} is with runner {node}, whose lease is over" for name, node in held if node not in live]
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run to the end, within PATIENCE_S; by the loop itself, as its `asyncio.Runner` sets up SIGINT for each call."""
+        """Run to the end, within PATIENCE_S; by the loop itself: its `asyncio.Runner` sets up SIGINT for each call."""
 
         async def patiently() -> T:
             async with asyncio.timeout(PATIENCE_S):
