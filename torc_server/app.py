@@ -10,8 +10,10 @@ from contextlib import asynccontextmanager
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.openapi import OpenAPIConfig
+from litestar.plugins import PluginProtocol
 from litestar.types import ControllerRouterHandler
 
+from torc_core import VERSION
 from torc_core.crash import crash_point
 from torc_server.access import Access
 from torc_server.api import (
@@ -78,6 +80,14 @@ PRUNE_S = 3600
 """How often changes that are too old are forgotten."""
 
 
+class _App(Litestar):
+    """Litestar without what it loads for models of pydantic and attrs where they are installed: none are used here."""
+
+    @staticmethod
+    def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
+        return plugins
+
+
 def create_app(settings: Settings) -> Litestar:
     """The server's application; opens the database. TorcError when it cannot be used."""
     db = Database(settings.database)
@@ -94,7 +104,7 @@ def create_app(settings: Settings) -> Litestar:
         Access(db, settings.enforce_access_control),
         Samples(runners.hurry),
     )
-    app = Litestar(
+    app = _App(
         route_handlers=ROUTES,
         request_class=Call,
         request_max_body_size=None,  # plans are streamed, and torc has no limit (server.md 0)
@@ -102,7 +112,7 @@ def create_app(settings: Settings) -> Litestar:
         before_request=guard if settings.enforce_access_control else None,
         lifespan=[_life],
         state=State({"server": server}),
-        openapi_config=OpenAPIConfig(title="torc", version=service.VERSION),  # served by api/service.py
+        openapi_config=OpenAPIConfig(title="torc", version=VERSION),  # served by api/service.py
         logging_config=None,
     )
     app.asgi_handler = FrontDoor(app.asgi_handler, _authenticator(settings), server.activity)

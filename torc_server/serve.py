@@ -79,11 +79,11 @@ def _announce(settings: Settings, listening: socket.socket) -> None:
 def _be_responsive() -> None:
     """No thread is to hold up the others for long: not with collecting garbage either, which nothing interrupts.
 
-    What is there after the start stays, and need not be looked through again.
+    What is there after the start stays, and need not be looked through; from here on garbage is collected.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
+    gc.enable()
     sys.setswitchinterval(SWITCH_S)
 
 

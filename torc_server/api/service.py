@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from importlib.metadata import version as installed_version
 
+from torc_core import API_VERSION, VERSION
 from torc_server.api.answers import Answer, json_answer
 from torc_server.api.call import Call
 from torc_server.api.routes import document, get
-
-COMPATIBLE = "0.12.3"
-"""The version of torc whose clients this server answers."""
-
-VERSION = installed_version("torc")
 
 _VERSION_HEADER = ((b"x-torc-server", VERSION.encode()),)
 
@@ -27,7 +22,7 @@ async def ping(request: Call) -> Answer:  # noqa: ARG001
 @get("/version")
 async def version(request: Call) -> Answer:  # noqa: ARG001
     """torc's version that clients check, and in brackets and in the header X-Torc-Server this server's own."""
-    return json_answer(f"{COMPATIBLE} (python-{VERSION})", headers=_VERSION_HEADER)
+    return json_answer(f"{API_VERSION} (python-{VERSION})", headers=_VERSION_HEADER)
 
 
 @get("/server")
