@@ -254,13 +254,20 @@ def test_an_address_of_a_plot_that_cannot_be_says_what_can(tui_server: ServerPro
 BEGAN = 1_700_000_000_000
 
 
-def drawn(height: int, looked: Looked, *, characters: Characters | None = None, width: int = 80) -> list[Line]:
+def drawn(
+    height: int,
+    looked: Looked,
+    *,
+    characters: Characters | None = None,
+    width: int = 80,
+    hosts: tuple[str, str] = ("a1", "b2"),
+) -> list[Line]:
     """Two runners, of which the second idles in the second half, and 30 jobs of a second each."""
     parts = width - gutter(width)
     half = [1.0] * (parts // 2) + [0.0] * (parts - parts // 2)
     loads = [
-        NodeLoad(id=1, host="a1", jobs=20, running=[4.0] * parts),
-        NodeLoad(id=2, host="b2", jobs=10, running=half),
+        NodeLoad(id=1, host=hosts[0], jobs=20, running=[4.0] * parts),
+        NodeLoad(id=2, host=hosts[1], jobs=10, running=half),
     ]
     together = [a + b for a, b in zip(loads[0].running, half, strict=True)]
     bars = [
@@ -294,10 +301,18 @@ def test_beside_a_runner_is_its_peak_or_its_load_at_the_cursor() -> None:
     assert (beside("a1", Looked(cursor=60)), beside("b2", Looked(cursor=60))) == ("4", "0")
 
 
+@pytest.mark.parametrize("width", [58, 78, 138])
+def test_two_runners_on_one_host_are_told_apart_at_any_width(width: int) -> None:
+    host = "compute-node-0001.cluster"
+    lines = [plain(line)[: gutter(width)] for line in drawn(20, Looked(2), width=width, hosts=(host, host))]
+    runners = [line.split()[1] for line in lines if "comp" in line]
+    assert runners == ["(2)", "(1)", "(2)"]
+
+
 def test_a_bar_lies_where_its_job_ran_and_says_how_long() -> None:
     line = next(plain(line) for line in drawn(20, Looked()) if "job_3 " in plain(line))
     left = gutter(80)
-    assert line.rstrip() == f"{line[:left]}{' ' * 6}━━━ 1.0 s a1"
+    assert line.rstrip() == f"{line[:left]}{' ' * 6}━━━ 1.0 s a1 (1)"
     assert "#2" in line[:left]
 
 

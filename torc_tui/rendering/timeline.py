@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import groupby
 
+from rich.cells import cell_len
+
 from torc_core.models.console import NodeLoad, Row, Timeline
 from torc_tui.rendering import numbers, scales
-from torc_tui.rendering.cells import Line, fitted, width_of
+from torc_tui.rendering.cells import Line, fitted, plain, width_of
 from torc_tui.rendering.glyphs import STATUSES, Characters
 from torc_tui.rendering.sparkline import LEVELS
 
@@ -15,6 +17,9 @@ TICK_EVERY = 16
 """Columns for a time on the axis."""
 
 BAR = "━"
+
+BESIDE_BAR = 24
+"""Columns at most for the runner beside a bar."""
 
 MOST = "TOP AVG"
 """What the most of a runner is called: loads are averages over a part of the time, so a short peak is more."""
@@ -125,8 +130,11 @@ class _Columns:
 
     def labelled(self, mark: str, name: Line, value: str, role: str = "") -> Line:
         """What is left of the time."""
-        room = self.left - 3 - len(value)
-        return [(mark, "accent"), *fitted(name, room), (" ", ""), (value, role), (" ", "")]
+        return [(mark, "accent"), *fitted(name, self.room(value)), (" ", ""), (value, role), (" ", "")]
+
+    def room(self, value: str) -> int:
+        """Columns for the name beside a value."""
+        return self.left - 3 - len(value)
 
 
 def _axis(told: Timeline, columns: _Columns, width: int) -> Line:
@@ -151,14 +159,15 @@ def _load(load: NodeLoad, told: Timeline, columns: _Columns, lines: int, node: i
     levels = _levels(load, top, lines)
     single = told.nodes[0] if len(told.nodes) == 1 else None
     name: Line = [(single.host or "elsewhere" if single else "all runners", "strong")]
+    value = load_text(columns.value(load))
     if node is not None and not single:
-        name = [(_called(load), "strong")]
+        name = [(_called(load, columns.room(value)), "strong")]
     found: list[Line] = []
     for y in range(lines):
         below = (lines - 1 - y) * len(LEVELS)
         text = "".join(_glyph(level - below) for level in levels)
         if y == lines - 1:
-            left = columns.labelled("▌" if node is None or single else " ", name, load_text(columns.value(load)))
+            left = columns.labelled("▌" if node is None or single else " ", name, value)
         elif y == 0:
             left = columns.labelled(" ", [], f"{MOST.lower()} {load_text(top)}", "dim")
         else:
@@ -171,8 +180,13 @@ def _glyph(eighths: int) -> str:
     return " " if eighths <= 0 else LEVELS[min(eighths, len(LEVELS)) - 1]
 
 
-def _called(load: NodeLoad) -> str:
-    return f"{load.host} ({load.id})" if load.id else "elsewhere"
+def _called(load: NodeLoad, room: int) -> str:
+    """A runner, in so many columns: its host gives way to its id, as others may be on that host."""
+    if not load.id:
+        return "elsewhere"
+    number = f" ({load.id})"
+    host = fitted([(load.host, "")], min(cell_len(load.host), room - len(number)))
+    return f"{plain(host)}{number}"
 
 
 def _nodes(told: Timeline, columns: _Columns, lines: int, node: int | None) -> list[Line]:
@@ -184,7 +198,9 @@ def _nodes(told: Timeline, columns: _Columns, lines: int, node: int | None) -> l
     for load in told.nodes[first : first + lines]:
         mark, role = ("▌", "strong") if load.id == node else (" ", "text")
         value = columns.value(load)
-        left = columns.labelled(mark, [(_called(load), role)], load_text(value), "" if value else "faint")
+        beside = load_text(value)
+        name: Line = [(_called(load, columns.room(beside)), role)]
+        left = columns.labelled(mark, name, beside, "" if value else "faint")
         text = "".join(_glyph(level) for level in _levels(load, top, 1))
         found.append([*left, *columns.line(text, "running")])
     return found
@@ -201,16 +217,17 @@ def _above_bars(told: Timeline, looked: Looked, lines: int, width: int) -> Line:
 def _bars(
     told: Timeline, looked: Looked, columns: _Columns, lines: int, width: int, characters: Characters
 ) -> list[Line]:
-    hosts = {each.id: each.host for each in told.nodes} if looked.node is None and len(told.nodes) > 1 else {}
+    several = looked.node is None and len(told.nodes) > 1
+    runners = {each.id: _called(each, BESIDE_BAR) for each in told.nodes} if several else {}
     shown = told.bars[max(looked.top - told.offset, 0) :][:lines]
     return [
-        _bar(row, place == looked.row, hosts, columns, width, characters)
+        _bar(row, place == looked.row, runners, columns, width, characters)
         for place, row in enumerate(shown, max(looked.top, told.offset))
     ]
 
 
 def _bar(
-    row: Row, selected: bool, hosts: dict[int, str], columns: _Columns, width: int, characters: Characters
+    row: Row, selected: bool, runners: dict[int, str], columns: _Columns, width: int, characters: Characters
 ) -> Line:
     name: Line = [*characters.glyph(row["status"]), (f" {row['name']}", "strong" if selected else "text")]
     again = f"#{row['attempt']}" if row["attempt"] > 1 else ""
@@ -218,7 +235,7 @@ def _bar(
     end = row.get("end", columns.told.now_ms)
     first, last = columns.at(row["start"]), columns.at(end)
     said = " ".join(
-        part for part in (numbers.duration((end - row["start"]) / 1000), hosts.get(row["node"], "")) if part
+        part for part in (numbers.duration((end - row["start"]) / 1000), runners.get(row["node"], "")) if part
     )
     text = f"{' ' * first}{BAR * (last - first + 1)}"
     line = [*left, *columns.line(text, STATUSES[row["status"]].role)]
