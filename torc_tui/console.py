@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from textual import events
@@ -18,11 +18,13 @@ from textual.worker import Worker
 
 from torc_core.client.stream import Change
 from torc_core.errors import TorcError
+from torc_core.run_records import LocalRun
+from torc_tui import launch
 from torc_tui.actions import Action, Registry, key_name
 from torc_tui.context import Context
 from torc_tui.crash import reported
 from torc_tui.entered import Entered
-from torc_tui.plans import Plan
+from torc_tui.plans import Plan, Started
 from torc_tui.rendering.glyphs import Characters, terminal_characters
 from torc_tui.rendering.palette import PALETTES, palette_called, theme
 from torc_tui.screens.chooser import Choice, Chooser
@@ -323,17 +325,20 @@ class Console(TerminalApp):
         self.type_ahead.let_go()  # it is decided: keys are for the screen again
         self.type_ahead.go_on()
         try:
-            self.say(await applying)
+            done = await applying
         finally:
             self.type_ahead.hold()
-        if plan.afterwards:
-            self.run_worker(self._look_back(plan.afterwards), group="afterwards", exit_on_error=False)
+        if isinstance(done, Started):
+            self.say(done.said)
+            self.run_worker(self._look_back(done.run), group="afterwards", exit_on_error=False)
+        else:
+            self.say(done)
         return True
 
-    async def _look_back(self, afterwards: Callable[[], Awaitable[str]]) -> None:
-        """Say what went wrong with something that was done already."""
+    async def _look_back(self, run: LocalRun) -> None:
+        """Say what kept a run that was just started from going on."""
         try:
-            wrong = await afterwards()
+            wrong = await launch.ended_at_once(run)
         except Exception as error:
             self._failed(error)
         else:

@@ -69,11 +69,8 @@ def using(options: RunOptions) -> str:
     return f", using {options.said}; 'o' changes that" if options.said else ""
 
 
-async def ended_at_once(started: list[LocalRun]) -> str:
-    """Look for a while whether the run that was just started, if one was, goes on: gives what kept it from that."""
-    if not started:
-        return ""
-    (run,) = started
+async def ended_at_once(run: LocalRun) -> str:
+    """Look for a while whether a run that was just started goes on: gives what kept it from that."""
     deadline = time.monotonic() + AT_ONCE_S
     while time.monotonic() < deadline:
         try:

@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from torc_core.run_records import LocalRun
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What came of an action that started a local run: it may end at once, which is then said, too."""
+
+    said: str
+    run: LocalRun
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """An action, planned. `apply` does it and gives the line that says what came of it."""
+    """An action, planned. `apply` does it and gives the line that says what came of it, with a run that it started."""
 
     title: str
     """A question that names the thing: `Cancel workflow ensemble (812)?`"""
@@ -16,15 +26,13 @@ class Plan:
     """What it does and what stays."""
     verb: str
     """On the button that does it: `Cancel it`."""
-    apply: Callable[[], Awaitable[str]]
+    apply: Callable[[], Awaitable[str | Started]]
     keep: str = "Keep"
     """On the button that does nothing, which has the focus."""
     confirm: bool = True
     """False: it is done without asking (one thing, nothing lost)."""
     danger: bool = True
     """It stops or forgets something: the dialog is red."""
-    afterwards: Callable[[], Awaitable[str]] | None = None
-    """Looks for a while whether it was of use: gives what went wrong after all, empty when nothing did."""
     leads: bool = False
     """To another screen, when it is done: what is typed meanwhile is for that one."""
     type_this: str | None = None

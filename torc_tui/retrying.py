@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from torc_core.client.request import Request
 from torc_core.errors import TorcError
 from torc_core.models.failures import Concerned, Retry
-from torc_core.run_records import LocalRun
 from torc_tui import launch, workflow_inputs
-from torc_tui.plans import Plan, typed_count
+from torc_tui.plans import Plan, Started, typed_count
 from torc_tui.rendering.numbers import many
 from torc_tui.store import Store
 
@@ -37,9 +35,7 @@ async def plan_retry(store: Store, asked: Sequence[Asked], what: str, *, confirm
         )
     idle = [flow for flow in told.workflows if not flow.active_nodes]
 
-    started: list[LocalRun] = []
-
-    async def apply() -> str:
+    async def apply() -> str | Started:
         await asyncio.gather(*(_record(store, flow.id) for flow in told.workflows[:RECORDED]))
         done = _together([await store.ask(make(False)) for make in asked])
         said = f"{many(done.jobs, 'job')} run{'s' * (done.jobs == 1)} again"
@@ -50,15 +46,14 @@ async def plan_retry(store: Store, asked: Sequence[Asked], what: str, *, confirm
         if len(idle) == 1:
             (flow,) = idle
             run = await launch.launch(store, flow.id, flow.name, flow.origin or os.getcwd())
-            started.append(run)
             said += f"; local run {run.id} does {_them(done.jobs)} on this machine{launch.using(run.options)}"
+            return Started(said, run)
         return said
 
     return Plan(
         f"Retry {what}?", _lines(told, idle), "Retry", apply, keep="Not now",
         confirm=told.jobs > 1 if confirm is None else confirm, danger=False, type_this=typed_count(told.jobs),
         details=told.names if told.jobs > 1 or told.refused else [], details_total=told.jobs,
-        afterwards=partial(launch.ended_at_once, started),
     )  # fmt: skip
 
 

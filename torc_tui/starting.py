@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import dataclass
-from functools import partial
 
 from torc_core.client import endpoints
 from torc_core.errors import TorcError
 from torc_core.models.progress import Summary
 from torc_core.models.reinitialize import ReinitializeAnswer
-from torc_core.run_records import LocalRun, RunOptions
+from torc_core.run_records import RunOptions
 from torc_tui import launch, workflow_inputs
-from torc_tui.plans import Plan, typed_count
+from torc_tui.plans import Plan, Started, typed_count
 from torc_tui.rendering.numbers import many
 from torc_tui.statuses import ACTIVE, ENDED
 from torc_tui.store import Store
@@ -51,18 +50,17 @@ class PlannedRun:
         """With these options. It is asked before when files are missing, or when jobs have run before, unless `confirm`
         says otherwise."""
         store, number, name = self.store, self.workflow_id, self.name
-        started: list[LocalRun] = []
 
-        async def apply() -> str:
+        async def apply() -> Started:
             await launch.refuse_other_output(store, self.folder, options)
             if not self.ready:
                 await launch.deliver_late_results(store, number, self.folder, options)
                 await workflow_inputs.record(store, number, self.inputs)
                 await store.ask(endpoints.restart(number, dry_run=False))
             run = await launch.launch(store, number, name, self.folder, options, environment)
-            started.append(run)
             how = f"local run {run.id}{launch.using(options)}"
-            return f"{name} ({number}) runs on this machine ({how}); it goes on when you leave the console"
+            said = f"{name} ({number}) runs on this machine ({how}); it goes on when you leave the console"
+            return Started(said, run)
 
         limits = f", using {options.said}" if options.said else ""
         lines = [*self.lines, f"On this machine{limits}; output goes to {options.output_folder(self.folder)}."]
@@ -73,10 +71,7 @@ class PlannedRun:
             title = f"Run {name} ({number}) though {many(len(missing), 'input file')} {_is(len(missing))} missing?"
             lines.insert(0, f"Jobs that read what is missing will fail. It was looked for in {self.folder}.")
         verb = "Run it nevertheless" if missing else "Run it"
-        return Plan(
-            title, lines, verb, apply, keep="Not now", confirm=confirm, danger=bool(missing), details=missing,
-            afterwards=partial(launch.ended_at_once, started),
-        )  # fmt: skip
+        return Plan(title, lines, verb, apply, keep="Not now", confirm=confirm, danger=bool(missing), details=missing)
 
 
 def _is(count: int) -> str:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from pathlib import Path
 
 from torc_core.client import endpoints
 from torc_core.errors import InputError
-from torc_core.run_records import LocalRun
 from torc_tui import editor, launch, workflow_files
 from torc_tui.actions import Action, Effect, Group, Place
 from torc_tui.checking import Checked
 from torc_tui.context import Context
-from torc_tui.plans import Plan
+from torc_tui.plans import Plan, Started
 from torc_tui.rendering.numbers import many
 from torc_tui.screens.chooser import Choice
 from torc_tui.screens.create import CreateScreen
@@ -56,32 +54,26 @@ def _plan(context: Context, screen: CreateScreen, checked: Checked, run: bool) -
     outline = checked.outline
     assert outline is not None
     name, folder, options = outline.name, str(checked.folder), screen.options
-    started: list[LocalRun] = []
 
-    async def apply() -> str:
+    async def apply() -> str | Started:
         store = context.store
         await store.ask(endpoints.server_info())  # says so when the server is away, instead of a long silence
         assert store.address is not None
         answer = await screen.watched.checker.create(store.address, checked, run)
         await asyncio.to_thread(workflow_files.remember, checked.path)
         said = f"{name} ({answer.workflow_id}) created: {many(answer.jobs, 'job')}"
-        if run:
-            started.append(await launch.launch(store, answer.workflow_id, name, folder, options))
-            said += f"; local run {started[0].id} does them on this machine{launch.using(options)}"
-        else:
-            said += "; r runs it"
+        started = await launch.launch(store, answer.workflow_id, name, folder, options) if run else None
         context.app.pop_screen()
         await context.app.open(WorkflowScreen(store, answer.workflow_id, name))
-        return said
+        if started is None:
+            return f"{said}; r runs it"
+        return Started(f"{said}; local run {started.id} does them on this machine{launch.using(options)}", started)
 
     missing = outline.missing
     lines = [f"Seen from {folder}. Jobs that read them will fail."] if missing else []
     title = f"Create {name} though {many(len(missing), 'input file')} {'is' if len(missing) == 1 else 'are'} missing?"
     verb = "Create and run it" if run else "Create it"
-    return Plan(
-        title, lines, verb, apply, keep="Not now", confirm=bool(missing), leads=True, details=missing,
-        afterwards=partial(launch.ended_at_once, started),
-    )  # fmt: skip
+    return Plan(title, lines, verb, apply, keep="Not now", confirm=bool(missing), leads=True, details=missing)
 
 
 async def _edit(context: Context) -> None:
