@@ -6,6 +6,8 @@ import re
 import signal
 import threading
 
+import pytest
+
 from tests.cli.flows import FAILING, THREE
 from tests.cli.torc_command import DEADLINE_S, Torc, in_background
 from tests.server_process import ServerProcess
@@ -66,6 +68,12 @@ def test_an_event_that_somebody_wrote_is_followed_with_what_it_says(torc: Torc, 
     with shared_server.client() as http:
         http.post("/events", json={"workflow_id": number, "timestamp": 1, "data": said}).raise_for_status()
     assert followed("disk is full", number)[-1] == "note: the disk is full"
+
+
+@pytest.mark.parametrize("words", [("events", "--follow"), ("events", "monitor")])
+def test_changes_that_are_followed_have_no_category(torc: Torc, words: tuple[str, ...]) -> None:
+    said = torc(*words, "-t", "note", code=2).err
+    assert "--type chooses among the events that are kept; --follow shows changes" in said
 
 
 def test_actions_are_followed_with_how_they_ended(torc: Torc) -> None:

@@ -22,7 +22,9 @@ from torc_core.models.resources import Event
 @click.argument("words", metavar="[list|monitor] [WORKFLOW]", nargs=-1)
 @click.option("--follow", is_flag=True, help="Show what changes from now on, until Ctrl-C.")
 @click.option("--after", type=int, metavar="CHANGE", help="With --follow: from after this change on.")
-@click.option("-t", "--type", "--category", "category", metavar="CATEGORY", help="Only those of this category.")
+@click.option(
+    "-t", "--type", "--category", "category", metavar="CATEGORY", help="Only those of this category; not with --follow."
+)
 @page_options(EVENT_FIELDS, short=True)
 @pass_app
 def events(
@@ -46,6 +48,8 @@ def events(
         raise click.UsageError(f"one workflow at a time, not {' '.join(words)}")
     named = words[0] if words else None
     if follow or verb == "monitor":
+        if category:
+            raise click.UsageError("--type chooses among the events that are kept; --follow shows changes, all of them")
         _follow(app, workflow_id(app, named) if named else None, after)
         return
     number = workflow_id(app, named)
