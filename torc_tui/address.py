@@ -30,19 +30,8 @@ T = TypeVar("T")
 TABS = ("jobs", "files", "data", "results", "events", "nodes", "requirements", "plan")
 
 CONSOLE = (
-    "new",
-    "examples",
-    "runs",
-    "run",
-    "server",
-    "failures",
-    "log",
-    "plot",
-    "timeline",
-    "sort",
-    "settings",
-    "theme",
-)
+    "new", "examples", "runs", "run", "server", "failures", "log", "plot", "timeline", "sort", "settings", "theme",
+)  # fmt: skip
 """Places of the console itself: `torc_tui/places.py` opens them."""
 
 WORDS = ("workflows", "workflow", "wf", "job", *TABS, *CONSOLE)

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 from torc_core.client import endpoints
 from torc_core.errors import TorcError
-from torc_core.models.progress import Summary
 from torc_core.models.reinitialize import ReinitializeAnswer
 from torc_core.run_records import RunOptions
 from torc_tui import launch, workflow_inputs
 from torc_tui.plans import Plan, Started, typed_count
 from torc_tui.rendering.numbers import many
-from torc_tui.statuses import ACTIVE, ENDED
+from torc_tui.statuses import ACTIVE, ENDED, count
 from torc_tui.store import Store
 from torc_tui.workflow_inputs import Inputs
 
@@ -74,12 +73,8 @@ class PlannedRun:
         return Plan(title, lines, verb, apply, keep="Not now", confirm=confirm, danger=bool(missing), details=missing)
 
 
-def _is(count: int) -> str:
-    return "is" if count == 1 else "are"
-
-
-def _of(summary: Summary, *labels: str) -> int:
-    return sum(summary.counts.get(label, 0) for label in labels)
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 async def planned_run(store: Store, workflow_id: int) -> PlannedRun:
@@ -92,21 +87,21 @@ async def planned_run(store: Store, workflow_id: int) -> PlannedRun:
     called = f"{summary.name} ({workflow_id})"
     if summary.active_nodes:
         raise TorcError(f"workflow {called} runs already, on {many(summary.active_nodes, 'runner')}")
-    if _of(summary, *ACTIVE):
+    if count(summary.counts, ACTIVE):
         raise TorcError(f"jobs of workflow {called} are with a runner; wait for it, or cancel the workflow first")
     if not restart.jobs:
         raise TorcError(
             f"nothing is left to run in workflow {called}: {restart.kept:,} jobs are completed; 'I' makes ready"
             " again what has changed since, 'i' everything"
         )
-    begun = _of(summary, *ENDED) > 0 or summary.is_canceled
+    begun = count(summary.counts, ENDED) > 0 or summary.is_canceled
     statuses = ", ".join(f"{n:,} {label}" for label, n in restart.by_status.items())
     lines = [f"{many(restart.jobs, 'job')} will run: {statuses}."]
     if restart.kept:
         lines.append(f"Completed jobs that stay as they are: {restart.kept:,}.")
     return PlannedRun(
         store, workflow_id, summary.name, lines, summary.origin or os.getcwd(), inputs, begun,
-        ready=not begun and not _of(summary, "uninitialized") and not inputs.to_record,
+        ready=not begun and not count(summary.counts, ["uninitialized"]) and not inputs.to_record,
     )  # fmt: skip
 
 
@@ -116,9 +111,9 @@ async def plan_initialize(store: Store, workflow_id: int) -> Plan:
         store.ask(endpoints.summary(workflow_id)), workflow_inputs.look(store, workflow_id)
     )
     called = f"{summary.name} ({workflow_id})"
-    if _of(summary, *ACTIVE):
+    if count(summary.counts, ACTIVE):
         raise TorcError(f"jobs of workflow {called} are running; cancel it first")
-    ended = _of(summary, *ENDED)
+    ended = count(summary.counts, ENDED)
     lines = [f"{many(summary.total, 'job')} will be ready or blocked, as their dependencies say."]
     if ended:
         lines.append(f"Jobs that ended and will run again: {ended:,}. Their results stay on record.")

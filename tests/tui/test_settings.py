@@ -137,3 +137,17 @@ async def test_a_new_file_begins_with_all_that_can_be_set_and_sets_nothing(
     client = load_config().client
     assert client.format == "json"
     assert all(value is not None for value in asdict(client.run).values())
+
+
+@driven
+async def test_a_file_that_cannot_be_made_is_said_and_no_editor_opens(
+    tui_server: ServerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = settings.user_file().parent
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.write_text("a file where a folder should be")
+    monkeypatch.setenv("VISUAL", f"touch {tmp_path}/opened")
+    async with console(tui_server.url, view="settings") as driver:
+        await driver.press("e")
+        assert driver.said == f"✖ {folder / 'config.toml'} cannot be made: File exists"
+    assert not (tmp_path / "opened").exists()

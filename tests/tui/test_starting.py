@@ -73,6 +73,9 @@ async def test_what_has_changed_runs_again_with_what_is_below_and_the_reasons_ar
         assert "1 job below will run again after that." in driver.text
         assert "Kept as they are: 1. Results stay on record. Nothing runs before 'r'." in driver.text
         assert "count: file words.txt changed" in driver.text
+        await driver.press("enter")
+        assert "nothing was done" in driver.said
+        await driver.press("I")
         assert set(statuses(workshop, workflow_id).values()) == {"completed"}
         await driver.press("tab", "enter")
         await driver.until(lambda: "2 jobs will run again; 'r' runs them" in driver.said)

@@ -37,12 +37,11 @@ async def _edit(context: Context) -> None:
 
 def _make(path: Path) -> None:
     """Begin a file that is not there with what can be set. InputError when that cannot be."""
+    if path.exists():
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x") as file:
-            file.write(TEMPLATE)
-    except FileExistsError:
-        return
+        path.write_text(TEMPLATE)
     except OSError as error:
         raise InputError(f"{path} cannot be made: {error.strerror}") from None
 
