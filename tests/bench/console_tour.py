@@ -22,7 +22,7 @@ TABS = ("jobs", "files", "data", "results", "events", "nodes", "requirements", "
 
 PLACES = (
     "workflows", *(f"{tab} 1" for tab in TABS), "job 1", "log 1", "plot 1", "timeline 1", "plot node 1", "failures",
-    "new", "runs", "server",
+    "new", "runs", "server", "settings",
 )  # fmt: skip
 
 

@@ -115,6 +115,25 @@ def test_the_palette_does_what_is_chosen_by_name(tui_server: ServerProcess, work
     drive(tui_server.url, script, view=f"jobs {workflow_id}")
 
 
+def test_what_cannot_be_done_is_in_the_palette_with_its_reason_and_cannot_be_chosen(
+    tui_server: ServerProcess, workshop: Workshop
+) -> None:
+    workflow_id, _ = workshop.workflow("ready_only", {})
+
+    async def script(d: Driver) -> None:
+        await d.press("ctrl+p")
+        await d.type("workflow: retry")
+        await d.sees("no job failed")
+        await d.press("enter")
+        assert d.dialog
+        assert "workflow: retry failed" in d.text
+        await d.press("escape")
+        assert not d.dialog
+        assert d.said == ""
+
+    drive(tui_server.url, script, view=f"jobs {workflow_id}")
+
+
 @pytest.mark.parametrize(
     ("text", "address"),
     [("job {job}", "job {job}"), ("wf addressed", "jobs {wf}"), ("results {wf}", "results {wf}"),

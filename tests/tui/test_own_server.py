@@ -10,12 +10,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from tests.server_process import ServerProcess
-from tests.tui.driver import Driver, drive
+from tests.tui.driver import Driver, Workshop, drive
 from torc_core import local_server
 from torc_core.client.http import Address
+from torc_core.client.request import API_PATH
 from torc_tui.app import ConsoleApp
 from torc_tui.connect import OwnServer
 from torc_tui.rendering.glyphs import Characters
@@ -48,6 +50,20 @@ def test_the_own_server_is_shown_stopped_started_and_restarted() -> None:
             assert record is not None
             assert record.url in d.text
             assert "none at work" in d.text
+            url, who = f"{record.url}{API_PATH}", ("tester", record.token)
+            with httpx.Client(base_url=url, auth=who, timeout=20) as http:
+                shop = Workshop(http)
+                runner = shop.runner(shop.workflow("at work", {"name": "a"})[0])
+                await d.sees("1 at work")
+                for key, verb in (("x", "Stop"), ("R", "Restart")):
+                    await d.press(key)
+                    await d.sees(f"{verb} the server?")
+                    await d.sees("1 runner is at work: their jobs go on")
+                    await d.press("enter")
+                    assert "nothing was done" in d.said
+                assert local_server.read_record() == record
+                runner.leave()
+                await d.sees("none at work")
             await d.pilot.press("x")
             await d.sees("stopped   s starts it")
             assert local_server.find() is None
