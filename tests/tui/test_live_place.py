@@ -47,3 +47,24 @@ async def test_the_first_screen_asks_three_questions(tui_server: ServerProcess, 
         asked = driver.asked()
         await driver.press("f5")
         assert sorted(asked) == ["/console/failures", "/console/nodes", "/console/workflows"]
+
+
+@driven
+async def test_from_home_to_a_log_and_the_failures_each_question_is_asked_once(
+    tui_server: ServerProcess, workshop: Workshop
+) -> None:
+    workflow_id, (job_id,) = workshop.workflow("asked once", {"name": "bad"})
+    workshop.end(workflow_id, bad=2)
+    flow, job = f"/console/workflows/{workflow_id}", f"/console/jobs/{job_id}"
+    async with console(tui_server.url, view='workflows name="asked once"') as driver:
+        asked = driver.asked()
+        await driver.press("enter")
+        assert sorted(asked) == [job, flow, f"{flow}/jobs"]
+        for key, paths in {
+            "enter": [job],
+            "l": [f"{job}/output"],
+            "exclamation_mark": ["/console/failures", f"{job}/output"],
+        }.items():
+            asked.clear()
+            await driver.press(key)
+            assert sorted(asked) == paths

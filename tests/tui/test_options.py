@@ -62,6 +62,20 @@ def test_on_a_slow_line_there_are_at_most_15_repaints_a_second(
         assert time.monotonic() - began >= (repaints - 2) / 15
 
 
+@pytest.mark.parametrize("environment", [{"LC_ALL": "C"}, {"TORC_ASCII": "1"}])
+def test_a_terminal_that_is_not_of_utf_8_is_sent_ascii_only(
+    tui_server: ServerProcess, workshop: Workshop, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    workflow_id, _ = workshop.workflow("plain", {"name": "a"})
+    workshop.end(workflow_id, a=1)
+    command = [*CONSOLE, "--url", tui_server.url, "--view", f"jobs {workflow_id}"]
+    with Terminal(command, folder=tmp_path, environment=environment) as terminal:
+        terminal.sees("R LIVE", "F failed", "it went wrong")
+        terminal.press("?")
+        terminal.sees("esc closes")
+        assert terminal.since(0).isascii()
+
+
 @driven
 async def test_60_by_15_is_one_pane_and_80_by_24_has_all_tabs(tui_server: ServerProcess, workshop: Workshop) -> None:
     workflow_id, _ = workshop.workflow("one pane", {"name": "a", "command": "echo seen below"})
