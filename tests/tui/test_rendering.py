@@ -205,6 +205,8 @@ def detail() -> JobDetail:
         needs_total=1,
         unlocks=[(9, "eval_5", "canceled")],
         unlocks_total=140,
+        inputs=[{"id": 2, "name": "words", "path": "in/words.csv", "size": 3 << 20,
+                 "modified": NOW.replace(hour=4, minute=5, second=6).timestamp()}],
         outputs=[{"id": 1, "name": "model", "path": "out/model.bin"}],
     )  # fmt: skip
 
@@ -222,7 +224,8 @@ def test_the_inspector_shows_all_about_a_job_at_any_width(width: int) -> None:
     lines = inspector_lines(detail(), width, LOOK)
     text = "\n".join(plain(line) for line in lines)
     for expected in ("killed by SIGKILL (137)", "n17", "prep_5", "eval_5", "and 139 more", "9.0 GB", "8.0 GB", "A=1",
-                     "out/model.bin", "not there yet", "MemoryError", "4m02"):  # fmt: skip
+                     "in/words.csv", "3.0 MB", "04:05:06", "out/model.bin", "not there yet", "MemoryError",
+                     "4m02"):  # fmt: skip
         assert expected in text
     if width >= 100:
         assert all(width_of(line) <= width for line in lines)
