@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -31,6 +32,18 @@ def rewrite(**fields: object) -> None:
     """Change fields of `server.json`."""
     path = local_server.home() / "server.json"
     path.write_bytes(msgspec.json.encode({**msgspec.json.decode(path.read_bytes()), **fields}))
+
+
+def leave_record(**fields: object) -> None:
+    """What a server that ended leaves behind, but for these fields."""
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    local_server.home().mkdir(parents=True)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    gone = local_server.Record(f"http://127.0.0.1:{port}", port, "token", ended.pid, process_space(), VERSION)
+    (local_server.home() / "server.json").write_bytes(msgspec.json.encode(gone))
+    rewrite(**fields)
 
 
 def alive(pid: int) -> bool:
@@ -65,14 +78,14 @@ def test_only_the_user_can_read_what_opens_it(own_torc: Torc) -> None:
     assert "refuses the password of user 'tester'" in stranger.err
 
 
-@pytest.mark.parametrize("line", ["workflows list", "ping", "run flow.yaml", "tui --once"])
-def test_a_password_for_it_is_refused_as_it_needs_none(own_torc: Torc, line: str) -> None:
+def test_a_password_for_it_is_refused_as_it_needs_none(own_torc: Torc) -> None:
     own_torc("server", "start")
     own_torc.write("name: w\njobs: [{name: a, command: 'true'}]\n")
-    shown = own_torc(*line.split(), "--password", "guess", code=2)
-    assert shown.err == (
-        "torc: --password is for a server that --url or TORC_API_URL names; your own on this host needs none\n"
-    )
+    for line in ("workflows list", "ping", "run flow.yaml", "tui --once"):
+        shown = own_torc(*line.split(), "--password", "guess", code=2)
+        assert shown.err == (
+            "torc: --password is for a server that --url or TORC_API_URL names; your own on this host needs none\n"
+        )
 
 
 def test_a_password_that_is_set_for_another_server_does_no_harm(
@@ -105,11 +118,8 @@ def test_a_new_one_has_the_port_and_token_of_the_old(own_torc: Torc) -> None:
 
 
 def test_another_port_is_taken_when_the_old_one_is_in_use(own_torc: Torc) -> None:
-    import socket
-
-    own_torc("server", "start")
+    leave_record()
     before = record()
-    own_torc("server", "stop")
     with socket.create_server(("127.0.0.1", before.port)):
         own_torc("server", "start")
         assert record().port != before.port
@@ -124,26 +134,21 @@ def test_workflows_are_kept_when_it_stops(own_torc: Torc) -> None:
 
 @pytest.mark.parametrize("stale", [{"process_space": "another boot"}, {"pid": 2**22 + 1}])
 def test_a_record_of_a_server_that_is_gone_is_not_believed(own_torc: Torc, stale: dict[str, object]) -> None:
-    own_torc("server", "start")
-    own_torc("server", "stop")
-    rewrite(**stale)
+    leave_record(**stale)
     own_torc("workflows", "list")
     assert record().pid != stale.get("pid")
     assert record().process_space == process_space()
 
 
 def test_another_process_under_its_number_is_not_taken_for_it(own_torc: Torc) -> None:
-    own_torc("server", "start")
-    own_torc("server", "stop")
-    rewrite(pid=os.getpid())
+    leave_record(pid=os.getpid())
     assert local_server.find() is None
     own_torc("workflows", "list")
     assert record().pid != os.getpid()
 
 
 def test_a_record_that_cannot_be_read_is_replaced(own_torc: Torc) -> None:
-    own_torc("server", "start")
-    own_torc("server", "stop")
+    leave_record()
     (local_server.home() / "server.json").write_text("{")
     own_torc("workflows", "list")
 

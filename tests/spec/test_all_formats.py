@@ -4,6 +4,7 @@ import copy
 import json
 import random
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -147,13 +148,17 @@ def mutated(text: str, randomly: random.Random) -> str:
     return text
 
 
+@cache
+def sources(format: str) -> list[str]:
+    """What is mutated: the good workflow and the examples."""
+    return [written(GOOD, format), *(path.read_text() for path in sorted(EXAMPLES.glob(f"*.{format}")))]
+
+
 def check_mutation(seed: int) -> bool:
     """Whether a mutated workflow is refused, in single lines; one that is not has a plan."""
     randomly = random.Random(seed)
     format = randomly.choice(ALL)
-    sources = [written(GOOD, format)]
-    sources += [path.read_text() for path in sorted(EXAMPLES.glob(f"*.{format}"))]
-    loaded = load_text(mutated(randomly.choice(sources), randomly), format, "flow")
+    loaded = load_text(mutated(randomly.choice(sources(format)), randomly), format, "flow")
     for problem in (*loaded.errors, *loaded.warnings):
         assert len(str(problem).splitlines()) == 1, problem
         assert problem.where.startswith("flow")
