@@ -61,6 +61,13 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
     """Something changed while another screen or a dialog was on top."""
     BINDINGS: ClassVar[list[BindingType]] = []
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.title_bar = TitleBar()
+        self.action_bar = ActionBar()
+        self._prompt = Prompt()
+        self._tiny = TextLine(id="tiny")
+
     @property
     def places(self) -> frozenset[Place]:
         """Where the screen is, for the registry of actions."""
@@ -184,7 +191,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
 
     def _ask(self, question: Question) -> None:
         self.action_bar.display = False
-        self.query_one(Prompt).ask(question)
+        self._prompt.ask(question)
 
     def _end_prompt(self) -> None:
         self.action_bar.display = True
@@ -201,26 +208,22 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         return self.is_mounted and seen and all(each.idle for each in self.kept)
 
     def compose(self) -> ComposeResult:
-        yield TitleBar()
+        yield self.title_bar
         yield Rule(id="top-rule")
         yield from self.body()
         yield Rule(id="bottom-rule")
-        yield ActionBar()
-        yield Prompt()
-        yield TextLine(id="tiny")
+        yield self.action_bar
+        yield self._prompt
+        yield self._tiny
 
     @property
     def context(self) -> Context:
         return Context(self.app, self)
 
-    @property
-    def action_bar(self) -> ActionBar:
-        return self.query_one(ActionBar)
-
     def refresh_lines(self) -> None:
         """Show the lines above and below as they are now."""
         if self.is_mounted:
-            self.query_one(TitleBar).show(*self.title_lines())
+            self.title_bar.show(*self.title_lines())
             self.action_bar.show(self.app.footer(self))
 
     def refresh_footer(self) -> None:
@@ -229,7 +232,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
 
     def connection_changed(self) -> None:
         """The server went away or came back."""
-        self.query_one(TitleBar).redraw()
+        self.title_bar.redraw()
 
     def on_mount(self) -> None:
         self.refresh_lines()
@@ -258,17 +261,16 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         self.set_class(height < 20, "-low")
         self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "-tiny")
         note = f"{width}x{height} is too small: torc needs {SMALLEST[0]}x{SMALLEST[1]}"
-        self.query_one("#tiny", TextLine).show([(note, "warning")])
+        self._tiny.show([(note, "warning")])
 
     @property
     def typing(self) -> Input | None:
         """The field that takes what is typed, while something is."""
-        prompt = next(iter(self.query(Prompt)), None)
-        return prompt.input if prompt and prompt.asking else None
+        return self._prompt.input if self._prompt.asking else None
 
     def press_while_typing(self, key: str) -> bool:
         """Keys that end the typing; False for those that move in the field."""
-        prompt = self.query_one(Prompt)
+        prompt = self._prompt
         if key == "escape":
             prompt.leave()
         elif key in ("up", "down"):
