@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.server_process import ServerProcess
@@ -18,7 +17,8 @@ def created(path: Path, capsys: pytest.CaptureFixture[str]) -> int:
 
 
 def items(server: ServerProcess, path: str) -> list[dict[str, Any]]:
-    answer = httpx.get(f"{server.url}{path}")
+    with server.client() as http:
+        answer = http.get(path)
     assert answer.status_code == 200
     found: list[dict[str, Any]] = answer.json() if isinstance(answer.json(), list) else answer.json()["items"]
     return found
