@@ -283,6 +283,7 @@ class Pacer:
 class Watch(Generic[T]):
     """A question whose answer is kept fresh: asked again when something changes that concerns it.
 
+    `concerns` may go by `value`: a change that is heard while an answer is on its way is judged by that, too.
     `told` is called on the event loop whenever `value` or `error` is new.
     """
 
@@ -299,6 +300,8 @@ class Watch(Generic[T]):
         self._store = store
         self._concerns = concerns
         self._told = told
+        self._meanwhile: list[Change] = []
+        """What was heard since the answer on its way was asked for."""
         self._pacer = Pacer(self._ask, self._fail, store.defect)
         self._leave = store.subscribe(self._hear)
         self._pacer.touch()
@@ -308,14 +311,22 @@ class Watch(Generic[T]):
         self._pacer.touch()
 
     def _hear(self, news: Change | Connection) -> None:
-        if isinstance(news, Change) and (news.event in ("open", "reset") or self._concerns(news)):
+        if not isinstance(news, Change):
+            return
+        if news.event in ("open", "reset") or self._concerns(news):
             self._pacer.touch()
+        elif self._pacer.busy:
+            self._meanwhile.append(news)
 
     async def _ask(self) -> None:
+        self._meanwhile.clear()
         value = await self._store.ask(self.request)
-        if value != self.value or self.error:
-            self.value, self.error = value, None
-            self._told(self)
+        if value == self.value and not self.error:
+            return
+        self.value, self.error = value, None
+        if any(self._concerns(change) for change in self._meanwhile):
+            self._pacer.touch()
+        self._told(self)
 
     def _fail(self, error: TorcError) -> None:
         if isinstance(error, ServerUnreachableError):

@@ -22,7 +22,7 @@ from torc_tui.rendering.glyphs import Characters
 from torc_tui.screens.console_screen import ConsoleScreen
 from torc_tui.widgets.paged_table import PagedTable
 
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 """How long a condition may take to come true."""
 
 
@@ -60,6 +60,28 @@ class Driver:
 
         store._send = noting  # type: ignore[method-assign]
         return paths
+
+    def hold_answers(self) -> HeldAnswers:
+        """From now on the console gets what the server answers only once that is let go."""
+        held = HeldAnswers()
+        store, send = self.app.store, self.app.store._send
+
+        async def late(request: Request[Any]) -> Any:
+            answer = await send(request)
+            held.paths.append(request.path)
+            await held.gate.wait()
+            return answer
+
+        store._send = late  # type: ignore[method-assign]
+        return held
+
+    async def hears(self, event: str, change: Callable[[], object]) -> None:
+        """Change something on the server, and wait until the console has heard of it as such an event."""
+        heard: list[object] = []
+        leave = self.app.store.subscribe(lambda news: heard.append(getattr(news, "event", None)))
+        await asyncio.to_thread(change)
+        await self.until(lambda: event in heard)
+        leave()
 
     async def settle(self, limit_s: float = LIMIT_S) -> None:
         """Wait until there is nothing left to do, unless the server is away."""
@@ -113,6 +135,19 @@ class Driver:
     def said(self) -> str:
         """What the last line says."""
         return self.screen.action_bar.said
+
+
+class HeldAnswers:
+    """Answers of a server that are true at the time of the question, and late."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+        """What has been answered."""
+        self.gate = asyncio.Event()
+
+    def let_go(self) -> None:
+        """Pass on those that wait, and from now on each at once."""
+        self.gate.set()
 
 
 _KEYS = {

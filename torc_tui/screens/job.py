@@ -22,13 +22,8 @@ from torc_tui.widgets.lines_view import LinesView
 
 
 def concerns_shown(change: Change, job_id: int, detail: JobDetail | None) -> bool:
-    """Whether a change is one of a job, of its neighbours, whose status is shown beside it, or of what it waits for.
-
-    As long as those are not known any change may be.
-    """
-    if detail is None:
-        return change.event in ("jobs", "node") or concerns_job(change, job_id)
-    if change.event in ("jobs", "node"):
+    """Whether a change is one of a job, of its neighbours, whose status is shown beside it, or of what it waits for."""
+    if detail and change.event in ("jobs", "node"):
         if change.data.get("workflow_id") != detail.job["workflow_id"]:
             return False
         if status_of(detail) in WAITING:

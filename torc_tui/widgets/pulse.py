@@ -78,20 +78,15 @@ class Pulse(Vertical):
         """New failures at once; whether old ones are gone is looked at with the next tick."""
         if change.event == "jobs" and change.data.get("status") in FAILED:
             return True
-        if change.event in MOVES and self._failed and (value := self._failed.value):
-            self._looked_at_again(self._failed, bool(value.jobs))
+        if change.event in MOVES and self._failed and self._failed.value and self._failed.value.jobs:
+            self._stale.add(self._failed)
         return False
 
     def _concerns_nodes(self, change: Change) -> bool:
         """Runners that come and go at once, as then workflows get stuck; the end of that with the next tick."""
-        if change.event in MOVES and self._alive and (value := self._alive.value):
-            self._looked_at_again(self._alive, bool(value.stuck))
+        if change.event in MOVES and self._alive and self._alive.value and self._alive.value.stuck:
+            self._stale.add(self._alive)
         return change.event == "node"
-
-    def _looked_at_again(self, watch: Watch[Any], bad: bool) -> None:
-        """With the next tick, when there is something that may get better, or the answer under way may say so."""
-        if bad or not watch.idle:
-            self._stale.add(watch)
 
     def ticked(self) -> None:
         """Some seconds went by."""
