@@ -120,13 +120,18 @@ class Plan:
         if not barriers:
             self.lines += [PlanJobs(planned[i : i + 1000]) for i in range(0, len(planned), 1000)]
             return
+        coming = iter(shared)
         came = 0
+        together: list[PlannedJob] = []
         for each in planned:
             if each.barriers == [came]:
-                names = list(shared)[came].split()
-                self.lines.append(PlanBarriers([PlannedBarrier([(places[name], places[name]) for name in names])]))
+                parents = [places[name] for name in next(coming).split()]
+                self.lines.append(PlanBarriers([PlannedBarrier([(parent, parent) for parent in parents])]))
                 came += 1
-            self.lines.append(PlanJobs([each]))
+            if not self.lines or not isinstance(self.lines[-1], PlanJobs) or len(together) == 1000:
+                together = []
+                self.lines.append(PlanJobs(together))
+            together.append(each)
 
     def store(self, stage: Stage) -> PlanAnswer:
         """All of it, as the API does."""
