@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.server_process import ServerProcess
@@ -40,7 +39,7 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def workshop(tui_server: ServerProcess) -> Iterator[Workshop]:
     """Makes workflows and brings their jobs to an end, as a runner would."""
-    with httpx.Client(base_url=tui_server.url, timeout=20) as http:
+    with tui_server.client() as http:
         yield Workshop(http)
 
 

@@ -20,9 +20,7 @@ CODES = {"work_1": 1, "work_3": 2}
 @pytest.fixture(scope="module")
 def jobs(tui_server: ServerProcess) -> tuple[Workshop, int]:
     """A workflow of six jobs that ended (two of them failed) and one that waits."""
-    import httpx
-
-    shop = Workshop(httpx.Client(base_url=tui_server.url, timeout=20))
+    shop = Workshop(tui_server.client())
     made = [{"name": f"work_{i}", "command": f"run --seed {i}"} for i in range(6)]
     workflow_id, _ = shop.workflow("tables_of_it", *made, {"name": "after 100%", "after": 1})
     shop.end(workflow_id, **CODES)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.server_process import ServerProcess
@@ -18,7 +17,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
     """A server whose failures are those of one test alone."""
     with (
         ServerProcess(tmp_path_factory.mktemp("failures")) as server,
-        httpx.Client(base_url=server.url, timeout=20) as http,
+        server.client() as http,
     ):
         yield Workshop(http)
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.server_process import ServerProcess
@@ -31,7 +30,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 @pytest.fixture
 def shop(other: ServerProcess) -> Iterator[Workshop]:
-    with httpx.Client(base_url=other.url, timeout=20) as http:
+    with other.client() as http:
         made = Workshop(http)
         yield made
         for workflow in http.get("/workflows").json()["items"]:

@@ -6,7 +6,6 @@ import asyncio
 from datetime import datetime
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.server_process import ServerProcess
@@ -156,7 +155,7 @@ async def test_a_stuck_workflow_needs_attention_until_it_can_go_on(
 def test_a_lost_runner_is_shown_with_when_why_and_its_jobs(tmp_path: Path) -> None:
     with (
         ServerProcess(tmp_path, ["--no-auth", "--lease-s", "2"]) as server,
-        httpx.Client(base_url=server.url, timeout=20) as http,
+        server.client() as http,
     ):
         shop = Workshop(http)
         workflow_id, (job_id,) = shop.workflow("lossy", {"name": "one"})
