@@ -100,6 +100,22 @@ async def test_marked_workflows_are_canceled_and_deleted_jointly(tui_server: Ser
     assert [workshop.http.get(f"/workflows/{each}").status_code for each in made] == [404] * 3
 
 
+@pytest.mark.parametrize("action", ["run", "initialize", "reinitialize", "reset"])
+@driven
+async def test_what_is_for_one_workflow_is_refused_for_several(
+    tui_server: ServerProcess, workshop: Workshop, action: str
+) -> None:
+    made = [workshop.workflow(f"severally {action}", {"name": "a"})[0] for _ in range(2)]
+    async with console(tui_server.url, view=f'workflows "severally {action}"') as driver:
+        await driver.press("space", "space")
+        await driver.go(f"workflow {action}")
+        assert "only one at a time; 'u' takes the marks" in driver.said
+        assert not driver.dialog
+        await driver.press("u")
+        assert not driver.table.marked
+    assert [statuses(workshop, each) for each in made] == [{"a": "ready"}] * 2
+
+
 @driven
 async def test_a_workflow_is_reset_and_what_happened_is_among_its_events(
     tui_server: ServerProcess, workshop: Workshop
