@@ -99,7 +99,7 @@ def test_what_was_fetched_ahead_and_cannot_start_within_a_second_goes_back(
     server.until(lambda: Attempt(3, 1) in server.released, "release")
 
     (tmp_path / "gate").touch()
-    runner.communicate(timeout=10)
+    runner.communicate(timeout=30)
     assert runner.returncode == 0
     assert len(server.results) == 3
 

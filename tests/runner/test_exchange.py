@@ -104,9 +104,9 @@ def test_a_runner_that_no_server_wants_stops_its_jobs_and_leaves(
     server.until(lambda: server.started, "start")
 
     server.change(refuse_with=status)
-    server.job("true")
+    server.job("sleep 1000")  # one that ended would have its result refused, which is said, too
 
-    _, err = runner.communicate(timeout=20)
+    _, err = runner.communicate(timeout=30)
     assert runner.returncode == 1
     assert err.startswith(f"torc-runner: stopped: {why}")
     assert err.count("\n") == 1
@@ -124,7 +124,7 @@ def test_a_server_that_refuses_for_a_while_is_asked_again(
     until(lambda: "Server is away" in _log(tmp_path), "a log line")
     server.change(refuse_with=0)
 
-    runner.communicate(timeout=10)
+    runner.communicate(timeout=30)
     assert (runner.returncode, server.results[1].status) == (0, "completed")
 
 
@@ -140,7 +140,7 @@ def test_a_server_with_a_defect_is_said_once_on_the_terminal_with_the_place_of_t
 
     server.change(refuse_with=0)
 
-    _, err = runner.communicate(timeout=10)
+    _, err = runner.communicate(timeout=30)
     assert runner.returncode == 0
     assert err.startswith("torc-runner: the server answers 500")
     assert err.endswith(f"; results are kept, and sent again; the runner's log is {log}\n")

@@ -165,7 +165,7 @@ def test_results_of_a_runner_that_was_killed_while_the_server_was_away_are_deliv
     (tmp_path / "server").mkdir()
     ran = tmp_path / "ran"
     waits = "touch here$TORC_JOB_ID; until [ -e go ]; do sleep 0.01; done; "
-    commands = [f'{waits} echo "{n} $TORC_ATTEMPT_ID" >> ran; [ {n} -lt 4 ] || sleep 30' for n in range(5)]
+    commands = [f'{waits} echo "{n} $TORC_ATTEMPT_ID" >> ran; [ {n} -lt 4 ] || sleep 600' for n in range(5)]
     with ServerProcess(tmp_path / "server") as server:
         workflow = workflow_of(server, commands)
         first = start_runner(server, workflow, tmp_path, "--max-parallel-jobs", "5")
@@ -175,14 +175,14 @@ def test_results_of_a_runner_that_was_killed_while_the_server_was_away_are_deliv
         (journal,) = tmp_path.glob("output/.journal*")
         until(lambda: len(read(journal.read_bytes())[1]) == 4 and lines(ran) == 5, "four results in the journal")
         os.kill(KILLED[who](first), signal.SIGKILL)
-        first.communicate(timeout=10)
+        first.communicate(timeout=30)
         server.start()
         second = start_runner(server, workflow, tmp_path, "--max-parallel-jobs", "5")
         until(lambda: lines(ran) == 6, "the fifth job run again")
         assert sorted(ran.read_text().splitlines()) == ["0 1", "1 1", "2 1", "3 1", "4 1", "4 2"]
         until(lambda: counts(server, workflow)["completed"] == 4, "four jobs completed")
         second.send_signal(signal.SIGINT)
-        second.communicate(timeout=10)
+        second.communicate(timeout=30)
     assert list(tmp_path.glob("output/.journal*")) == []
 
 
@@ -214,7 +214,7 @@ def test_processes_that_outlived_runner_and_guard_are_killed_by_the_next_runner(
         os.kill(first.pid, signal.SIGSTOP)
         os.kill(runner, signal.SIGKILL)
         os.kill(first.pid, signal.SIGKILL)
-        first.communicate(timeout=10)
+        first.communicate(timeout=30)
         assert len(processes_of(workflow, server.port)) == 3, "nobody was left to kill them"
         second = start_runner(server, workflow, tmp_path)
         second.communicate(timeout=20)
