@@ -10,10 +10,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import httpx
+
 from tests.bench.console_keys import large_lab
 from tests.bench.lab import Lab, resident_mb
 from tests.bench.table import row
 from tests.tui.driver import Driver, LagProbe, console
+from torc_core import run_records
+from torc_core.client.http import base_url
+from torc_core.run_records import RunOptions
+from torc_tui.screens.data import DataScreen
 
 LATE_S = 3.0
 """The server's answers take this long."""
@@ -22,19 +28,21 @@ TABS = ("jobs", "files", "data", "results", "events", "nodes", "requirements", "
 
 PLACES = (
     "workflows", *(f"{tab} 1" for tab in TABS), "job 1", "log 1", "plot 1", "timeline 1", "plot node 1", "failures",
-    "new", "runs", "server", "settings",
+    "new", "runs", "run 1", "server", "settings",
 )  # fmt: skip
 
 
 def tour(_rounds: int, n: int) -> None:
     """All screens, with keys on each."""
     with large_lab(n) as it, _own_settings(it):
+        _furnish(it)
         asyncio.run(_tour(it.env["TORC_API_URL"], "tour of all screens", patient=False))
 
 
 def slow(_rounds: int, n: int) -> None:
     """The same, of a server that answers late."""
     with large_lab(n) as it, _own_settings(it), _late(it) as url:
+        _furnish(it)
         asyncio.run(_tour(url, f"tour, answers after {LATE_S:.0f} s", patient=True))
 
 
@@ -48,6 +56,19 @@ def _own_settings(it: Lab) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+def _furnish(it: Lab) -> None:
+    """What the large fixture has none of: a document of some 100 kB, and a local run with a long log."""
+    url = it.env["TORC_API_URL"]
+    values = {f"parameter_{i}": [i, i / 7, {"name": f"value {i}"}] for i in range(2_000)}
+    document = {"workflow_id": 1, "name": "parameters", "data": values}
+    httpx.post(f"{url}/user_data", json=document, timeout=60).raise_for_status()
+    number, place = run_records.new_folder()
+    ended = subprocess.Popen(["true"])
+    run_records.keep(number, ended.pid, 1, "workflow_0001", base_url(url), str(it.folder), RunOptions(), {})
+    ended.wait()
+    (place / "said").write_text("".join(f"line {i} of what the runner has said\n" for i in range(20_000)))
 
 
 @contextlib.contextmanager
@@ -86,6 +107,10 @@ async def _visit(driver: Driver, place: str, limit_s: float, *, patient: bool) -
     if patient:
         await pilot.press("down", "pagedown", "up")
     await driver.until(lambda: app.idle or driver.dialog, limit_s)
+    if place.startswith("data "):
+        await pilot.press("enter")  # the document, which has no address of its own
+        await driver.until(lambda: app.idle, limit_s)
+        assert isinstance(driver.screen, DataScreen)
     for key in ("down", "down", "pagedown", "end", "home", "question_mark", "escape", "ctrl+p", "escape"):
         await pilot.press(key)
     await driver.until(lambda: app.idle or driver.dialog, limit_s)
