@@ -34,10 +34,14 @@ async def test_all_in_the_filter_is_canceled_without_one_of_its_rows_being_asked
         await driver.press("enter")
         assert "nothing was done" in driver.said
         assert counted(workshop, workflow_id) == {"ready": 300}
+        asked = driver.asked()
         await driver.press("x")
         await driver.type("100")
         await driver.press("enter")
         await driver.until(lambda: "100 jobs canceled" in driver.said)
+        changes = [path for path in asked if path.endswith("/change_jobs")]
+        assert len(changes) == 2, asked  # to plan it, and to do it
+        assert not [path for path in asked if path.startswith("/jobs/")]
         assert counted(workshop, workflow_id) == {"ready": 200, "canceled": 100}
         assert "marked" not in driver.text
 
