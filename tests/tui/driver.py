@@ -9,6 +9,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 from textual import events
@@ -20,6 +21,7 @@ from torc_tui.app import ConsoleApp
 from torc_tui.connect import NamedServer
 from torc_tui.rendering.glyphs import Characters
 from torc_tui.screens.console_screen import ConsoleScreen
+from torc_tui.widgets import action_bar
 from torc_tui.widgets.paged_table import PagedTable
 
 LIMIT_S = 30.0
@@ -60,6 +62,18 @@ class Driver:
 
         store._send = noting  # type: ignore[method-assign]
         return paths
+
+    def all_said(self) -> list[str]:
+        """All that the console says from now on, as it is said: what comes next may take its place at once."""
+        told: list[str] = []
+        say = self.app.say
+
+        def noting(text: str, *, error: bool = False) -> None:
+            told.append(text)
+            say(text, error=error)
+
+        self.app.say = noting  # type: ignore[method-assign]
+        return told
 
     def hold_answers(self) -> HeldAnswers:
         """From now on the console gets what the server answers only once that is let go."""
@@ -165,10 +179,11 @@ async def console(
     """A console at a server, ready when everything of its first screen is shown."""
     options.setdefault("characters", Characters())
     app = ConsoleApp(NamedServer(url, None), **options)
-    async with app.run_test(size=size) as pilot:
-        driver = Driver(app, pilot)
-        await driver.settle(limit_s)
-        yield driver
+    with patch.object(action_bar, "SAID_S", LIMIT_S):  # on a busy machine a test may look at it later than a user does
+        async with app.run_test(size=size) as pilot:
+            driver = Driver(app, pilot)
+            await driver.settle(limit_s)
+            yield driver
 
 
 def drive(url: str, script: Callable[[Driver], Awaitable[None]], **options: Any) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.server_process import ServerProcess
-from tests.tui.driver import Driver, Workshop, console, driven
+from tests.tui.driver import LIMIT_S, Driver, Workshop, console, driven
 from torc_core.client import endpoints
 from torc_core.client.errors import ServerUnreachableError
 from torc_core.client.request import Request
@@ -22,7 +22,6 @@ from torc_tui.app import ConsoleApp
 from torc_tui.connect import NamedServer
 from torc_tui.rendering.glyphs import Characters
 from torc_tui.store import State
-from torc_tui.widgets.action_bar import SAID_S
 
 NOBODY = "http://127.0.0.1:9"
 
@@ -128,7 +127,7 @@ async def test_that_keys_wait_is_said_no_longer_than_they_do(tmp_path: Path) -> 
                 await driver.until(lambda: "waiting for the server; esc gives it up" in driver.said)
             finally:
                 os.kill(server.pid, signal.SIGCONT)
-            await driver.until(lambda: not driver.said, limit_s=SAID_S - 1)
+            await driver.until(lambda: not driver.said, limit_s=LIMIT_S / 2)
             assert driver.screen.address == f"jobs {workflow_id}"
 
 
