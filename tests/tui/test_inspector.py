@@ -96,3 +96,22 @@ async def test_of_what_the_title_says_of_a_job_whole_facts_give_way(
             _, found, facts = driver.text.splitlines()[0].partition("ready")
             shown += [facts.strip()] if found and facts.strip() not in shown else []
         assert shown == ["run 0  attempt 1", "attempt 1", ""]
+
+
+@driven
+async def test_a_canceled_job_that_its_runner_still_stops_shows_how_it_ended(
+    tui_server: ServerProcess, workshop: Workshop
+) -> None:
+    workflow_id, (job_id,) = workshop.workflow("stopped slowly", {"name": "slow"})
+    runner = workshop.runner(workflow_id)
+    (job,) = runner.claim()
+    async with console(tui_server.url, view=f"job {job_id}") as driver:
+        await asyncio.to_thread(workshop.http.put, f"/workflows/{workflow_id}/cancel")
+        await driver.sees("canceled: its workflow was canceled")
+        await asyncio.to_thread(runner.finish, job, 143, "", status="canceled")
+
+        def shows_its_end() -> bool:
+            driver.screen.ticked()
+            return "killed by SIGTERM" in driver.text
+
+        await driver.until(shows_its_end)

@@ -15,7 +15,7 @@ from torc_tui.graphs.used import MEMORY, UsedGraph
 from torc_tui.rendering import numbers
 from torc_tui.rendering.cells import Line
 from torc_tui.rendering.glyphs import Characters
-from torc_tui.rendering.job_view import last_attempt, status_of
+from torc_tui.rendering.job_view import is_at_work, last_attempt, status_of
 from torc_tui.store import Store, Watch
 
 
@@ -83,7 +83,7 @@ class JobGraph(UsedGraph):
 
     @property
     def is_live(self) -> bool:
-        return self.detail is not None and status_of(self.detail) == "running"
+        return self.detail is not None and is_at_work(self.detail)
 
     def ask(self) -> None:
         if not self.watches:

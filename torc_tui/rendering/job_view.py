@@ -19,6 +19,11 @@ def status_of(detail: JobDetail) -> str:
     return str(detail.job.get("status", "uninitialized"))
 
 
+def is_at_work(detail: JobDetail) -> bool:
+    """Whether a runner has it. One that is canceled may be so for a while, and no change tells when it has ended."""
+    return detail.node is not None
+
+
 def last_attempt(detail: JobDetail) -> Row | None:
     """The newest attempt that ended, if the job's status comes from it."""
     return detail.attempts[0] if detail.attempts and status_of(detail) in ENDED else None

@@ -14,7 +14,7 @@ from torc_tui.actions import Place
 from torc_tui.context import Thing
 from torc_tui.rendering.cells import Line
 from torc_tui.rendering.columns import Look
-from torc_tui.rendering.job_view import inspector_lines, status_of
+from torc_tui.rendering.job_view import inspector_lines, is_at_work, status_of
 from torc_tui.screens.console_screen import ConsoleScreen, Kept
 from torc_tui.statuses import WAITING
 from torc_tui.store import Store, Watch
@@ -115,7 +115,7 @@ class JobScreen(ConsoleScreen):
         return place, [(f"run {detail.run_id}", "dim"), ("  ", ""), (f"attempt {job.get('attempt_id', 1)}", "dim")]
 
     def ticked(self) -> None:
-        if self._watch and self.detail and status_of(self.detail) == "running":
+        if self._watch and self.detail and is_at_work(self.detail):
             self.draw()
             self._watch.touch()
 

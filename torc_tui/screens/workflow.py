@@ -16,7 +16,7 @@ from torc_tui.context import Thing
 from torc_tui.rendering import numbers
 from torc_tui.rendering.cells import Line, wrapped
 from torc_tui.rendering.columns import Look
-from torc_tui.rendering.job_view import preview_lines, status_of
+from torc_tui.rendering.job_view import is_at_work, preview_lines
 from torc_tui.rendering.progress import percent_done
 from torc_tui.rendering.tables import time_left
 from torc_tui.screens.console_screen import ConsoleScreen, Kept
@@ -226,7 +226,7 @@ class WorkflowScreen(ConsoleScreen):
         table, job = self.table, self._job
         if table and ((self._tab in ("Jobs", "Nodes") and table.shows_running) or self._plan_is_stale):
             table.touch()
-        if job and job.value and self.shows_preview and status_of(job.value) == "running":
+        if job and job.value and self.shows_preview and is_at_work(job.value):
             job.touch()
 
     @property
