@@ -62,6 +62,17 @@ def test_the_cancel_of_a_workflow_is_told_once(torc: Torc) -> None:
     assert [line for line in lines if "cancel" in line and ":" not in line] == ["workflow was canceled"]
 
 
+def test_that_a_job_has_ended_that_was_canceled_while_it_ran_is_told(torc: Torc) -> None:
+    number = torc.create('name: slow\njobs: [{name: a, command: "sleep 600"}]\n')
+    run = in_background("run", number)
+    job = f"a ({job_ids(torc, number)['a']})"
+    followed(f"running: {job}", number)
+    torc("workflows", "cancel", number)
+    last = f"canceled jobs have ended: {job}"
+    assert followed(last, number)[-1] == last
+    run.communicate(timeout=DEADLINE_S)
+
+
 def test_an_event_that_somebody_wrote_is_followed_with_what_it_says(torc: Torc, shared_server: ServerProcess) -> None:
     number = torc.create(THREE)
     said = {"category": "note", "message": "the disk is full"}

@@ -48,6 +48,23 @@ def ages(stage: Stage, days: float) -> None:
     stage.write(lambda batch: batch.run("UPDATE change SET ms = ms - ?", int(days * DAY_MS)))
 
 
+def test_that_a_canceled_job_has_ended_is_told_though_its_status_stays(stage: Stage, log: Changes) -> None:
+    flow = stage.flow(job("a"))
+    runner = flow.runner()
+    runner.takes()
+    runner.starts("a")
+    flow.cancel("a")
+
+    async def listen() -> bytes:
+        frames = log.stream(flow.id, None)
+        assert await anext(frames) == b": torc\n\n"
+        coming = asyncio.ensure_future(anext(frames))
+        await runner.exchange(runner.request(results=[runner.result("a", status="terminated")]))
+        return await coming
+
+    assert b"event: result\n" in stage.run(listen())
+
+
 def test_a_stream_sends_what_is_committed_from_now_on(stage: Stage, log: Changes) -> None:
     flow = stage.flow(job("a"))
 

@@ -69,6 +69,8 @@ class Teller:
                 return _action(data)
             case "event":
                 return self._event(data)
+            case "result" if jobs := data.get("jobs"):
+                return f"canceled jobs have ended: {self._jobs(jobs)}"
         return _changed(change.event.replace("_", " "), data)
 
     def _jobs(self, packed: list[Any]) -> str:

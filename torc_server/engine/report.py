@@ -18,7 +18,7 @@ from torc_server.engine.nodes import Call
 from torc_server.engine.retry import note_retry
 from torc_server.engine.transition import record, set_status
 from torc_server.engine.unblock import block_early
-from torc_server.store.batch import Batch
+from torc_server.store.batch import Batch, pack
 
 STDERR_BYTES = 4_000
 """Longest tail of stderr that is kept."""
@@ -175,9 +175,20 @@ def store(batch: Batch, accepted: list[Accepted], *, forced: bool = False) -> No
         by_status[each.new].append((each.job, each.workflow, each.old))
     for new, moves in by_status.items():
         record(batch, moves, new, forced=forced)
+    _tell_of_canceled(batch, ends)
     if again:
         _try_again(batch, [each for each in accepted if each.job in again], again)
     crash_point("server.result.written")
+
+
+def _tell_of_canceled(batch: Batch, ends: list[Accepted]) -> None:
+    """Of jobs that were canceled while they ran: their status stays, and says nothing of the end of their process."""
+    stopped: defaultdict[int, list[int]] = defaultdict(list)
+    for each in ends:
+        if each.old == each.new:
+            stopped[each.workflow].append(each.job)
+    for workflow, jobs in stopped.items():
+        batch.log(workflow, "result", jobs=pack(jobs))
 
 
 def _write(batch: Batch, accepted: list[Accepted]) -> list[list[Any]]:

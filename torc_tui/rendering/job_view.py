@@ -20,7 +20,7 @@ def status_of(detail: JobDetail) -> str:
 
 
 def is_at_work(detail: JobDetail) -> bool:
-    """Whether a runner has it. One that is canceled may be so for a while, and no change tells when it has ended."""
+    """Whether a runner has it, which it also may for a while after it was canceled."""
     return detail.node is not None
 
 
