@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.server_process import ServerProcess
 from tests.tui.driver import Driver, Workshop, drive
+from tests.tui.logged_jobs import HOST, ran, ran_twice, write
 from torc_core.client import failures
 from torc_tui.screens.failures import FailuresScreen
 from torc_tui.screens.job import JobScreen
 from torc_tui.screens.log import LogScreen
-
-HOST = socket.gethostname()
 
 
 @pytest.fixture(scope="module")
@@ -35,31 +32,6 @@ def shop(other: ServerProcess) -> Iterator[Workshop]:
         yield made
         for workflow in http.get("/workflows").json()["items"]:
             http.delete(f"/workflows/{workflow['id']}")
-
-
-def write(folder: Path, job: dict[str, Any], stream: str, text: str | bytes) -> Path:
-    """Write what a job writes, as its runner would keep it."""
-    path = folder / "output" / "job_stdio"
-    path.mkdir(parents=True, exist_ok=True)
-    workflow = job["workflow_id"]
-    path /= f"job_wf{workflow}_j{job['job_id']}_r{job['run_id']}_a{job['attempt_id']}.{stream}"
-    with path.open("ab") as file:
-        file.write(text if isinstance(text, bytes) else text.encode())
-    return path
-
-
-def ran(
-    shop: Workshop, folder: Path, *names: str, code: int = 2, host: str = HOST, name: str = "flow"
-) -> tuple[int, dict[str, dict[str, Any]]]:
-    """A workflow whose jobs were handed out; jobs in `names` end with this code if it is not 0."""
-    workflow_id, _ = shop.workflow(name, *({"name": each} for each in names), origin=str(folder))
-    runner = shop.runner(workflow_id, host=host)
-    jobs = {job["name"]: {**job, "workflow_id": workflow_id} for job in runner.claim()}
-    if code:
-        for job in jobs.values():
-            runner.finish(job, code)
-        runner.leave()
-    return workflow_id, jobs
 
 
 def test_from_the_start_to_the_stderr_of_a_failed_job_in_two_keys(
@@ -200,18 +172,6 @@ def test_a_log_that_is_covered_asks_nothing_and_is_true_when_it_is_seen_again(
         assert question in asked
 
     drive(other.url, script, view=f"log {ids[0]}")
-
-
-def ran_twice(shop: Workshop, folder: Path) -> int:
-    """A workflow with a job that failed in two attempts, and wrote which one it was."""
-    workflow_id, jobs = ran(shop, folder, "again")
-    write(folder, jobs["again"], "e", "first try\n")
-    shop.http.post("/console/retry", json={"ids": [jobs["again"]["job_id"]]})
-    runner = shop.runner(workflow_id, host=HOST)
-    (job,) = runner.claim()
-    write(folder, {**job, "workflow_id": workflow_id}, "e", "second try\n")
-    runner.finish(job, 1)
-    return workflow_id
 
 
 def test_the_attempts_of_a_job_one_by_one(other: ServerProcess, shop: Workshop, tmp_path: Path) -> None:
