@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.openapi import OpenAPIConfig
-from litestar.plugins import PluginProtocol
 from litestar.types import ControllerRouterHandler
 
 from torc_core import VERSION
@@ -80,14 +79,6 @@ PRUNE_S = 3600
 """How often changes that are too old are forgotten."""
 
 
-class _App(Litestar):
-    """Litestar without what it loads for models of pydantic and attrs where they are installed: none are used here."""
-
-    @staticmethod
-    def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
-        return plugins
-
-
 def create_app(settings: Settings) -> Litestar:
     """The server's application; opens the database. TorcError when it cannot be used."""
     db = Database(settings.database)
@@ -104,7 +95,7 @@ def create_app(settings: Settings) -> Litestar:
         Access(db, settings.enforce_access_control),
         Samples(runners.hurry),
     )
-    app = _App(
+    app = Litestar(
         route_handlers=ROUTES,
         request_class=Call,
         request_max_body_size=None,  # plans are streamed, and torc has no limit (server.md 0)
