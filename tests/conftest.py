@@ -36,6 +36,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--chaos-seed", type=int, metavar="N", help="play only this seed")
 
 
+LONGEST = ("test_storm.py", "test_every_action.py", "test_terminal.py", "test_own_server.py", "test_two_runners.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first: no worker is to be left with one when the others are done."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """One server without authentication for all tests that make their own workflows."""

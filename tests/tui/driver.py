@@ -27,6 +27,9 @@ from torc_tui.widgets.paged_table import PagedTable
 LIMIT_S = 30.0
 """How long a condition may take to come true."""
 
+SAID_S = 10.0
+"""How long what is said stays: on a busy machine a test may look at it later than a user does."""
+
 
 class Driver:
     """A console under test."""
@@ -179,7 +182,7 @@ async def console(
     """A console at a server, ready when everything of its first screen is shown."""
     options.setdefault("characters", Characters())
     app = ConsoleApp(NamedServer(url, None), **options)
-    with patch.object(action_bar, "SAID_S", LIMIT_S):  # on a busy machine a test may look at it later than a user does
+    with patch.object(action_bar, "SAID_S", SAID_S):
         async with app.run_test(size=size) as pilot:
             driver = Driver(app, pilot)
             await driver.settle(limit_s)

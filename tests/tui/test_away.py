@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.server_process import ServerProcess
-from tests.tui.driver import LIMIT_S, Driver, Workshop, console, driven
+from tests.tui.driver import SAID_S, Driver, Workshop, console, driven
 from torc_core.client import endpoints
 from torc_core.client.errors import ServerUnreachableError
 from torc_core.client.request import Request
@@ -127,7 +127,7 @@ async def test_that_keys_wait_is_said_no_longer_than_they_do(tmp_path: Path) -> 
                 await driver.until(lambda: "waiting for the server; esc gives it up" in driver.said)
             finally:
                 os.kill(server.pid, signal.SIGCONT)
-            await driver.until(lambda: not driver.said, limit_s=LIMIT_S / 2)
+            await driver.until(lambda: not driver.said, limit_s=SAID_S - 1)
             assert driver.screen.address == f"jobs {workflow_id}"
 
 
