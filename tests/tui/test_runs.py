@@ -186,6 +186,7 @@ def test_limits_of_torc_run_are_for_that_run_and_those_chosen_in_the_console_are
         await d.press("r")
         assert any(each.startswith(f"slow ({workflow_id}) runs on this machine (local run 2); ") for each in said)
         await d.until(lambda: local_runs.find(2).word == "incomplete")
+        await d.until(lambda: "✖ failed" in d.text.splitlines()[0])  # what still runs, as far as is known, is not run
         await d.press("o")
         await d.press("down", "down")
         await d.type("0.05")
