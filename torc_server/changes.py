@@ -56,6 +56,7 @@ class Changes:
     async def stream(self, workflow_id: int | None, after: int | None, only: str | None = None) -> AsyncIterator[bytes]:
         """Frames of changes after id `after` (None: from now on), of one workflow or of all, until closed.
 
+        The first frame is a greeting: whatever is committed once it has come is told.
         `only`: the user to whose workflows it is limited.
         """
         waiter = asyncio.Event()

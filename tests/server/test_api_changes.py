@@ -26,9 +26,15 @@ def new_workflow(http: httpx.Client) -> int:
 
 
 def frames(stream: httpx.Response) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """(id, kind, data) of each change as it comes."""
+    """(id, kind, data) of each change as it comes, once the stream has said that it begins."""
+    lines = stream.iter_lines()
+    assert next(lines) == ": torc"
+    return changes(lines)
+
+
+def changes(lines: Iterator[str]) -> Iterator[tuple[int, str, dict[str, Any]]]:
     fields: dict[str, str] = {}
-    for line in stream.iter_lines():
+    for line in lines:
         if line:
             name, _, value = line.partition(":")
             fields[name] = value.strip()
