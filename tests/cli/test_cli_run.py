@@ -320,16 +320,11 @@ def test_results_and_reports_tell_how_it_went(torc: Torc) -> None:
 
 def test_a_failed_job_is_retried_by_a_runner_that_is_at_work(torc: Torc) -> None:
     text = FAILING + "  - {name: keeper, command: 'until test -e repaired; do sleep 0.01; done; sleep 0.2'}\n"
-    run = in_background("run", torc.write(text), "--max-parallel-jobs", 2)
+    number = torc.create(text)
+    run = in_background("run", number, "--max-parallel-jobs", 2)
     client = App().new_client()
-
-    def failed() -> bool:
-        found = client.send(endpoints.list_workflows(user="tester", reverse_sort=True, limit=1)).items
-        return bool(found and client.send(endpoints.summary(int(found[0].id or 0))).counts.get("failed"))
-
-    until(failed, "the failure of a job")
-    workflow = client.send(endpoints.list_workflows(user="tester", reverse_sort=True, limit=1)).items[0]
-    bad = torc("jobs", "list", workflow.id, "--status", "failed", "-f", "json").json["jobs"][0]["id"]
+    until(lambda: client.send(endpoints.summary(number)).counts.get("failed"), "the failure of a job")
+    bad = torc("jobs", "list", number, "--status", "failed", "-f", "json").json["jobs"][0]["id"]
     (torc.folder / "repaired").touch()
     assert torc("jobs", "retry", bad).out == f"Job {bad} 'bad' is ready again\n"
     out, _ = run.communicate(timeout=DEADLINE_S)
