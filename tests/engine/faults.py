@@ -59,7 +59,7 @@ def faulty_store() -> Iterator[Faults]:
             return self
 
     class FaultyConnection(sqlite3.Connection):
-        def cursor(self, *_: Any) -> FaultyCursor:  # type: ignore[override]  # never asked for a factory
+        def cursor(self, *_: Any) -> FaultyCursor:  # type: ignore[override]  # sqlite3 gives what a factory makes: here always this
             return super().cursor(FaultyCursor)
 
         def commit(self) -> None:

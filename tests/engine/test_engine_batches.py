@@ -139,7 +139,9 @@ class Work:
             self.steps += 1
 
         def watch(batch: Batch, handler: Callable[[], None] | None) -> None:
-            batch.conn.connection.driver_connection.set_progress_handler(handler, 1_000)  # type: ignore[union-attr]
+            connection = batch.conn.connection.driver_connection
+            assert connection is not None
+            connection.set_progress_handler(handler, 1_000)
 
         self.statements = self.steps = 0
         self._stage.write(watch, step)

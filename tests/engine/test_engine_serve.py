@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -222,7 +222,7 @@ class TestStarvation:
         with Stage(tmp_path, starved_s=5) as made:
             yield made
 
-    SIZES = {"whole": need(cpus=4), "one": need(runtime="PT1H")}  # noqa: RUF012
+    SIZES: ClassVar = {"whole": need(cpus=4), "one": need(runtime="PT1H")}
 
     def busy(self, stage: Stage, *jobs: Any) -> tuple[Flow, Runner]:
         """A runner of four slots full of small jobs, which the sort method prefers, while a whole-node job waits."""

@@ -11,6 +11,7 @@ from torc_core.models.exchange import Attempt, StopOrder
 from torc_server import gradual, portions
 from torc_server.engine import reset
 from torc_server.errors import Conflict, Invalid, NotFound
+from torc_server.store.batch import Batch
 
 
 @pytest.fixture(params=["at once", "in portions"])
@@ -264,8 +265,8 @@ class TestInitialize:
     def test_a_job_added_above_a_ready_one_runs_first(self, stage: Stage) -> None:
         flow = stage.flow(job("late"), job("uses"))
 
-        def make_late_a_parent(batch: object) -> None:
-            batch.run("INSERT INTO job_depends_on VALUES (?, ?)", flow.ids["uses"], flow.ids["late"])  # type: ignore[attr-defined]
+        def make_late_a_parent(batch: Batch) -> None:
+            batch.run("INSERT INTO job_depends_on VALUES (?, ?)", flow.ids["uses"], flow.ids["late"])
 
         stage.write(make_late_a_parent)
         flow.initialize()

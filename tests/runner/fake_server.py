@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -45,7 +45,7 @@ class FakeServer:
         self.authorization: str | None = None
         self.left = False
         self.keep_open = False
-        self.state: str | None = None
+        self.state: Literal["active", "complete", "canceled"] | None = None
         self.stuck: str | None = None
         self.run_id = 1
         self.swallow_answers = 0
@@ -93,11 +93,11 @@ class FakeServer:
             self._changed.notify_all()
         return job
 
-    def stop(self, job: Assignment, reason: str) -> None:
+    def stop(self, job: Assignment, reason: Literal["canceled", "superseded"]) -> None:
         """Order an attempt to end, as canceled or superseded."""
         attempt = Attempt(job.job_id, job.attempt_id)
         with self._changed:
-            self.stops[attempt] = StopOrder(job.job_id, job.attempt_id, reason)  # type: ignore[arg-type]
+            self.stops[attempt] = StopOrder(job.job_id, job.attempt_id, reason)
             if reason == "superseded":
                 self.assigned.pop(attempt, None)
             self._changed.notify_all()
@@ -275,7 +275,7 @@ class FakeServer:
         answer.jobs = lacking + taken
         answer.stop = [order for attempt, order in self.stops.items() if attempt in held]
         if self.state is not None:
-            answer.state = self.state  # type: ignore[assignment]
+            answer.state = self.state
         elif not self.ready and not self.assigned and not self.keep_open and self._attempts:
             answer.state = "complete"
         answer.stuck = self.stuck

@@ -13,6 +13,7 @@ from tests.runner.processes import Run, Start
 from tests.runner.waiting import until
 from torc_core.models.exchange import Sample
 
+# Programs of jobs: they hold their memory for as long as a limit needs to see it, or until it ends them.
 EATER = "python3 -c 'x = bytearray(100_000_000); import time; time.sleep({seconds})'"
 EATS_UNTIL_TOLD = """python3 -c '
 import os, time
