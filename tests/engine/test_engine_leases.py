@@ -11,7 +11,7 @@ from tests.engine.flow import Flow
 from tests.engine.plan import chain, job
 from tests.engine.runner import Runner
 from tests.engine.stage import Stage
-from torc_core.models.exchange import Attempt, StopOrder
+from torc_core.models.exchange import Attempt, Started, StopOrder
 from torc_core.models.late import LateResults
 from torc_server.engine.late import take_late_results
 from torc_server.engine.leases import LOST_LIMIT
@@ -30,6 +30,16 @@ def test_leaving_gives_back_what_is_left(stage: Stage) -> None:
     assert stage.value("SELECT is_active FROM compute_node WHERE id = ?", runner.node) == 0
     with pytest.raises(NotFound):
         runner.call()
+    flow.check()
+
+
+def test_what_is_told_as_begun_with_the_farewell_runs_again_as_another_attempt(stage: Stage) -> None:
+    flow = stage.flow(job("a"), job("b"))
+    runner = flow.runner(cpus=2)
+    runner.takes(2)
+    runner.leaves(started=[Started(flow.ids["a"], 1, 0, 1)])
+    assert flow.statuses() == {"a": "ready", "b": "ready"}
+    assert (flow.attempt("a"), flow.attempt("b")) == (2, 1)
     flow.check()
 
 

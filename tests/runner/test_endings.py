@@ -204,6 +204,16 @@ def test_what_a_job_keeps_in_the_background_lives_until_the_runner_ends(
     assert not is_alive(daemon)
 
 
+def test_a_job_that_had_just_begun_when_the_guard_was_killed_is_told_as_begun(server: FakeServer, start: Start) -> None:
+    job = server.job("read -r _ _ _ guard _ < /proc/$PPID/stat; kill -KILL $guard; sleep 1000")
+    guard = start()
+    server.until(lambda: server.left, "the farewell of the runner")
+    guard.communicate(timeout=30)
+    assert server.results == {}
+    assert server.released == []
+    assert [started.job_id for started in server.started] == [job.job_id], "else it is handed out as this attempt again"
+
+
 def test_nothing_outlives_a_guard_that_is_killed(server: FakeServer, start: Start, tmp_path: Path) -> None:
     server.job("(setsid bash -c 'echo $$ > daemon; sleep 1000' &); sleep 1000 & echo $! > pid; wait")
     guard = start()

@@ -148,12 +148,8 @@ class Conversation:
         self._news(now)
 
     def add_started(self, started: Started, now: float) -> None:
-        """An attempt began."""
+        """An attempt began. That is told even when its end is not: what never began is handed out as it was."""
         self._started[Attempt(started.job_id, started.attempt_id)] = (now, started)
-
-    def forget(self, attempt: Attempt) -> None:
-        """A superseded attempt ended: there is nothing to tell about it."""
-        self._started.pop(attempt, None)
 
     def release(self, attempts: list[Attempt], now: float) -> None:
         """Give back what was handed out and never started."""

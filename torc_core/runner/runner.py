@@ -156,7 +156,6 @@ class Runner:
         self._idle_since = now
         result = ended.result
         if result is None:
-            self._conversation.forget(ended.attempt)
             return
         self._waiting.ended(ended.job, ended.seconds)
         if result.status == "failed":
